@@ -1,1 +1,15 @@
-export {};
+export { fixedClock, sleep, systemClock } from './clock.js';
+export type { Clock, FixedClock } from './clock.js';
+export { ConfigError, readEnvironment } from './environment.js';
+export type { Environment } from './environment.js';
+export { readiness } from './health.js';
+export type { HealthCheck, HealthReport, Readiness } from './health.js';
+export { startHealthServer } from './health-server.js';
+export type { HealthServer, HealthServerOptions } from './health-server.js';
+export type { LogFields } from './log-fields.js';
+export { createLogger, LOG_LEVELS } from './logger.js';
+export type { LogDestination, Logger, LoggerOptions, LogLevel } from './logger.js';
+export { createMetrics, MetricDeclarationError } from './metrics.js';
+export type { Counter, Gauge, Histogram, LabelsOf, LabelValues, MetricDeclaration, Metrics } from './metrics.js';
+export { runProcess } from './run-process.js';
+export type { OnStop, ProcessOptions } from './run-process.js';
