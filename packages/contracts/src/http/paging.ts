@@ -1,0 +1,8 @@
+/** Most rows of one page. */
+export const MAX_PAGE_LIMIT = 1_000;
+
+/** Rows of a page when nothing is said. */
+export const DEFAULT_PAGE_LIMIT = 50;
+
+/** `offset + limit` beyond this is refused: the cursor of the `Link` header goes on at no extra cost. */
+export const MAX_PAGE_DEPTH = 100_000;

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { dateText, instantText } from '../scalars.js';
+
+const INTEGER_TEXT = /^-?\d{1,15}$/;
+
+/**
+ * An integer in a query string: decimal digits with an optional minus, nothing else (no `1e3`, no `1.0`, no blanks).
+ *
+ * Anything else is refused with `params.type` `int_parsing`, a repeated parameter with `repeated`.
+ *
+ * @param bounds smallest and largest value, both allowed; a value outside is refused, never clamped
+ */
+export function queryInteger(bounds: { readonly min: number; readonly max?: number }): z.ZodType<number> {
+  const integer = z.int().min(bounds.min);
+  return z.preprocess(integerOf, bounds.max === undefined ? integer : integer.max(bounds.max));
+}
+
+/**
+ * A list in a query string: the parameter repeated, comma-separated, or both.
+ *
+ * @param item schema of one item; blank items are handed to it as they are
+ * @param maxItems most items, counted before any deduplication; at least one is required
+ */
+export function queryList<T extends z.ZodType<string, string>>(item: T, maxItems: number): z.ZodType<z.output<T>[]> {
+  return z.preprocess(listOf, z.array(item).min(1).max(maxItems));
+}
+
+/** An instant in a query string. A `+` of an offset has to be written `%2B`: a plain `+` means a blank there. */
+export const queryInstant = instantText.meta({ format: 'date-time' });
+
+/** A calendar date in a query string, `YYYY-MM-DD`. */
+export const queryDate = dateText;
+
+/** An opaque position in a list, taken from a `Link` header. It fits only the request that it came from. */
+export const queryCursor = z
+  .string()
+  .min(1)
+  .max(2_000)
+  .regex(/^[A-Za-z0-9_-]+$/)
+  .meta({ description: 'Position taken from the Link header of the page before. Excludes offset.' });
+
+function integerOf(text: unknown, ctx: z.core.$RefinementCtx): unknown {
+  if (typeof text === 'string' && INTEGER_TEXT.test(text)) return Number(text);
+  const isRepeated = Array.isArray(text);
+  ctx.addIssue({
+    code: 'custom',
+    message: isRepeated ? 'Give this once' : 'Give an integer in plain digits',
+    params: { type: isRepeated ? 'repeated' : 'int_parsing' },
+  });
+  return z.NEVER;
+}
+
+function listOf(values: unknown): unknown {
+  if (values === undefined) return values;
+  return [values].flat().flatMap((value) => (typeof value === 'string' ? value.split(',') : [value]));
+}

@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { plainText, utcInstantText } from '../../scalars.js';
+
+/** The only envelope version there is; any other value is refused. */
+export const VCP_VERSION = '1.1';
+
+/**
+ * Envelope of VCP 1.1: the same for every family and both directions; the payload's shape follows from the routing key.
+ *
+ * `siteId` is the plant's UUID, or the id by which the partner knows the plant. `timestamp` is the partner's clock, UTC.
+ * Members that are not listed are accepted; they are part of what a signature covers.
+ */
+export const vcpEnvelope = z
+  .object({
+    version: z.literal(VCP_VERSION, { error: `version "${VCP_VERSION}"` }),
+    messageId: plainText(200),
+    correlationId: plainText(200).optional(),
+    timestamp: utcInstantText,
+    source: plainText(200),
+    siteId: plainText(200),
+    payload: z.record(z.string(), z.unknown(), { error: 'an object' }),
+    signatureAlgo: z.literal('HMAC-SHA256').optional(),
+    signature: z.string().max(200).optional(),
+    signatureKid: z.string().max(200).optional(),
+  })
+  .meta({ id: 'VcpEnvelope', title: 'VCP 1.1 envelope' });
+export type VcpEnvelope = z.infer<typeof vcpEnvelope>;

@@ -1,0 +1,66 @@
+import { z } from 'zod';
+
+/** Most fractional digits an instant may carry: finer ones would round into another period. */
+export const MAX_FRACTION_DIGITS = 6;
+
+const FINER_THAN_MICROSECONDS = /\.\d{7,}/;
+const UNSAFE_TEXT = /[\u0000-\u001f\u007f\u2028\u2029\u202a-\u202e\u2066-\u2069]|\p{Cs}/u;
+
+const noFinerThanMicroseconds = (text: string): boolean => !FINER_THAN_MICROSECONDS.test(text);
+const tooFine = { error: 'at most 6 fractional digits: finer instants would round into another period' };
+
+/** An instant: RFC 3339 with an offset (`Z` or `+01:00`), a real calendar date, at most microseconds. */
+export const instantText = z.iso
+  .datetime({ offset: true, error: 'an instant with offset, for example 2026-01-15T10:00:00Z' })
+  .refine(noFinerThanMicroseconds, tooFine);
+
+/** An instant in UTC: like {@link instantText}, but only `Z` is accepted. */
+export const utcInstantText = z.iso
+  .datetime({ error: 'an instant in UTC, for example 2026-01-15T10:00:00Z' })
+  .refine(noFinerThanMicroseconds, tooFine);
+
+/** A calendar date, `YYYY-MM-DD`. */
+export const dateText = z.iso.date({ error: 'a date, for example 2026-01-15' });
+
+/** A UUID of any version, in lower or upper case; compared in lower case. */
+export const uuidText = z.guid({ error: 'a UUID' }).toLowerCase();
+
+/** Text from outside that will be stored and shown: bounded, no control, bidirectional or lone surrogate characters. */
+export function plainText(maxLength: number): z.ZodString {
+  return z
+    .string()
+    .min(1)
+    .max(maxLength)
+    .refine((text) => !UNSAFE_TEXT.test(text), { error: 'control and direction characters are not allowed' });
+}
+
+/** Id of an asset as the register makes it, for example `DE_50HZ_WU_1`. */
+export const assetIdText = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/, { error: 'an asset id, for example DE_50HZ_WU_1' });
+
+/**
+ * A decimal as it may be sent: JSON number or decimal string without exponent.
+ *
+ * Bounds (12 integer and 6 fractional digits) and the canonical form belong to the domain, which reads the result.
+ */
+export const decimalInput = z.union([z.number(), z.string().regex(/^[+-]?\d{1,40}(\.\d{1,40})?$/)], {
+  error: 'a decimal: a number, or a string such as "12.5" without exponent',
+});
+
+/** A decimal as it is answered: a JSON string without exponent and without trailing zeros. */
+export const decimalOutput = z.string().regex(/^-?\d+(\.\d+)?$/);
+
+/** An amount with its unit, as it may be sent. Each field takes one unit. */
+export function quantityInput<const U extends string>(
+  unit: U,
+): z.ZodObject<{ amount: typeof decimalInput; unit: z.ZodLiteral<U> }> {
+  return z.object({ amount: decimalInput, unit: z.literal(unit, { error: `unit ${unit}` }) });
+}
+
+/** An amount with its unit, as it is answered. */
+export function quantityOutput<const U extends string>(
+  unit: U,
+): z.ZodObject<{ amount: typeof decimalOutput; unit: z.ZodLiteral<U> }> {
+  return z.object({ amount: decimalOutput, unit: z.literal(unit) });
+}
