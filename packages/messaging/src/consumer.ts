@@ -1,0 +1,155 @@
+import type { Channel } from 'amqplib';
+import type { Connection } from './connection.js';
+import { deliveryOf } from './delivery.js';
+import type { AmqpDelivery } from './delivery.js';
+import type { Reporting } from './reporting.js';
+import { SupervisedChannel } from './supervised-channel.js';
+import { endsWithin } from './timing.js';
+
+/** What to consume, and who takes it. */
+export interface ConsumeOptions {
+  queue: string;
+  /** How many deliveries may be unsettled at a time, 1 to 65,535; quorum queues take at most 2,000. */
+  prefetch: number;
+  /** Called for each delivery, in order, synchronously; must not throw. Settles it, now or later, through the consumer. */
+  onDelivery(delivery: AmqpDelivery, consumer: Consumer): void;
+  /** Called when the channel is gone: what it delivered and was not settled comes again, through `onDelivery`. */
+  onLost?(consumer: Consumer): void;
+}
+
+/** `recovering` becomes `consuming` by itself; `stopped` stays. */
+export type ConsumerState = 'consuming' | 'recovering' | 'stopped';
+
+/**
+ * Takes deliveries from one queue through a channel of its own, which is replaced when it is lost.
+ *
+ * An acknowledgement is sent on the channel that made the delivery or not at all: when that channel is gone it is dropped
+ * without an error, and the broker delivers the message again.
+ */
+export interface Consumer {
+  readonly queue: string;
+  readonly state: ConsumerState;
+  /** Whether the channel that made this delivery is still there to take its acknowledgement. */
+  isCurrent(delivery: AmqpDelivery): boolean;
+  /** Settles these deliveries, each by itself. */
+  ack(deliveries: Iterable<AmqpDelivery>): void;
+  /** Settles this delivery and every earlier one of the same channel: the caller is done with all of them. */
+  ackUpTo(delivery: AmqpDelivery): void;
+  /** Takes no further delivery; what was delivered can still be settled. */
+  stop(): Promise<void>;
+  /** Stops, and gives back to the queue what is not settled. Acknowledgements before it are not lost. */
+  close(): Promise<void>;
+}
+
+const CANCEL_TIMEOUT_MS = 2_000;
+
+/** A {@link Consumer} over a supervised channel. */
+export class SupervisedConsumer implements Consumer {
+  readonly #options: ConsumeOptions;
+  readonly #reporting: Reporting;
+  readonly #supervised: SupervisedChannel<Channel>;
+  #channel: Channel | null = null;
+  #consumerTag: string | null = null;
+  #isStopped = false;
+  #onClosed: () => void = () => undefined;
+
+  constructor(connection: Connection, options: ConsumeOptions, reporting: Reporting) {
+    this.#options = options;
+    this.#reporting = reporting;
+    this.#supervised = new SupervisedChannel(
+      {
+        name: `consume ${options.queue}`,
+        open: () => connection.createChannel(),
+        prefetch: options.prefetch,
+        prepare: (channel) => this.#subscribe(channel),
+      },
+      reporting,
+    );
+  }
+
+  /** Resolves when the first attempt to subscribe has ended, well or not. */
+  get firstAttempt(): Promise<void> {
+    return this.#supervised.firstAttempt;
+  }
+
+  /** Calls back after {@link close}. One listener. */
+  onClosed(listener: () => void): void {
+    this.#onClosed = listener;
+  }
+
+  get queue(): string {
+    return this.#options.queue;
+  }
+
+  get state(): ConsumerState {
+    if (this.#isStopped) return 'stopped';
+    return this.#consumerTag === null ? 'recovering' : 'consuming';
+  }
+
+  isCurrent(delivery: AmqpDelivery): boolean {
+    return this.#channel !== null && delivery.tag.isOf(this.#channel);
+  }
+
+  ack(deliveries: Iterable<AmqpDelivery>): void {
+    for (const delivery of deliveries) this.#acknowledge(delivery, false);
+  }
+
+  ackUpTo(delivery: AmqpDelivery): void {
+    this.#acknowledge(delivery, true);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#supervised.retire();
+    if (this.#channel !== null && this.#consumerTag !== null) {
+      await endsWithin(CANCEL_TIMEOUT_MS, cancel(this.#channel, this.#consumerTag));
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    await this.#supervised.close();
+    this.#onClosed();
+  }
+
+  async #subscribe(channel: Channel): Promise<void> {
+    const { queue } = this.#options;
+    this.#channel = channel;
+    channel.on('close', () => this.#lose(channel));
+    const { consumerTag } = await channel.consume(queue, (message) => {
+      if (message === null) this.#onCancelledByBroker(channel);
+      else if (!this.#isStopped) this.#options.onDelivery(deliveryOf(channel, message), this);
+    });
+    if (this.#isStopped) return cancel(channel, consumerTag);
+    if (this.#channel === channel) this.#consumerTag = consumerTag;
+    this.#reporting.log.info({ queue, prefetch: this.#options.prefetch }, 'consuming');
+  }
+
+  /** The broker does so when the queue is deleted or moves; the channel stays open but would be deaf for ever. */
+  #onCancelledByBroker(channel: Channel): void {
+    this.#reporting.log.warn({ queue: this.#options.queue }, 'consumer cancelled by the broker');
+    this.#lose(channel);
+    this.#supervised.renew(undefined);
+  }
+
+  #lose(channel: Channel): void {
+    if (this.#channel !== channel) return;
+    this.#channel = null;
+    this.#consumerTag = null;
+    if (!this.#isStopped) this.#options.onLost?.(this);
+  }
+
+  #acknowledge(delivery: AmqpDelivery, upTo: boolean): void {
+    try {
+      if (this.isCurrent(delivery)) return delivery.tag.acknowledge(upTo);
+    } catch {
+      // The channel is closing: as good as gone.
+    }
+    this.#reporting.onEvent('ack-dropped');
+  }
+}
+
+async function cancel(channel: Channel, consumerTag: string): Promise<void> {
+  await channel.cancel(consumerTag);
+}

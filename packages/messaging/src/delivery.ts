@@ -1,0 +1,84 @@
+import type { Channel, ConsumeMessage } from 'amqplib';
+
+/** One message as the broker handed it over. Its properties are what the publisher wrote, unchecked. */
+export interface AmqpDelivery {
+  readonly body: Buffer;
+  /** Exchange it was published to; empty for the default exchange. */
+  readonly exchange: string;
+  readonly routingKey: string;
+  /** The broker has handed it to somebody before. False proves nothing. */
+  readonly redelivered: boolean;
+  readonly properties: AmqpProperties;
+  /** For the consumer that delivered it, to settle it. */
+  readonly tag: DeliveryTag;
+}
+
+/** Properties of a message; one that is missing or of another type than AMQP gives it is undefined. */
+export interface AmqpProperties {
+  readonly messageId: string | undefined;
+  readonly contentType: string | undefined;
+  readonly contentEncoding: string | undefined;
+  readonly type: string | undefined;
+  readonly appId: string | undefined;
+  /** Seconds since 1970, as AMQP has it. */
+  readonly timestamp: number | undefined;
+  readonly headers: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Names a delivery on the one channel that made it. The broker counts deliveries anew on each channel, so the number means
+ * another message, or none, anywhere else.
+ */
+export class DeliveryTag {
+  readonly #channel: Channel;
+  readonly #message: ConsumeMessage;
+
+  constructor(channel: Channel, message: ConsumeMessage) {
+    this.#channel = channel;
+    this.#message = message;
+  }
+
+  /** Whether this channel made the delivery. */
+  isOf(channel: Channel | null): boolean {
+    return this.#channel === channel;
+  }
+
+  /**
+   * Acknowledges on the channel that delivered.
+   *
+   * @param upTo together with all earlier deliveries of that channel
+   * @throws when that channel sends nothing any more
+   */
+  acknowledge(upTo: boolean): void {
+    this.#channel.ack(this.#message, upTo);
+  }
+}
+
+/** The library's message as a delivery. */
+export function deliveryOf(channel: Channel, message: ConsumeMessage): AmqpDelivery {
+  const { content, fields, properties } = message;
+  return {
+    body: content,
+    exchange: fields.exchange,
+    routingKey: fields.routingKey,
+    redelivered: fields.redelivered,
+    properties: {
+      messageId: textOrNothing(properties.messageId),
+      contentType: textOrNothing(properties.contentType),
+      contentEncoding: textOrNothing(properties.contentEncoding),
+      type: textOrNothing(properties.type),
+      appId: textOrNothing(properties.appId),
+      timestamp: numberOrNothing(properties.timestamp),
+      headers: properties.headers ?? {},
+    },
+    tag: new DeliveryTag(channel, message),
+  };
+}
+
+function textOrNothing(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function numberOrNothing(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : undefined;
+}

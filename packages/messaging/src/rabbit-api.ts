@@ -1,0 +1,242 @@
+import type { Policy } from '@quarterhour/contracts';
+import { BrokerApiError, InvalidBrokerUrlError } from './errors.js';
+
+/** Where the HTTP API of RabbitMQ's management plugin is, and who asks. */
+export interface RabbitApiOptions {
+  /** Base URL, `http://host:15672`; may carry user and password. */
+  url: string;
+  /** Default: the user in the URL. */
+  user?: string;
+  password?: string;
+  /** How long one call may take. Default 10,000. */
+  timeoutMs?: number;
+}
+
+/** What a user may do in a virtual host: regular expressions over the names of exchanges and queues. */
+export interface Permissions {
+  configure: string;
+  write: string;
+  read: string;
+}
+
+/** How a queue stands. The broker samples counts every few seconds; a queue that is seconds old may read as empty. */
+export interface QueueStatus {
+  name: string;
+  type: string;
+  state: string;
+  /** Ready and unsettled together. */
+  messages: number;
+  messagesReady: number;
+  messagesUnsettled: number;
+  consumers: number;
+}
+
+/** A client's connection. */
+export interface ConnectionStatus {
+  /** The broker's own name for it, to close it by. */
+  name: string;
+  /** What the client calls itself, or null. */
+  clientName: string | null;
+  vhost: string;
+}
+
+/** What is declared in a virtual host, except what the broker has there from the start. */
+export interface Definitions {
+  exchanges: readonly { name: string; type: string }[];
+  queues: readonly { name: string; arguments: Readonly<Record<string, unknown>> }[];
+  bindings: readonly { exchange: string; queue: string; routingKey: string }[];
+  policies: readonly {
+    name: string;
+    pattern: string;
+    applyTo: string;
+    priority: number;
+    definition: Readonly<Record<string, unknown>>;
+  }[];
+}
+
+/** Who the broker is. */
+export interface Overview {
+  version: string;
+  erlangVersion: string;
+}
+
+/**
+ * RabbitMQ's HTTP API. `put…` and `delete…` may be repeated: what is so already stays so.
+ *
+ * Every call throws {@link BrokerApiError}: with the status and the beginning of the body when the broker refused, with
+ * status null when it did not answer in time or not in JSON.
+ */
+export interface RabbitApi {
+  overview(): Promise<Overview>;
+  putVhost(vhost: string): Promise<void>;
+  deleteVhost(vhost: string): Promise<void>;
+  putUser(user: string, password: string, tags?: readonly string[]): Promise<void>;
+  deleteUser(user: string): Promise<void>;
+  putPermissions(vhost: string, user: string, permissions: Permissions): Promise<void>;
+  putPolicy(vhost: string, policy: Policy): Promise<void>;
+  deletePolicy(vhost: string, name: string): Promise<void>;
+  /** Null when there is no such queue. */
+  getQueue(vhost: string, queue: string): Promise<QueueStatus | null>;
+  listQueues(vhost: string): Promise<QueueStatus[]>;
+  deleteQueue(vhost: string, queue: string): Promise<void>;
+  exportDefinitions(vhost: string): Promise<Definitions>;
+  listConnections(vhost: string): Promise<ConnectionStatus[]>;
+  closeConnection(name: string, reason: string): Promise<void>;
+}
+
+const TIMEOUT_MS = 10_000;
+const LONGEST_BODY = 500;
+const NOT_FOUND = 404;
+
+type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * Makes a client; no call is made yet.
+ *
+ * @throws InvalidBrokerUrlError
+ */
+export function rabbitApi(options: RabbitApiOptions): RabbitApi {
+  const call = caller(options);
+  const put = (path: string, body?: Json) => call('PUT', path, body).then(() => undefined);
+  const remove = (path: string) => unlessMissing(() => call('DELETE', path)).then(() => undefined);
+  const get = (path: string) => call('GET', path);
+
+  return {
+    overview: async () => {
+      const found = record(await get('overview'));
+      return { version: text(found['rabbitmq_version']), erlangVersion: text(found['erlang_version']) };
+    },
+    putVhost: (vhost) => put(pathOf`vhosts/${vhost}`),
+    deleteVhost: (vhost) => remove(pathOf`vhosts/${vhost}`),
+    putUser: (user, password, tags = []) => put(pathOf`users/${user}`, { password, tags: tags.join(',') }),
+    deleteUser: (user) => remove(pathOf`users/${user}`),
+    putPermissions: (vhost, user, { configure, write, read }) =>
+      put(pathOf`permissions/${vhost}/${user}`, { configure, write, read }),
+    putPolicy: (vhost, { name, pattern, applyTo, priority, definition }) =>
+      put(pathOf`policies/${vhost}/${name}`, { pattern, 'apply-to': applyTo, priority, definition }),
+    deletePolicy: (vhost, name) => remove(pathOf`policies/${vhost}/${name}`),
+    getQueue: async (vhost, queue) => {
+      const found = await unlessMissing(() => get(pathOf`queues/${vhost}/${queue}`));
+      return found === null ? null : queueStatus(record(found));
+    },
+    listQueues: async (vhost) => list(await get(pathOf`queues/${vhost}`)).map(queueStatus),
+    deleteQueue: (vhost, queue) => remove(pathOf`queues/${vhost}/${queue}`),
+    exportDefinitions: async (vhost) => definitions(record(await get(pathOf`definitions/${vhost}`))),
+    listConnections: async (vhost) => list(await get(pathOf`vhosts/${vhost}/connections`)).map(connectionStatus),
+    closeConnection: async (name, reason) => {
+      await unlessMissing(() => call('DELETE', pathOf`connections/${name}`, undefined, { 'x-reason': reason }));
+    },
+  };
+}
+
+type Call = (method: string, path: string, body?: Json, headers?: Readonly<Record<string, string>>) => Promise<unknown>;
+
+function caller({ url, user, password, timeoutMs = TIMEOUT_MS }: RabbitApiOptions): Call {
+  const base = parsedUrl(url);
+  const name = user ?? decodeURIComponent(base.username);
+  const word = password ?? decodeURIComponent(base.password);
+  const authorization = `Basic ${Buffer.from(`${name}:${word}`).toString('base64')}`;
+  const root = `${base.origin}${base.pathname.replace(/\/$/, '')}/api/`;
+
+  return async (method, path, body, headers = {}) => {
+    const request = `${method} /api/${path}`;
+    try {
+      const response = await fetch(root + path, {
+        method,
+        headers: { authorization, 'content-type': 'application/json', ...headers },
+        signal: AbortSignal.timeout(timeoutMs),
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      const answer = await response.text();
+      if (!response.ok) {
+        throw new BrokerApiError(request, { status: response.status, body: answer.slice(0, LONGEST_BODY) });
+      }
+      return answer === '' ? null : parse(answer);
+    } catch (error) {
+      if (error instanceof BrokerApiError) throw error;
+      throw new BrokerApiError(request, { status: null, body: '' }, { cause: error });
+    }
+  };
+}
+
+function parsedUrl(url: string): URL {
+  const isUsable = URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
+  if (!isUsable) throw new InvalidBrokerUrlError("expected the base URL of the broker's HTTP API");
+  return new URL(url);
+}
+
+function pathOf(pieces: TemplateStringsArray, ...names: readonly string[]): string {
+  return pieces.reduce((path, piece, index) => path + encodeURIComponent(names[index - 1] ?? '') + piece);
+}
+
+async function unlessMissing(call: () => Promise<unknown>): Promise<unknown> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof BrokerApiError && error.status === NOT_FOUND) return null;
+    throw error;
+  }
+}
+
+function queueStatus(found: Json): QueueStatus {
+  return {
+    name: text(found['name']),
+    type: text(found['type']),
+    state: text(found['state']),
+    messages: count(found['messages']),
+    messagesReady: count(found['messages_ready']),
+    messagesUnsettled: count(found['messages_unacknowledged']),
+    consumers: count(found['consumers']),
+  };
+}
+
+function connectionStatus(found: Json): ConnectionStatus {
+  const clientName = record(found['client_properties'])['connection_name'];
+  return {
+    name: text(found['name']),
+    clientName: typeof clientName === 'string' ? clientName : null,
+    vhost: text(found['vhost']),
+  };
+}
+
+function definitions(found: Json): Definitions {
+  return {
+    exchanges: list(found['exchanges']).map((one) => ({ name: text(one['name']), type: text(one['type']) })),
+    queues: list(found['queues']).map((one) => ({ name: text(one['name']), arguments: record(one['arguments']) })),
+    bindings: list(found['bindings'])
+      .filter((one) => one['destination_type'] === 'queue')
+      .map((one) => ({
+        exchange: text(one['source']),
+        queue: text(one['destination']),
+        routingKey: text(one['routing_key']),
+      })),
+    policies: list(found['policies']).map((one) => ({
+      name: text(one['name']),
+      pattern: text(one['pattern']),
+      applyTo: text(one['apply-to']),
+      priority: count(one['priority']),
+      definition: record(one['definition']),
+    })),
+  };
+}
+
+function parse(answer: string): unknown {
+  return JSON.parse(answer);
+}
+
+function list(value: unknown): Json[] {
+  return Array.isArray(value) ? value.map(record) : [];
+}
+
+function record(value: unknown): Json {
+  return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {};
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+/** The broker leaves a count out until it has first sampled it. */
+function count(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
+}

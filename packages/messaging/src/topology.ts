@@ -1,0 +1,78 @@
+import type { Topology } from '@quarterhour/contracts';
+import type { Channel } from 'amqplib';
+import type { Connection } from './connection.js';
+import { TopologyMismatchError } from './errors.js';
+import { endsWithin } from './timing.js';
+
+interface Declaration {
+  object: string;
+  make: (channel: Channel) => Promise<unknown>;
+}
+
+const PRECONDITION_FAILED = 406;
+const CLOSE_TIMEOUT_MS = 2_000;
+
+/**
+ * Declares exchanges, queues and bindings, in that order. What exists as declared is left alone; so is what exists
+ * otherwise, and the rest is declared all the same.
+ *
+ * @throws TopologyMismatchError naming every object that exists otherwise
+ * @throws the broker's error when it refuses for another reason
+ */
+export async function declareTopology(connection: Connection, topology: Topology): Promise<void> {
+  const mismatches: { object: string; error: unknown }[] = [];
+  let channel: Channel | null = null;
+  try {
+    for (const { object, make } of declarationsOf(topology)) {
+      channel ??= await openQuietly(connection);
+      try {
+        await make(channel);
+      } catch (error) {
+        if (!isPreconditionFailed(error)) throw error;
+        mismatches.push({ object, error });
+        channel = null; // the broker closes a channel on which a declaration failed
+      }
+    }
+  } finally {
+    if (channel !== null) await endsWithin(CLOSE_TIMEOUT_MS, closed(channel));
+  }
+  const [first] = mismatches;
+  if (first !== undefined) {
+    throw new TopologyMismatchError(
+      mismatches.map(({ object }) => object),
+      { cause: first.error },
+    );
+  }
+}
+
+function declarationsOf({ exchanges, queues, bindings }: Topology): Declaration[] {
+  return [
+    ...exchanges.map(({ name, type }) => ({
+      object: `exchange "${name}"`,
+      make: (channel: Channel) => channel.assertExchange(name, type, { durable: true }),
+    })),
+    ...queues.map(({ name }) => ({
+      object: `queue "${name}"`,
+      make: (channel: Channel) => channel.assertQueue(name, { durable: true, arguments: { 'x-queue-type': 'quorum' } }),
+    })),
+    ...bindings.map(({ exchange, queue, routingKey }) => ({
+      object: `binding of queue "${queue}" to exchange "${exchange}" by "${routingKey}"`,
+      make: (channel: Channel) => channel.bindQueue(queue, exchange, routingKey),
+    })),
+  ];
+}
+
+/** The failing call rejects by itself; the channel's own error event says the same once more. */
+async function openQuietly(connection: Connection): Promise<Channel> {
+  const channel = await connection.createChannel();
+  channel.on('error', () => undefined);
+  return channel;
+}
+
+async function closed(channel: Channel): Promise<void> {
+  await channel.close();
+}
+
+function isPreconditionFailed(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === PRECONDITION_FAILED;
+}
