@@ -1,0 +1,88 @@
+import express from 'express';
+import type { Request, Response, Router } from 'express';
+import { documentOf } from './openapi.js';
+import type { Route } from './route.js';
+import type { Surface } from './surface.js';
+
+/** What the reference pages need. */
+export interface DocsOptions {
+  /** File path of redoc's standalone bundle. */
+  readonly redocBundle: string;
+}
+
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  'worker-src blob:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const CACHED_MS = 3_600_000;
+
+/**
+ * The reference: `/docs` lists the surfaces, `/docs/{surface}` shows one, `/docs/{surface}.json` is its OpenAPI document.
+ * Everything comes from this server and nothing else may be loaded.
+ */
+export function docsRouter(
+  surfaces: readonly Surface[],
+  routes: readonly Pick<Route<never>, 'surface' | 'operation'>[],
+  { redocBundle }: DocsOptions,
+): Router {
+  const router = express.Router({ caseSensitive: true, strict: true });
+  router.get('/docs', (_req, res) => sendPage(res, indexPage(surfaces)));
+  router.get('/docs/redoc.standalone.js', (_req: Request, res: Response) => {
+    res
+      .set('content-security-policy', POLICY)
+      .type('text/javascript')
+      .sendFile(redocBundle, { maxAge: CACHED_MS, dotfiles: 'allow' });
+  });
+  for (const surface of surfaces) {
+    const document = JSON.stringify(documentOf(surface, routes), null, 2);
+    router.get(`/docs/${surface.name}`, (_req, res) => sendPage(res, referencePage(surface)));
+    router.get(`/docs/${surface.name}.json`, (_req, res) => {
+      res.set('cache-control', 'no-cache').type('application/json').send(document);
+    });
+  }
+  return router;
+}
+
+function sendPage(res: Response, html: string): void {
+  res.set({ 'content-security-policy': POLICY, 'cache-control': 'no-cache' }).type('html').send(html);
+}
+
+function indexPage(surfaces: readonly Surface[]): string {
+  const items = surfaces.map(
+    ({ name, title, description, basePath }) =>
+      `<li><a href="/docs/${name}">${title}</a> <code>${basePath}</code><br>${description} ` +
+      `<a href="/docs/${name}.json">OpenAPI</a></li>`,
+  );
+  return page('Quarterhour reference', `<h1>Quarterhour reference</h1>\n<ul>\n${items.join('\n')}\n</ul>`);
+}
+
+function referencePage({ name, title }: Surface): string {
+  return page(
+    title,
+    `<redoc spec-url="/docs/${name}.json" disable-search="true"></redoc>\n<script src="/docs/redoc.standalone.js"></script>`,
+  );
+}
+
+function page(title: string, body: string): string {
+  return [
+    '<!doctype html>',
+    '<html lang="en">',
+    '<head>',
+    '<meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    `<title>${title}</title>`,
+    '</head>',
+    `<body>\n${body}\n</body>`,
+    '</html>',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,13 @@
+import { describe, expect, test } from '@jest/globals';
+import { nextPageLink } from './link.js';
+
+describe('the link to the next page', () => {
+  test.each([
+    ['/a/v1/things', '</a/v1/things?cursor=C>; rel="next"'],
+    ['/a/v1/things?limit=5&ids=A%2CB', '</a/v1/things?limit=5&ids=A%2CB&cursor=C>; rel="next"'],
+    ['/a/v1/things?offset=10&limit=5', '</a/v1/things?limit=5&cursor=C>; rel="next"'],
+    ['/a/v1/things?cursor=B&limit=5', '</a/v1/things?limit=5&cursor=C>; rel="next"'],
+  ])('of %s keeps everything but the position', (url, link) => {
+    expect(nextPageLink(url, 'C')).toBe(link);
+  });
+});

@@ -1,0 +1,39 @@
+import { RequestRefused } from './refusal.js';
+
+/** Query parameters as sent: a text, or the texts in order when a name was repeated. */
+export type RawQuery = Readonly<Record<string, string | readonly string[]>>;
+
+/**
+ * Reads a query string. Names are taken literally: `a[]` and `a[b]` are names like any other.
+ *
+ * @param search what follows the question mark, percent-encoded; empty for none
+ * @throws RequestRefused `malformed` when an escape is broken or is not UTF-8
+ */
+export function parseQueryString(search: string): RawQuery {
+  const values = new Map<string, string[]>();
+  for (const pair of search.split('&')) {
+    if (pair === '') continue;
+    const [name, value] = splitPair(pair);
+    values.set(name, [...(values.get(name) ?? []), value]);
+  }
+  return Object.fromEntries([...values].map(([name, texts]) => [name, texts.length === 1 ? texts.join() : texts]));
+}
+
+/** The part of a request target after the first question mark. */
+export function searchOf(url: string): string {
+  const start = url.indexOf('?');
+  return start === -1 ? '' : url.slice(start + 1);
+}
+
+function splitPair(pair: string): [string, string] {
+  const equals = pair.indexOf('=');
+  return equals === -1 ? [decoded(pair), ''] : [decoded(pair.slice(0, equals)), decoded(pair.slice(equals + 1))];
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch (error) {
+    throw new RequestRefused({ kind: 'malformed' }, { cause: error });
+  }
+}

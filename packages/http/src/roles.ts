@@ -1,0 +1,29 @@
+/** What a person or program may be. A token may carry several. */
+export const ROLES = ['partner', 'operator', 'trader', 'auditor', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
+/**
+ * Who may do what: the only place where this stands. What is not listed is refused; a route with another capability does
+ * not start. Whose data a role sees is a question of its token's organisations; a partner's token names its own.
+ */
+export const ROLE_MATRIX = {
+  'dispatches:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
+  'telemetry:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
+  'quarantine:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
+  'quarantine:read-unowned': ['admin'],
+  'ingestion:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
+} as const satisfies Readonly<Record<string, readonly Role[]>>;
+
+/** Something that a role may be allowed to do. */
+export type Capability = keyof typeof ROLE_MATRIX;
+
+/** Whether one of the roles has the capability. An unknown role has none. */
+export function isAllowed(roles: readonly string[], capability: Capability): boolean {
+  const allowed: readonly string[] = ROLE_MATRIX[capability];
+  return roles.some((role) => allowed.includes(role));
+}
+
+/** Whether a text names a capability of the matrix. */
+export function isCapability(text: string): text is Capability {
+  return Object.hasOwn(ROLE_MATRIX, text);
+}

@@ -1,0 +1,66 @@
+import { describe, expect, test } from '@jest/globals';
+import { z } from 'zod';
+import { createLogger, createMetrics, systemClock } from '@quarterhour/runtime';
+import { sampleRoutes } from '../test/sample-api.js';
+import { createApi } from './api.js';
+import { json } from './reply.js';
+import { noBody, noParameters, route, RouteDeclarationError } from './route.js';
+import type { Route } from './route.js';
+import { ownSurface } from './surfaces/own.js';
+
+const declared = (changes: object) =>
+  route({
+    surface: ownSurface,
+    method: 'get',
+    path: '/things/{id}',
+    operationId: 'getThing',
+    summary: 'One',
+    tag: 'Things',
+    capability: 'dispatches:read',
+    params: z.strictObject({ id: z.uuid() }),
+    query: noParameters,
+    body: noBody,
+    responses: {},
+    handler: () => Promise.resolve(json(null)),
+    ...changes,
+  });
+
+const started = (routes: readonly Route<object>[]) =>
+  createApi({
+    routes,
+    context: {},
+    verifier: { verify: () => Promise.reject(new Error('not asked')) },
+    classifyError: () => 'bug',
+    unownedOrganisation: '00000000-0000-0000-0000-000000000000',
+    checks: [],
+    docs: { redocBundle: '/nowhere' },
+    log: createLogger({ name: 'test', level: 'fatal' }),
+    metrics: createMetrics(),
+    clock: systemClock,
+  });
+
+describe('a declaration', () => {
+  test('that is complete stands', () => {
+    expect(declared({})).toMatchObject({ operationId: 'getThing', namesOneThing: true, hasBody: false });
+  });
+
+  test.each([
+    ['a capability that nobody has', { capability: 'everything:do' }],
+    ['a capability that is a name of every object', { capability: 'constructor' }],
+    ['a path parameter without a schema', { params: noParameters }],
+    ['a schema for a parameter that is not in the path', { path: '/things' }],
+  ])('with %s is refused', (_what, changes) => {
+    expect(() => declared(changes)).toThrow(RouteDeclarationError);
+  });
+
+  test('twice at one address, or under one id, does not start', () => {
+    expect(() => started([declared({}), declared({ operationId: 'getOther' })])).toThrow(RouteDeclarationError);
+    const other = declared({ path: '/others/{id}' });
+    expect(() => started([declared({}), other])).toThrow(RouteDeclarationError);
+    expect(() => started(sampleRoutes)).not.toThrow();
+  });
+
+  test('documents what it refuses', () => {
+    expect(Object.keys(declared({}).operation.responses)).toEqual(['400', '401', '403', '404', '406', '500', '503']);
+  });
+});

@@ -1,0 +1,198 @@
+import { z } from 'zod';
+import type { OperationDescription, ResponseDescription } from '@quarterhour/contracts';
+import { parseQueryString, searchOf } from './query-string.js';
+import { InvalidRequestError } from './refusal.js';
+import type { RequestIssue, RequestPart } from './refusal.js';
+import type { Reply } from './reply.js';
+import { issuesOf } from './request-issues.js';
+import { isCapability } from './roles.js';
+import type { Capability } from './roles.js';
+import type { Scope } from './scope.js';
+import type { Surface } from './surface.js';
+import type { Principal } from './token.js';
+
+/** HTTP methods of a route. GET answers HEAD as well. */
+export type Method = OperationDescription['method'];
+
+/** What a handler is given: nothing of it is unparsed. */
+export interface ParsedRequest<Params, Query, Body> {
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  readonly principal: Principal;
+  readonly scope: Scope;
+  readonly requestId: string;
+  /** Request target as sent, for links. */
+  readonly url: string;
+}
+
+/** One operation: everything that mounting, authorisation, document and tests are made from. */
+export interface RouteDeclaration<Ctx, Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType> {
+  readonly surface: Surface;
+  readonly method: Method;
+  /** Below the surface's base path, parameters in braces: `/plants/{plantId}/telemetry/latest`. */
+  readonly path: `/${string}`;
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly tag: string;
+  readonly capability: Capability;
+  /** Strict object; its keys are the path's parameters. {@link noParameters} for none. */
+  readonly params: Params;
+  /** Strict object: a parameter that it does not name is refused. {@link noParameters} for none. */
+  readonly query: Query;
+  /** Shape of the JSON body; {@link noBody} for none. */
+  readonly body: Body;
+  /** Successful answers by status; refusals are the surface's. */
+  readonly responses: Readonly<Record<number, ResponseDescription>>;
+  handler(request: ParsedRequest<z.output<Params>, z.output<Query>, z.output<Body>>, ctx: Ctx): Promise<Reply>;
+}
+
+/** A request that is authorised but not parsed. */
+export interface IncomingRequest {
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly body: unknown;
+  readonly principal: Principal;
+  readonly scope: Scope;
+  readonly requestId: string;
+  readonly url: string;
+}
+
+/** A declared operation, its types hidden. */
+export interface Route<Ctx> {
+  readonly surface: Surface;
+  readonly method: Method;
+  readonly path: string;
+  readonly operationId: string;
+  readonly capability: Capability;
+  /** Whether the address names one thing. */
+  readonly namesOneThing: boolean;
+  readonly hasBody: boolean;
+  readonly responses: Readonly<Record<number, ResponseDescription>>;
+  readonly operation: OperationDescription;
+  /** Parses and answers. @throws InvalidRequestError with the complaints of all parts */
+  answer(request: IncomingRequest, ctx: Ctx): Promise<Reply>;
+}
+
+/** A route was declared in a way that cannot be served. */
+export class RouteDeclarationError extends Error {
+  override readonly name = 'RouteDeclarationError';
+  readonly code = 'ROUTE_DECLARATION';
+}
+
+/** For a path or a query without parameters. */
+export const noParameters = z.strictObject({});
+
+/** For an operation that takes no body; one that is sent is not read. */
+export const noBody = z.undefined();
+
+const PARAMETER = /\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
+
+const organisationHeader = z.object({
+  'x-org-id': z.guid().optional().meta({
+    format: 'uuid',
+    description: 'Picks one organisation of the token. Without it, all of them.',
+  }),
+});
+
+/**
+ * Declares an operation.
+ *
+ * @throws RouteDeclarationError when the capability is not in the role matrix, or the path's parameters are not the keys
+ *   of `params`
+ */
+export function route<Ctx, Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType>(
+  declaration: RouteDeclaration<Ctx, Params, Query, Body>,
+): Route<Ctx> {
+  const { surface, method, path, operationId, capability, responses } = declaration;
+  if (!isCapability(capability)) throw new RouteDeclarationError(`${operationId}: nobody has the capability`);
+  const names = [...path.matchAll(PARAMETER)].map(([, name]) => name);
+  const declared = Object.keys(declaration.params.shape);
+  if (names.toSorted().join() !== declared.toSorted().join()) {
+    throw new RouteDeclarationError(`${operationId}: the path and its parameter schema name different parameters`);
+  }
+  return {
+    surface,
+    method,
+    path,
+    operationId,
+    capability,
+    namesOneThing: names.length > 0,
+    hasBody: takesBody(declaration.body),
+    responses,
+    operation: operationOf(declaration),
+    answer: (request, ctx) => declaration.handler(parsed(declaration, request), ctx),
+  };
+}
+
+function parsed<Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType>(
+  schemas: { readonly params: Params; readonly query: Query; readonly body: Body },
+  request: IncomingRequest,
+): ParsedRequest<z.output<Params>, z.output<Query>, z.output<Body>> {
+  const { principal, scope, requestId, url } = request;
+  const sent = { path: { ...request.params }, query: { ...parseQueryString(searchOf(url)) }, body: request.body };
+  const params = schemas.params.safeParse(sent.path);
+  const query = schemas.query.safeParse(sent.query);
+  const body = schemas.body.safeParse(takesBody(schemas.body) ? sent.body : undefined);
+  if (params.success && query.success && body.success) {
+    return { params: params.data, query: query.data, body: body.data, principal, scope, requestId, url };
+  }
+  throw new InvalidRequestError([
+    ...complaintsAbout(params, 'path', sent.path),
+    ...complaintsAbout(query, 'query', sent.query),
+    ...complaintsAbout(body, 'body', sent.body),
+  ]);
+}
+
+function takesBody(body: z.ZodType): boolean {
+  return body !== noBody;
+}
+
+function complaintsAbout(result: z.ZodSafeParseResult<unknown>, part: RequestPart, sent: unknown): RequestIssue[] {
+  return result.success ? [] : issuesOf(result.error, part, sent);
+}
+
+function operationOf<Ctx, P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType>(
+  declaration: RouteDeclaration<Ctx, P, Q, B>,
+): OperationDescription {
+  const { surface, operationId, method, path, summary, description, tag, params, query, body, responses } = declaration;
+  return {
+    operationId,
+    method,
+    path,
+    summary,
+    ...(description === undefined ? {} : { description }),
+    tag,
+    params,
+    query,
+    headers: organisationHeader,
+    ...(takesBody(body) ? { body } : {}),
+    responses: { ...responses, ...refusalsOf(surface, path.includes('{'), takesBody(body)) },
+  };
+}
+
+function refusalsOf(
+  { invalidStatus, errorSchemas, errorContentType: contentType }: Surface,
+  namesOneThing: boolean,
+  hasBody: boolean,
+): Record<number, ResponseDescription> {
+  const other = (description: string): ResponseDescription => ({
+    description,
+    schema: errorSchemas.other,
+    contentType,
+  });
+  return {
+    [invalidStatus]: {
+      description: 'The request breaks a rule; every complaint is listed.',
+      schema: errorSchemas.invalid,
+      contentType,
+    },
+    401: other('No valid bearer token.'),
+    403: other('The token does not allow this.'),
+    ...(namesOneThing ? { 404: other("Not there, or another organisation's.") } : {}),
+    406: other('No form of the answer suits the Accept header.'),
+    ...(hasBody ? { 413: other('Body too large.'), 415: other('Body not application/json.') } : {}),
+    500: other('Our fault.'),
+    503: { ...other('A part that this needs is out of reach.'), headers: { 'Retry-After': 'Seconds to wait.' } },
+  };
+}

@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { InvalidRequestError, RequestRefused } from './refusal.js';
+import { isAllowed } from './roles.js';
+import type { Principal } from './token.js';
+
+/** Whose data a request may see. */
+export interface Scope {
+  /** Organisation ids in lower case, sorted. Empty when the request names an organisation that is not the caller's. */
+  readonly organisations: readonly string[];
+}
+
+/** What decides about the scope beside the token. */
+export interface ScopeRequest {
+  /** Header `x-org-id`, if sent. */
+  readonly organisationHeader: string | undefined;
+  /** Whether the address names one thing (it has a path parameter). */
+  readonly namesOneThing: boolean;
+  /** Id under which data without an organisation is kept; visible with `quarantine:read-unowned` only. */
+  readonly unownedOrganisation: string;
+}
+
+const organisationId = z.guid().toLowerCase();
+
+/**
+ * Works out the organisations of a request: all of the token's, or the one that `x-org-id` picks.
+ *
+ * Another organisation's id gives an empty scope where the address names one thing, so that the answer is the one for a
+ * thing that does not exist; elsewhere it is refused.
+ *
+ * @throws InvalidRequestError when `x-org-id` is not a UUID
+ * @throws RequestRefused `forbidden`, or `organisation-required` when the token has no organisation at all
+ */
+export function scopeOf(principal: Principal, request: ScopeRequest): Scope {
+  const visible = visibleTo(principal, request.unownedOrganisation);
+  if (request.organisationHeader === undefined) {
+    if (visible.length === 0) throw new RequestRefused({ kind: 'organisation-required' });
+    return { organisations: visible };
+  }
+  const picked = pickedOrganisation(request.organisationHeader);
+  if (visible.includes(picked)) return { organisations: [picked] };
+  if (request.namesOneThing) return { organisations: [] };
+  throw new RequestRefused({ kind: 'forbidden' });
+}
+
+/** A token cannot claim what belongs to nobody; only the role can. */
+function visibleTo({ organisations, roles }: Principal, unowned: string): string[] {
+  const own = organisations.filter((organisation) => organisation !== unowned);
+  return isAllowed(roles, 'quarantine:read-unowned') ? [...own, unowned].sort() : own;
+}
+
+function pickedOrganisation(header: string): string {
+  const parsed = organisationId.safeParse(header);
+  if (parsed.success) return parsed.data;
+  throw new InvalidRequestError([
+    {
+      in: 'header',
+      path: ['x-org-id'],
+      code: 'uuid_parsing',
+      message: 'Give one organisation id, a UUID',
+      input: header,
+    },
+  ]);
+}
