@@ -1,1 +1,10 @@
-export {};
+export * from './decode.js';
+export * from './delivery.js';
+export * from './json-scan.js';
+export * from './profiles/vcp.js';
+export * from './received.js';
+export * from './register.js';
+export * from './store-all.js';
+export * from './stream.js';
+export * from './streams/dispatch.js';
+export * from './streams/plant-telemetry.js';

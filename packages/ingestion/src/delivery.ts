@@ -1,0 +1,23 @@
+/**
+ * One message as the broker handed it over. Its properties are hints: what a message says and whose it is follow from
+ * the body and the routing key.
+ */
+export interface Delivery {
+  readonly body: Buffer;
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly queue: string;
+  readonly redelivered: boolean;
+  readonly properties: DeliveryProperties;
+}
+
+export interface DeliveryProperties {
+  readonly messageId?: string | undefined;
+  readonly contentType?: string | undefined;
+  readonly contentEncoding?: string | undefined;
+  readonly type?: string | undefined;
+  readonly appId?: string | undefined;
+  /** Epoch seconds, as AMQP has it. */
+  readonly timestamp?: number | undefined;
+  readonly headers: Readonly<Record<string, unknown>>;
+}

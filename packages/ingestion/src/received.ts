@@ -1,0 +1,48 @@
+import type { Reason } from '@quarterhour/contracts';
+import type { Delivery } from './delivery.js';
+import type { Register } from './register.js';
+
+/** What `receive` may know besides the delivery: the register as last read, and the time. */
+export interface ReceiveContext {
+  readonly register: Register;
+  /** Epoch milliseconds. */
+  readonly nowMillis: number;
+}
+
+/** A delivery that was understood: a fact of its stream, and whose it is. */
+export interface Understood<Fact> {
+  readonly kind: 'understood';
+  readonly delivery: Delivery;
+  readonly orgId: string;
+  readonly fact: Fact;
+}
+
+/** A delivery that goes to quarantine. `orgId` is `NO_ORGANISATION` when nobody can be named. */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly delivery: Delivery;
+  readonly orgId: string;
+  readonly messageId: string | null;
+  readonly fault: Fault;
+}
+
+export type Received<Fact> = Understood<Fact> | Refused;
+
+/** Why, where and what would be right. */
+export interface Fault {
+  readonly reason: Reason;
+  /** Path of the member at fault, for example `payload.meters.0.deviceId`; null when it is not about one member. */
+  readonly path: string | null;
+  readonly detail: string;
+}
+
+/** Thrown inside `receive` to leave it with a reason; never leaves this package. */
+export class FaultError extends Error {
+  override readonly name = 'FaultError';
+  readonly fault: Fault;
+
+  constructor(reason: Reason, path: string | null, detail: string) {
+    super(detail);
+    this.fault = { reason, path, detail };
+  }
+}
