@@ -1,1 +1,98 @@
-export {};
+export { openDatabase, type Database, type DatabaseOptions, type Trx } from './pool.js';
+export { type Statement } from './statement.js';
+export { NO_ORGANISATION } from './tenant-scope.js';
+export {
+  classifyError,
+  CommitRefusedError,
+  CommitUnknownError,
+  TransactionMisuseError,
+  UnansweredError,
+  type ErrorClass,
+} from './errors.js';
+export {
+  assertOursOrEmpty,
+  migrate,
+  NotOursError,
+  UnsuitableDatabaseError,
+  type MigrateOptions,
+  type MigrationReport,
+} from './migrate.js';
+export {
+  LOGIN_ROLES,
+  OWNER_ROLE,
+  requiredRoleSql,
+  RolesNeededError,
+  type LoginRole,
+  type RolePasswords,
+} from './roles.js';
+export { SCHEMA_VERSION } from './migrations/index.js';
+export { assertReady, NotReadyError, type ReadyOptions } from './ready.js';
+export {
+  ensurePartitions,
+  listPartitions,
+  readStreamWindows,
+  type Partition,
+  type StreamWindow,
+} from './partitions.js';
+export { type FieldForm, type Page, type Projection, type ProjectionField } from './projection.js';
+export {
+  createAsset,
+  createDevice,
+  createOrganisation,
+  createPlant,
+  findPlant,
+  listAssets,
+  listDevices,
+  listOrganisations,
+  listPlants,
+  loadRegister,
+  registerVersion,
+  type AssetRow,
+  type DeviceRow,
+  type NewAsset,
+  type OrganisationRow,
+  type PlantRow,
+  type RegisterRows,
+} from './queries/register.js';
+export { knownAt, raiseKnownAt } from './queries/known-at.js';
+export { type RowVerdict } from './queries/insert-once.js';
+export {
+  getDispatch,
+  insertDispatches,
+  listDispatches,
+  type DispatchColumn,
+  type DispatchKey,
+  type DispatchQuery,
+  type DispatchReceipt,
+  type DispatchRecord,
+  type NewDispatch,
+} from './queries/dispatches.js';
+export {
+  insertMeterReadings,
+  insertRealtimeSamples,
+  latestTelemetry,
+  type Measured,
+  type NewMeterReading,
+  type NewRealtimeSample,
+  type RealtimeColumn,
+} from './queries/telemetry.js';
+export {
+  getQuarantined,
+  insertQuarantine,
+  listQuarantine,
+  type NewQuarantined,
+  type QuarantineColumn,
+  type QuarantinedRecord,
+  type QuarantineKey,
+  type QuarantineQuery,
+} from './queries/quarantine.js';
+export {
+  listIngestMinutes,
+  readProgress,
+  recordBatch,
+  type BatchCounts,
+  type IngestMinuteColumn,
+  type IngestMinuteKey,
+  type IngestMinuteQuery,
+  type MinuteCount,
+} from './queries/ingest-minutes.js';

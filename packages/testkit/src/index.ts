@@ -1,1 +1,12 @@
-export {};
+export { testDatabase } from './database.js';
+export type { TestDatabase } from './database.js';
+export { testServers } from './environment.js';
+export type { TestServers } from './environment.js';
+export { eventually } from './eventually.js';
+export { aDispatch, aMeterEnvelope, aRealtimeEnvelope, recentQuarterHour } from './messages.js';
+export type { MeterEnvelope, RealtimeEnvelope } from './messages.js';
+export { startProcess } from './process.js';
+export type { Exit, StartedProcess } from './process.js';
+export { anAsset, anOrganisation, aPlant } from './register.js';
+export { testVhost } from './vhost.js';
+export type { TestVhost } from './vhost.js';

@@ -1,0 +1,47 @@
+import { LOGIN_ROLES, type LoginRole } from './roles.js';
+
+type Privilege = 'select' | 'insert' | 'update';
+
+/**
+ * What each login role may do with each table, and nothing else. Partitions are reached through their parents.
+ *
+ * TRUNCATE and REFERENCES are nobody's: row-level security does not cover them.
+ */
+export const TABLE_GRANTS: Readonly<Record<string, Partial<Readonly<Record<LoginRole, readonly Privilege[]>>>>> = {
+  'app.organisation': { ingest: ['select'], read: ['select'] },
+  'app.org_head': { ingest: ['select', 'update'], read: ['select'] },
+  'app.plant': { ingest: ['select'], read: ['select'] },
+  'app.device': { ingest: ['select'], read: ['select'] },
+  'app.asset': { ingest: ['select'], read: ['select'] },
+  'app.connection_point': { ingest: ['select'], read: ['select'] },
+  'app.external_id': { ingest: ['select'], read: ['select'] },
+  'app.dispatch': { ingest: ['select', 'insert'], read: ['select'] },
+  'app.receipt': { ingest: ['select', 'insert', 'update'], read: ['select'] },
+  'app.telemetry_realtime': { ingest: ['select', 'insert'], read: ['select'] },
+  'app.telemetry_meter': { ingest: ['select', 'insert'], read: ['select'] },
+  'app.quarantine': { ingest: ['select', 'insert', 'update'], read: ['select'] },
+  'app.ingest_minute': { ingest: ['select', 'insert', 'update'], read: ['select'] },
+  'ops.ingest_progress': { ingest: ['select', 'insert', 'update'] },
+  'ops.register_version': { ingest: ['select'] },
+  'ops.stream': { ingest: ['select'] },
+  'ops.migration': { ingest: ['select'], read: ['select'] },
+  'ops.migration_lock': {},
+  'ops.asset_counter': {},
+};
+
+const ALL_LOGIN_ROLES = Object.values(LOGIN_ROLES).join(', ');
+
+/** The statements that make the grants what {@link TABLE_GRANTS} says, whatever they were. Run by the owner. */
+export function grantStatements(): string[] {
+  return [
+    `grant usage on schema app, ops to ${ALL_LOGIN_ROLES}`,
+    ...Object.entries(TABLE_GRANTS).flatMap(([table, grants]) => [
+      `revoke all on ${table} from public, ${ALL_LOGIN_ROLES}`,
+      ...Object.entries(LOGIN_ROLES).flatMap(([purpose, role]) => {
+        const privileges = Object.entries(grants).find(([granted]) => granted === purpose)?.[1] ?? [];
+        return privileges.length === 0 ? [] : [`grant ${privileges.join(', ')} on ${table} to ${role}`];
+      }),
+    ]),
+    `grant execute on function ops.ensure_partition (text, date) to ${LOGIN_ROLES.ingest}`,
+  ];
+}

@@ -1,0 +1,10 @@
+import type { Migration } from 'kysely';
+import { registerAndIngest } from './0001-register-and-ingest.js';
+
+/** Every migration in order of its name. Forward only; a name that has run anywhere never changes. */
+export const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '0001-register-and-ingest': registerAndIngest,
+};
+
+/** Name of the newest migration: the schema version that this code needs. */
+export const SCHEMA_VERSION = '0001-register-and-ingest';

@@ -1,0 +1,258 @@
+import type { Compilable } from 'kysely';
+import type { PoolClient } from 'pg';
+import { Pool, TypeOverrides } from 'pg';
+import { CommitRefusedError, CommitUnknownError, TransactionMisuseError, UnansweredError } from './errors.js';
+import type { Statement } from './statement.js';
+import { fromKysely } from './statement.js';
+import { scopeStatement } from './tenant-scope.js';
+
+/** Where a pool connects to, and how patient it is. */
+export interface DatabaseOptions {
+  /** Connection URL of one of the application roles, for example `postgres://quarterhour_read:…@host/quarterhour`. */
+  readonly url: string;
+  /** Shown in `pg_stat_activity`. */
+  readonly applicationName: string;
+  /** Most connections held at once; a transaction occupies one. */
+  readonly maxConnections: number;
+  /** The server ends a statement after this long. Default 30 s. */
+  readonly statementTimeoutMs?: number;
+  /** Without an answer after this long the connection is destroyed. Default: the statement timeout and 5 s. */
+  readonly answerTimeoutMs?: number;
+  /** How long a new connection, or a free one, may be waited for. Default 5 s. */
+  readonly connectTimeoutMs?: number;
+  /** Told of errors on connections that nobody was using; they are replaced without further ado. */
+  readonly onIdleError?: (error: Error) => void;
+}
+
+/** A pool of connections of one role. Everything happens inside a transaction that is limited to some organisations. */
+export interface Database {
+  /**
+   * Runs `work` in one transaction that sees and writes the rows of `organisations` only.
+   *
+   * Commits when `work` resolves, rolls back when it rejects. A connection that is not idle afterwards is destroyed.
+   *
+   * @throws CommitUnknownError when COMMIT was answered by an error or not at all
+   * @throws CommitRefusedError when `work` swallowed the error of a statement
+   * @throws UnansweredError when a statement was not answered in time
+   * @throws RangeError when an organisation is not a UUID
+   */
+  transaction<T>(organisations: readonly string[], work: (trx: Trx) => Promise<T>): Promise<T>;
+
+  /** Like {@link Database.transaction}, read only. Its end decides nothing: it never throws `CommitUnknownError`. */
+  read<T>(organisations: readonly string[], work: (trx: Trx) => Promise<T>): Promise<T>;
+
+  /** Resolves when the database answers. */
+  ping(): Promise<void>;
+
+  /** Waits for transactions in hand, then closes every connection. */
+  close(): Promise<void>;
+}
+
+/**
+ * An open transaction. One statement at a time.
+ *
+ * `timestamptz`, `date`, `numeric` and `int8` come back as text, never as a Date or a rounded number.
+ */
+export interface Trx {
+  /** Runs a statement and returns its rows. `R` is what the text selects: the caller's promise. */
+  query<R extends object>(statement: Statement): Promise<R[]>;
+
+  /** Runs a query that kysely built, prepared under a name made from its text. */
+  run<R extends object>(query: Compilable<R>): Promise<R[]>;
+}
+
+const DEFAULT_STATEMENT_TIMEOUT_MS = 30_000;
+const ANSWER_GRACE_MS = 5_000;
+const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
+const IDLE_CONNECTION_MS = 60_000;
+
+/**
+ * Opens a pool. Connects when first used.
+ *
+ * @see Database
+ */
+export function openDatabase(options: DatabaseOptions): Database {
+  const statementTimeoutMs = options.statementTimeoutMs ?? DEFAULT_STATEMENT_TIMEOUT_MS;
+  const answerTimeoutMs = options.answerTimeoutMs ?? statementTimeoutMs + ANSWER_GRACE_MS;
+  const pool = new Pool({
+    connectionString: options.url,
+    application_name: options.applicationName,
+    max: options.maxConnections,
+    statement_timeout: statementTimeoutMs,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+    idleTimeoutMillis: IDLE_CONNECTION_MS,
+    keepAlive: true,
+    types: textTypes(),
+  });
+  pool.on('error', (error) => options.onIdleError?.(error));
+
+  return {
+    transaction: (organisations, work) =>
+      withSession(pool, answerTimeoutMs, async (session) => {
+        const result = await begun(session, `begin; ${scopeStatement(organisations)}`, work);
+        await session.commit();
+        return result;
+      }),
+    read: (organisations, work) =>
+      withSession(pool, answerTimeoutMs, async (session) => {
+        const result = await begun(session, `begin read only; ${scopeStatement(organisations)}`, work);
+        await session.end();
+        return result;
+      }),
+    ping: () =>
+      withSession(pool, answerTimeoutMs, async (session) => {
+        await session.command('select 1');
+      }),
+    close: () => pool.end(),
+  };
+}
+
+async function begun<T>(session: Session, beginning: string, work: (trx: Trx) => Promise<T>): Promise<T> {
+  try {
+    await session.command(beginning);
+    return await session.lend(work);
+  } catch (error) {
+    await session.rollback();
+    throw error;
+  }
+}
+
+/** Borrows a connection and gives it back only when it is idle: otherwise the next borrower would inherit its scope. */
+async function withSession<T>(pool: Pool, answerTimeoutMs: number, use: (session: Session) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  const session = new Session(client, answerTimeoutMs);
+  client.on('error', session.onConnectionError);
+  try {
+    return await use(session);
+  } finally {
+    client.removeListener('error', session.onConnectionError);
+    client.release(!session.isIdle());
+  }
+}
+
+/** One borrowed connection. */
+class Session {
+  readonly #client: PoolClient;
+  readonly #answerTimeoutMs: number;
+  #isBusy = false;
+  #isBroken = false;
+
+  constructor(client: PoolClient, answerTimeoutMs: number) {
+    this.#client = client;
+    this.#answerTimeoutMs = answerTimeoutMs;
+  }
+
+  readonly onConnectionError = (): void => {
+    this.#isBroken = true;
+  };
+
+  isIdle(): boolean {
+    return !this.#isBroken && !this.#isBusy && this.#client.getTransactionStatus() === 'I';
+  }
+
+  async command(text: string): Promise<void> {
+    await this.#alone((client) => client.query(text));
+  }
+
+  async lend<T>(work: (trx: Trx) => Promise<T>): Promise<T> {
+    const loan = { isOver: false };
+    try {
+      const result = await work(this.#trx(loan));
+      if (this.#isBusy) throw new TransactionMisuseError('the work ended before its last statement was answered');
+      return result;
+    } finally {
+      loan.isOver = true;
+    }
+  }
+
+  async commit(): Promise<void> {
+    let commandTag: string;
+    try {
+      commandTag = await this.#endTransaction();
+    } catch (error) {
+      throw new CommitUnknownError(error);
+    }
+    if (commandTag !== 'COMMIT') throw new CommitRefusedError(commandTag);
+  }
+
+  async end(): Promise<void> {
+    const commandTag = await this.#endTransaction();
+    if (commandTag !== 'COMMIT') throw new CommitRefusedError(commandTag);
+  }
+
+  async #endTransaction(): Promise<string> {
+    const { command } = await this.#alone((client) => client.query('commit'));
+    return command;
+  }
+
+  /** Leaves a connection that cannot roll back to {@link withSession}, which destroys it. */
+  async rollback(): Promise<void> {
+    if (this.#isBroken || this.#isBusy) return;
+    try {
+      await this.command('rollback');
+    } catch {
+      this.#isBroken = true;
+    }
+  }
+
+  #trx(loan: { readonly isOver: boolean }): Trx {
+    const query = async <R extends object>({ name, text, values }: Statement): Promise<R[]> => {
+      if (loan.isOver) throw new TransactionMisuseError('the transaction is over');
+      const { rows } = await this.#alone((client) => client.query<R>({ name, text, values: [...values] }));
+      return rows;
+    };
+    return { query, run: (built) => query(fromKysely(built)) };
+  }
+
+  #alone<T>(send: (client: PoolClient) => Promise<T>): Promise<T> {
+    if (this.#isBusy) throw new TransactionMisuseError('one statement at a time in a transaction');
+    this.#isBusy = true;
+    return this.#withinDeadline(send(this.#client));
+  }
+
+  /** After the deadline the connection stays busy for good, so that it is destroyed and its socket with it. */
+  #withinDeadline<T>(answer: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const deadline = setTimeout(() => {
+        this.#isBroken = true;
+        reject(new UnansweredError(this.#answerTimeoutMs));
+      }, this.#answerTimeoutMs);
+      const settled = (): void => {
+        clearTimeout(deadline);
+        this.#isBusy = false;
+      };
+      answer.then(
+        (value) => {
+          settled();
+          resolve(value);
+        },
+        (error: unknown) => {
+          settled();
+          reject(error instanceof Error ? error : new Error('the driver rejected without an error', { cause: error }));
+        },
+      );
+    });
+  }
+}
+
+const OIDS_READ_AS_TEXT = [
+  20, // int8
+  1082, // date
+  1083, // time
+  1114, // timestamp
+  1115, // timestamp[]
+  1182, // date[]
+  1184, // timestamptz
+  1185, // timestamptz[]
+  1231, // numeric[]
+  1266, // timetz
+  1700, // numeric
+];
+
+function textTypes(): TypeOverrides {
+  const overrides = new TypeOverrides();
+  for (const oid of OIDS_READ_AS_TEXT) {
+    overrides.setTypeParser(oid, (text) => text);
+  }
+  return overrides;
+}

@@ -1,0 +1,149 @@
+import type { Trx } from './pool.js';
+import { prepared, type StatementParameters } from './statement.js';
+
+/**
+ * How one column's value is written in a surface's JSON.
+ *
+ * - `text`: as a string; also for UUIDs
+ * - `instant`: RFC 3339 UTC with `Z`, no fraction when zero, else 3 or 6 digits
+ * - `date`: `YYYY-MM-DD`
+ * - `decimal`: a string without exponent and trailing zeros
+ * - `integer`, `boolean`: as such
+ * - `json`: a json or jsonb column, as it is
+ * - `null`: always null; for a member that a contract demands and nothing measures. Takes no column
+ * - `quantity`: `{ "amount": <decimal>, "unit": <unit> }`
+ * - `number`: a measured value as a JSON number, multiplied by `scale` (from the column's unit to the surface's) and by
+ *   `sign` (from the producer's view to the surface's)
+ */
+export type FieldForm =
+  | 'text'
+  | 'instant'
+  | 'date'
+  | 'decimal'
+  | 'integer'
+  | 'boolean'
+  | 'json'
+  | { readonly quantity: string }
+  | { readonly number: { readonly scale?: number; readonly sign?: 1 | -1 } };
+
+/** One member of a surface's JSON object: its name there, the column it comes from, and how it is written. */
+export type ProjectionField<Column extends string> =
+  | { readonly name: string; readonly column: Column; readonly as: FieldForm }
+  | { readonly name: string; readonly as: 'null' };
+
+/** What a surface shows of a row, in order. Null columns become JSON null. */
+export type Projection<Column extends string> = readonly ProjectionField<Column>[];
+
+/** One page of a list, rendered. */
+export interface Page<Key> {
+  /** A JSON array, ready to be sent. */
+  readonly json: string;
+  /** Number of elements in {@link Page.json}. */
+  readonly size: number;
+  /** Whether rows follow after this page. */
+  readonly hasMore: boolean;
+  /** Sort key of the last element, from which the next page starts; null when the page is empty. */
+  readonly lastKey: Key | null;
+}
+
+/** How the sort key is read back from a row: one member per name of the key. */
+export type KeyColumns<Key> = {
+  readonly [Name in keyof Key]: { readonly column: string; readonly as: FieldForm };
+};
+
+/** A list to be rendered page by page. */
+export interface PageSource<Key, Column extends string> {
+  /** A select of the page's rows and one more, in order, with all columns of projection and key. */
+  readonly rows: string;
+  readonly parameters: StatementParameters;
+  readonly limit: number;
+  readonly projection: Projection<Column>;
+  readonly key: KeyColumns<Key>;
+}
+
+/** Runs a list query and has Postgres render its page: one statement, one row back. */
+export async function queryPage<Key, Column extends string>(
+  trx: Trx,
+  { rows, parameters, limit, projection, key }: PageSource<Key, Column>,
+): Promise<Page<Key>> {
+  const most = `${parameters.bind(limit)}::int8`;
+  const keyFields = Object.entries<KeyColumns<Key>[keyof Key]>(key).map(([name, { column, as }]) => ({
+    name,
+    column,
+    as,
+  }));
+  const text = `
+    with page as materialized (select *, row_number() over () as place_on_page from (${rows}) as r)
+    select
+      '[' || coalesce(string_agg(${objectText(projection, 'page')}, ',' order by place_on_page)
+        filter (where place_on_page <= ${most}), '') || ']' as json,
+      least(count(*), ${most})::int as size,
+      count(*) > ${most} as "hasMore",
+      (select ${objectText(keyFields, 'page')} from page where place_on_page <= ${most}
+        order by place_on_page desc limit 1)::json as "lastKey"
+    from page`;
+  const [page] = await trx.query<Page<Key>>(prepared(text, parameters.values));
+  if (page === undefined) throw new Error('a page was rendered without an answer');
+  return page;
+}
+
+/**
+ * An SQL expression for one row as JSON text.
+ *
+ * @param row alias of the row in the statement around it
+ */
+export function objectText<Column extends string>(projection: Projection<Column>, row: string): string {
+  const members = projection.map((field, index) => {
+    const opening = `${index === 0 ? '{' : ','}${JSON.stringify(field.name)}:`;
+    return `${literal(opening)} || ${memberText(field, row)}`;
+  });
+  return members.length === 0 ? `'{}'` : `${members.join(' || ')} || '}'`;
+}
+
+function memberText<Column extends string>(field: ProjectionField<Column>, row: string): string {
+  if (field.as === 'null') return `'null'`;
+  return `coalesce(${valueText(field.as, `${row}.${identifier(field.column)}`)}, 'null')`;
+}
+
+function valueText(as: FieldForm, value: string): string {
+  if (typeof as === 'object') {
+    if ('quantity' in as) return quantityText(value, as.quantity);
+    return numberText(value, as.number);
+  }
+  switch (as) {
+    case 'text':
+      return `to_json(${value}::text)::text`;
+    case 'instant':
+      return `'"' || app.instant_text(${value}) || '"'`;
+    case 'date':
+      return `'"' || to_char(${value}, 'YYYY-MM-DD') || '"'`;
+    case 'decimal':
+      return `'"' || trim_scale(${value}) || '"'`;
+    case 'integer':
+    case 'boolean':
+    case 'json':
+      return `${value}::text`;
+  }
+}
+
+function quantityText(value: string, unit: string): string {
+  return `'{"amount":"' || trim_scale(${value}) || ${literal(`","unit":${JSON.stringify(unit)}}`)}`;
+}
+
+/** Zero is added so that a turned zero is not written as -0. */
+function numberText(value: string, { scale = 1, sign = 1 }: { scale?: number; sign?: 1 | -1 }): string {
+  const factor = scale * sign;
+  if (!Number.isFinite(factor)) throw new RangeError('the scale of a projected number is finite');
+  return factor === 1 ? `${value}::text` : `(${value} * (${factor})::float8 + 0)::text`;
+}
+
+const IDENTIFIER = /^[a-z_][a-z0-9_]*$/;
+
+function identifier(name: string): string {
+  if (!IDENTIFIER.test(name)) throw new RangeError(`${JSON.stringify(name)} is not a column`);
+  return name;
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

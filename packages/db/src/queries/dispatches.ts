@@ -1,0 +1,315 @@
+import type { UtcInstant } from '@quarterhour/domain';
+import { byteaArray, plainArray, textArray } from '../array-literals.js';
+import type { Trx } from '../pool.js';
+import type { KeyColumns, Page, Projection } from '../projection.js';
+import { queryPage } from '../projection.js';
+import { StatementParameters, prepared } from '../statement.js';
+import type { RowVerdict } from './insert-once.js';
+import { insertOnce } from './insert-once.js';
+
+/** A dispatch command to be stored. Power is positive when the asset injects; decimals are canonical text. */
+export interface NewDispatch {
+  readonly orgId: string;
+  readonly eventId: string;
+  readonly assetId: string;
+  readonly source: string;
+  readonly publishedAt: UtcInstant;
+  readonly dispatchTime: UtcInstant;
+  readonly deliveryPeriodStart: UtcInstant;
+  /** Market-local calendar day of `deliveryPeriodStart`, `YYYY-MM-DD`. */
+  readonly deliveryDay: string;
+  readonly targetPowerMw: string;
+  readonly nominalPowerMw: string | null;
+  readonly powerImbalanceMw: string | null;
+  readonly socImbalanceMwh: string | null;
+  /** SHA-256 of the canonical content: what decides between duplicate and conflict. 32 bytes. */
+  readonly contentSha256: Buffer;
+  /** The publisher's id of the message, for the receipt. */
+  readonly messageId: string;
+  /** The message as it arrived, for the receipt. */
+  readonly body: Buffer;
+  /** The organisation's `known_at` of this transaction, from {@link raiseKnownAt}. */
+  readonly receivedAt: UtcInstant;
+}
+
+/**
+ * Stores dispatches and their receipts; the first of a key stands.
+ *
+ * @param rows in any order; keys may repeat
+ * @returns a verdict per row, in the order of `rows`
+ */
+export async function insertDispatches(trx: Trx, rows: readonly NewDispatch[]): Promise<RowVerdict[]> {
+  const verdicts = await insertOnce(rows, {
+    keyOf: (row) => `${row.orgId} ${row.eventId}`,
+    insert: (fresh) => insertFresh(trx, fresh),
+    hasSameContent: (standing) => compareContent(trx, standing),
+  });
+  await insertReceipts(trx, rows, verdicts);
+  return verdicts;
+}
+
+const INSERT = `
+  with offered as (
+    select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
+      $7::timestamptz[], $8::date[], $9::numeric[], $10::numeric[], $11::numeric[], $12::numeric[], $13::bytea[],
+      $14::timestamptz[])
+    with ordinality as o (org_id, event_id, asset_id, source, published_at, dispatch_time, delivery_period_start,
+      delivery_day, target_power_mw, nominal_power_mw, power_imbalance_mw, soc_imbalance_mwh, content_sha256,
+      received_at, n)
+  ), stored as (
+    insert into app.dispatch (org_id, event_id, asset_id, source, published_at, dispatch_time, delivery_period_start,
+      delivery_day, target_power_mw, nominal_power_mw, power_imbalance_mw, soc_imbalance_mwh, content_sha256,
+      received_at)
+    select org_id, event_id, asset_id, source, published_at, dispatch_time, delivery_period_start, delivery_day,
+      target_power_mw, nominal_power_mw, power_imbalance_mw, soc_imbalance_mwh, content_sha256, received_at
+    from offered
+    on conflict (org_id, event_id) do nothing
+    returning org_id, event_id
+  )
+  select o.n::int - 1 as position
+    from offered o
+   where (o.org_id, o.event_id) not in (select org_id, event_id from stored)`;
+
+async function insertFresh(trx: Trx, rows: readonly NewDispatch[]): Promise<number[]> {
+  const lost = await trx.query<{ position: number }>(
+    prepared(INSERT, [
+      plainArray(rows.map((row) => row.orgId)),
+      plainArray(rows.map((row) => row.eventId)),
+      textArray(rows.map((row) => row.assetId)),
+      textArray(rows.map((row) => row.source)),
+      plainArray(rows.map((row) => row.publishedAt)),
+      plainArray(rows.map((row) => row.dispatchTime)),
+      plainArray(rows.map((row) => row.deliveryPeriodStart)),
+      plainArray(rows.map((row) => row.deliveryDay)),
+      plainArray(rows.map((row) => row.targetPowerMw)),
+      plainArray(rows.map((row) => row.nominalPowerMw)),
+      plainArray(rows.map((row) => row.powerImbalanceMw)),
+      plainArray(rows.map((row) => row.socImbalanceMwh)),
+      byteaArray(rows.map((row) => row.contentSha256)),
+      plainArray(rows.map((row) => row.receivedAt)),
+    ]),
+  );
+  return lost.map(({ position }) => position);
+}
+
+const COMPARE = `
+  select o.n::int - 1 as position, d.content_sha256 = o.content_sha256 as same
+  from unnest($1::uuid[], $2::uuid[], $3::bytea[]) with ordinality as o (org_id, event_id, content_sha256, n)
+  cross join lateral (
+    select content_sha256 from app.dispatch d where d.org_id = o.org_id and d.event_id = o.event_id) d`;
+
+async function compareContent(trx: Trx, rows: readonly NewDispatch[]): Promise<Map<number, boolean>> {
+  const compared = await trx.query<{ position: number; same: boolean }>(
+    prepared(COMPARE, [
+      plainArray(rows.map((row) => row.orgId)),
+      plainArray(rows.map((row) => row.eventId)),
+      byteaArray(rows.map((row) => row.contentSha256)),
+    ]),
+  );
+  return new Map(compared.map(({ position, same }) => [position, same]));
+}
+
+const STREAM = 'dispatch';
+const RECEIPT_OUTCOMES = { stored: 'stored', duplicate: 'duplicate', conflict: 'quarantined' } as const;
+
+const INSERT_RECEIPTS = `
+  insert into app.receipt as r (org_id, stream, content_sha256, message_id, outcome, body, first_received_at,
+    last_received_at, copies)
+  select org_id, $1::text, content_sha256, message_id, outcome, body, received_at, received_at, copies
+  from unnest($2::uuid[], $3::bytea[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[], $8::int[])
+    as o (org_id, content_sha256, message_id, outcome, body, received_at, copies)
+  on conflict (org_id, stream, content_sha256, message_id) do update
+    set copies = r.copies + excluded.copies,
+      last_received_at = greatest(r.last_received_at, excluded.last_received_at)`;
+
+/** A message that comes again keeps the outcome it had: only its copies are counted. */
+async function insertReceipts(trx: Trx, rows: readonly NewDispatch[], verdicts: readonly RowVerdict[]): Promise<void> {
+  const receipts = countCopies(rows, verdicts);
+  if (receipts.length === 0) return;
+  await trx.query(
+    prepared(INSERT_RECEIPTS, [
+      STREAM,
+      plainArray(receipts.map(({ row }) => row.orgId)),
+      byteaArray(receipts.map(({ row }) => row.contentSha256)),
+      textArray(receipts.map(({ row }) => row.messageId)),
+      textArray(receipts.map(({ verdict }) => RECEIPT_OUTCOMES[verdict])),
+      byteaArray(receipts.map(({ row }) => row.body)),
+      plainArray(receipts.map(({ row }) => row.receivedAt)),
+      plainArray(receipts.map(({ copies }) => copies)),
+    ]),
+  );
+}
+
+interface CountedReceipt {
+  readonly row: NewDispatch;
+  readonly verdict: RowVerdict;
+  copies: number;
+}
+
+function countCopies(rows: readonly NewDispatch[], verdicts: readonly RowVerdict[]): CountedReceipt[] {
+  const byKey = new Map<string, CountedReceipt>();
+  for (const [index, row] of rows.entries()) {
+    const key = `${row.orgId} ${row.contentSha256.toString('hex')} ${row.messageId}`;
+    const known = byKey.get(key);
+    if (known === undefined) byKey.set(key, { row, verdict: verdicts[index] ?? 'stored', copies: 1 });
+    else known.copies += 1;
+  }
+  return [...byKey].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, receipt]) => receipt);
+}
+
+/** Columns that a projection of dispatches may show. */
+export type DispatchColumn =
+  | 'source'
+  | 'event_id'
+  | 'published_at'
+  | 'asset_id'
+  | 'dispatch_time'
+  | 'delivery_period_start'
+  | 'delivery_day'
+  | 'target_power_mw'
+  | 'nominal_power_mw'
+  | 'power_imbalance_mw'
+  | 'soc_imbalance_mwh'
+  | 'received_at';
+
+/** Where a page of dispatches ended: the sort key of its last row. */
+export interface DispatchKey {
+  readonly dispatchTime: UtcInstant;
+  readonly eventId: string;
+  readonly assetId: string;
+}
+
+/** Which dispatches, and which page of them. */
+export interface DispatchQuery {
+  /** Ids that nobody has contribute nothing. */
+  readonly assetIds: readonly string[];
+  /** Half-open span `[from, to)` of `dispatch_time`. */
+  readonly from?: UtcInstant;
+  readonly to?: UtcInstant;
+  /** Only dispatches whose delivery period starts on this day of their asset's market, `YYYY-MM-DD`. */
+  readonly deliveryDay?: string;
+  /** By dispatch time, then event id, then asset id. */
+  readonly order: 'asc' | 'desc';
+  /** Starts after this row. */
+  readonly after?: DispatchKey;
+  /** Only what had been received at this instant. */
+  readonly knownAt?: UtcInstant;
+  readonly limit: number;
+  readonly offset: number;
+}
+
+/**
+ * One page of dispatches, in one statement.
+ *
+ * Each asset contributes its own first rows straight from an index that holds the whole order; only those few are merged.
+ */
+export function listDispatches(
+  trx: Trx,
+  query: DispatchQuery,
+  projection: Projection<DispatchColumn>,
+): Promise<Page<DispatchKey>> {
+  const parameters = new StatementParameters();
+  const rows = dispatchRows(query, parameters);
+  return queryPage(trx, { rows, parameters, projection, key: DISPATCH_KEY, limit: query.limit });
+}
+
+const DISPATCH_KEY: KeyColumns<DispatchKey> = {
+  dispatchTime: { column: 'dispatch_time', as: 'instant' },
+  eventId: { column: 'event_id', as: 'text' },
+  assetId: { column: 'asset_id', as: 'text' },
+};
+
+function dispatchRows(query: DispatchQuery, parameters: StatementParameters): string {
+  const assets = parameters.bind(textArray([...new Set(query.assetIds)]));
+  const conditions = dispatchConditions(query, parameters).map((condition) => ` and ${condition}`);
+  const reach = `${parameters.bind(query.offset + query.limit + 1)}::int8`;
+  const offset = `${parameters.bind(query.offset)}::int8`;
+  const direction = query.order;
+  return `
+    select d.* from unnest(${assets}::text[]) as wanted (asset_id)
+    join app.asset a on a.id = wanted.asset_id
+    cross join lateral (
+      select d.source, d.event_id, d.published_at, d.asset_id, d.dispatch_time, d.delivery_period_start, d.delivery_day,
+        d.target_power_mw, d.nominal_power_mw, d.power_imbalance_mw, d.soc_imbalance_mwh, d.received_at
+      from app.dispatch d
+      where d.org_id = a.org_id and d.asset_id = a.id${conditions.join('')}
+      order by d.dispatch_time ${direction}, d.event_id ${direction}
+      limit ${reach}) d
+    order by d.dispatch_time ${direction}, d.event_id ${direction}, d.asset_id ${direction}
+    limit ${reach} offset ${offset}`;
+}
+
+function dispatchConditions(query: DispatchQuery, parameters: StatementParameters): string[] {
+  const conditions: string[] = [];
+  if (query.deliveryDay !== undefined) conditions.push(`d.delivery_day = ${parameters.bind(query.deliveryDay)}::date`);
+  if (query.from !== undefined) conditions.push(`d.dispatch_time >= ${parameters.bind(query.from)}::timestamptz`);
+  if (query.to !== undefined) conditions.push(`d.dispatch_time < ${parameters.bind(query.to)}::timestamptz`);
+  if (query.knownAt !== undefined) conditions.push(`d.received_at <= ${parameters.bind(query.knownAt)}::timestamptz`);
+  if (query.after !== undefined) conditions.push(...beyond(query.after, query.order, parameters));
+  return conditions;
+}
+
+/** The first condition is what the index can seek; the second leaves out rows of the same instant and event id. */
+function beyond(after: DispatchKey, order: DispatchQuery['order'], parameters: StatementParameters): string[] {
+  const comparison = order === 'asc' ? '>' : '<';
+  const time = `${parameters.bind(after.dispatchTime)}::timestamptz`;
+  const event = `${parameters.bind(after.eventId)}::uuid`;
+  const asset = `${parameters.bind(after.assetId)}::text`;
+  return [
+    `(d.dispatch_time, d.event_id) ${comparison}= (${time}, ${event})`,
+    `(d.dispatch_time, d.event_id, d.asset_id) ${comparison} (${time}, ${event}, ${asset})`,
+  ];
+}
+
+/** One dispatch with everything we know about its arrival. */
+export interface DispatchRecord {
+  readonly orgId: string;
+  readonly eventId: string;
+  readonly assetId: string;
+  readonly source: string;
+  readonly publishedAt: UtcInstant;
+  readonly dispatchTime: UtcInstant;
+  readonly deliveryPeriodStart: UtcInstant;
+  readonly deliveryDay: string;
+  readonly targetPowerMw: string;
+  readonly nominalPowerMw: string | null;
+  readonly powerImbalanceMw: string | null;
+  readonly socImbalanceMwh: string | null;
+  readonly receivedAt: UtcInstant;
+  /** Every distinct message that carried this event id and content, the first to arrive first. */
+  readonly receipts: readonly DispatchReceipt[];
+}
+
+/** One distinct message, and how often it came. */
+export interface DispatchReceipt {
+  readonly messageId: string;
+  readonly outcome: string;
+  readonly firstReceivedAt: UtcInstant;
+  readonly lastReceivedAt: UtcInstant;
+  readonly copies: number;
+  readonly body: Buffer;
+}
+
+const GET = `
+  select org_id as "orgId", event_id as "eventId", asset_id as "assetId", source,
+    app.instant_text(published_at) as "publishedAt", app.instant_text(dispatch_time) as "dispatchTime",
+    app.instant_text(delivery_period_start) as "deliveryPeriodStart", delivery_day as "deliveryDay",
+    trim_scale(target_power_mw) as "targetPowerMw", trim_scale(nominal_power_mw) as "nominalPowerMw",
+    trim_scale(power_imbalance_mw) as "powerImbalanceMw", trim_scale(soc_imbalance_mwh) as "socImbalanceMwh",
+    app.instant_text(received_at) as "receivedAt", content_sha256 as "contentSha256"
+  from app.dispatch where event_id = $1::uuid`;
+
+const GET_RECEIPTS = `
+  select message_id as "messageId", outcome, app.instant_text(first_received_at) as "firstReceivedAt",
+    app.instant_text(last_received_at) as "lastReceivedAt", copies, body
+  from app.receipt where org_id = $1::uuid and stream = $2::text and content_sha256 = $3::bytea
+  order by first_received_at, message_id`;
+
+/** One dispatch; null when nobody in scope has it. Over several organisations the first that has the event id. */
+export async function getDispatch(trx: Trx, eventId: string): Promise<DispatchRecord | null> {
+  const [row] = await trx.query<Omit<DispatchRecord, 'receipts'> & { contentSha256: Buffer }>(prepared(GET, [eventId]));
+  if (row === undefined) return null;
+  const { contentSha256, ...dispatch } = row;
+  const receipts = await trx.query<DispatchReceipt>(prepared(GET_RECEIPTS, [row.orgId, STREAM, contentSha256]));
+  return { ...dispatch, receipts };
+}

@@ -1,0 +1,18 @@
+/**
+ * Stands for "no organisation" where an owner could not be established: quarantine rows and counts of deliveries that
+ * named nobody we know. Only a scope that contains it reads them.
+ */
+export const NO_ORGANISATION = '00000000-0000-0000-0000-000000000000';
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/**
+ * The statement that limits a transaction to some organisations' rows, until it ends.
+ *
+ * @throws RangeError when an id is not a UUID
+ */
+export function scopeStatement(organisations: readonly string[]): string {
+  const stranger = organisations.find((id) => !UUID.test(id));
+  if (stranger !== undefined) throw new RangeError(`${JSON.stringify(stranger)} is not the id of an organisation`);
+  return `set local app.orgs = '{${organisations.join(',')}}'`;
+}

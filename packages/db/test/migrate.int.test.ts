@@ -1,0 +1,217 @@
+import { randomBytes } from 'node:crypto';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { testDatabase, testServers } from '@quarterhour/testkit';
+import { Client } from 'pg';
+import {
+  assertOursOrEmpty,
+  assertReady,
+  migrate,
+  NotOursError,
+  NotReadyError,
+  requiredRoleSql,
+  RolesNeededError,
+  SCHEMA_VERSION,
+  UnsuitableDatabaseError,
+} from '@quarterhour/db';
+import { connect, query } from './fixtures.js';
+
+const { adminDatabaseUrl, rolePassword } = testServers();
+const rolePasswords = { ingest: rolePassword, read: rolePassword, control: rolePassword, usage: rolePassword };
+
+const undo: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+async function emptyDatabase(kind = ''): Promise<string> {
+  const name = `quarterhour_test_${randomBytes(6).toString('hex')}`;
+  await onServer(`create database ${name} ${kind}`);
+  undo.push(() => onServer(`drop database if exists ${name} with (force)`));
+  const url = new URL(adminDatabaseUrl);
+  url.pathname = name;
+  return url.href;
+}
+
+async function migratedDatabase(): Promise<string> {
+  const database = await testDatabase();
+  undo.push(() => database.drop());
+  return database.adminUrl;
+}
+
+async function onServer(text: string): Promise<void> {
+  const client = new Client({ connectionString: adminDatabaseUrl });
+  await client.connect();
+  await client.query(text);
+  await client.end();
+}
+
+async function run(url: string, text: string): Promise<Record<string, unknown>[]> {
+  const db = connect(url, 1);
+  try {
+    return await db.transaction([], (trx) => trx.query<Record<string, unknown>>(query(text)));
+  } finally {
+    await db.close();
+  }
+}
+
+function as(url: string, user: string, password: string): string {
+  const changed = new URL(url);
+  changed.username = user;
+  changed.password = password;
+  return changed.href;
+}
+
+describe('migrate', () => {
+  test('brings an empty database to the newest schema, and changes nothing the second time', async () => {
+    const url = await emptyDatabase();
+    const first = await migrate(url, { rolePasswords });
+    expect(first).toMatchObject({ applied: [SCHEMA_VERSION], schemaVersion: SCHEMA_VERSION });
+    expect(Number.parseFloat(first.serverVersion)).toBeGreaterThanOrEqual(15);
+    expect(await migrate(url, { rolePasswords })).toMatchObject({ applied: [], rolesChanged: false });
+  });
+
+  test('may be started by several at once, on one database and on another', async () => {
+    const [one, other] = [await emptyDatabase(), await emptyDatabase()];
+    const reports = await Promise.all([one, one, one, other, other].map((url) => migrate(url, { rolePasswords })));
+    expect(reports.flatMap(({ applied }) => applied)).toHaveLength(2);
+  });
+
+  test('puts grants right that somebody changed', async () => {
+    const url = await migratedDatabase();
+    await run(
+      url,
+      'grant truncate on app.dispatch to quarterhour_ingest; revoke select on app.dispatch from quarterhour_read',
+    );
+    await migrate(url, { rolePasswords });
+    const [rights] = await run(
+      url,
+      `select has_table_privilege('quarterhour_ingest', 'app.dispatch', 'truncate') as truncates,
+         has_table_privilege('quarterhour_read', 'app.dispatch', 'select') as reads`,
+    );
+    expect(rights).toEqual({ truncates: false, reads: true });
+  });
+
+  test('lets every role in with its password', async () => {
+    const url = await migratedDatabase();
+    for (const role of Object.keys(rolePasswords)) {
+      const db = connect(as(url, `quarterhour_${role}`, rolePassword), 1);
+      await expect(db.ping()).resolves.toBeUndefined();
+      await db.close();
+    }
+  });
+
+  test('refuses a database that holds tables of somebody else, and touches nothing', async () => {
+    const url = await emptyDatabase();
+    await run(url, 'create table public.invoice (id int)');
+    const refused = migrate(url, { rolePasswords });
+    await expect(refused).rejects.toBeInstanceOf(NotOursError);
+    await expect(refused).rejects.toThrow('public.invoice');
+    expect(await run(url, `select 1 from pg_namespace where nspname in ('app', 'ops')`)).toEqual([]);
+  });
+
+  test('refuses a database with a schema of the same name that is not ours', async () => {
+    const url = await emptyDatabase();
+    await run(url, 'create schema app; create table app.cart (id int)');
+    await expect(migrate(url, { rolePasswords })).rejects.toThrow('app.cart');
+  });
+
+  test('refuses an encoding that cannot hold every text', async () => {
+    const url = await emptyDatabase(`template template0 encoding 'SQL_ASCII' locale 'C'`);
+    await expect(migrate(url, { rolePasswords })).rejects.toBeInstanceOf(UnsuitableDatabaseError);
+  });
+
+  test('says which SQL somebody mightier has to run, and is content once it was run', async () => {
+    const url = await emptyDatabase();
+    const user = `somebody_${randomBytes(4).toString('hex')}`;
+    const name = new URL(url).pathname.slice(1);
+    await run(url, `create role ${user} login password '${user}'; alter database ${name} owner to ${user}`);
+    undo.unshift(() => onServer(`drop role ${user}`));
+    const error = await migrate(as(url, user, user), { rolePasswords }).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toBeInstanceOf(RolesNeededError);
+    if (!(error instanceof RolesNeededError)) throw new Error('unreachable');
+    await run(url, error.sql);
+    const report = await migrate(as(url, user, user), { rolePasswords });
+    expect(report.applied).toEqual([SCHEMA_VERSION]);
+  });
+
+  test('prints SQL without passwords for a server that has no roles yet', () => {
+    const sql = requiredRoleSql({ ...rolePasswords, read: 'a very plain word' }, 'somebody');
+    expect(sql).toContain("create role quarterhour_read login password 'SCRAM-SHA-256$4096:");
+    expect(sql).toContain('grant quarterhour_owner to "somebody"');
+    expect(sql).not.toContain('a very plain word');
+  });
+});
+
+describe('a database is ours or empty', () => {
+  test('when it is new, and when it was migrated', async () => {
+    const url = await emptyDatabase();
+    await expect(assertOursOrEmpty(url)).resolves.toBeUndefined();
+    await migrate(url, { rolePasswords });
+    await expect(assertOursOrEmpty(url)).resolves.toBeUndefined();
+  });
+
+  test('unless it holds another view or table', async () => {
+    const url = await migratedDatabase();
+    await run(url, 'create view public.report as select 1 as n');
+    await expect(assertOursOrEmpty(url)).rejects.toThrow('public.report');
+  });
+});
+
+describe('the check at start', () => {
+  const checked = async (url: string): Promise<readonly string[]> => {
+    const db = connect(url, 1);
+    try {
+      await assertReady(db, { acceptVolatile: true });
+      return [];
+    } catch (error) {
+      if (error instanceof NotReadyError) return error.problems;
+      throw error;
+    } finally {
+      await db.close();
+    }
+  };
+  const ingest = (url: string): string => as(url, 'quarterhour_ingest', rolePassword);
+
+  test('is content with a migrated database and our roles', async () => {
+    const url = await migratedDatabase();
+    expect(await checked(ingest(url))).toEqual([]);
+    expect(await checked(as(url, 'quarterhour_read', rolePassword))).toEqual([]);
+  });
+
+  test('misses the schema, and names the command that makes it', async () => {
+    expect((await checked(ingest(await emptyDatabase())))[0]).toContain('quarterhour migrate');
+  });
+
+  test('refuses a schema that is newer than the program, and one that is older', async () => {
+    const url = await migratedDatabase();
+    await run(url, `update ops.migration set name = '9999-the-future'`);
+    expect(await checked(ingest(url))).toEqual([
+      `the schema is older than ${SCHEMA_VERSION}: run quarterhour migrate`,
+      'the schema is newer than this program, it has 9999-the-future',
+    ]);
+  });
+
+  test('refuses a role that row-level security does not bind', async () => {
+    const url = await migratedDatabase();
+    expect((await checked(url))[0]).toContain('not bound by row-level security');
+  });
+
+  test('misses a unique key without which a redelivery is stored twice', async () => {
+    const url = await migratedDatabase();
+    await run(url, 'alter table app.dispatch drop constraint dispatch_pkey');
+    const [problem, ...others] = await checked(ingest(url));
+    expect(problem).toContain('app.dispatch (org_id, event_id)');
+    expect(others).toEqual([]);
+  });
+
+  test('misses durability where the session gives it up', async () => {
+    const url = await migratedDatabase();
+    const db = connect(`${ingest(url)}?options=-c%20synchronous_commit%3Doff`, 1);
+    await expect(assertReady(db)).rejects.toThrow('synchronous_commit is off');
+    await db.close();
+  });
+});

@@ -1,0 +1,38 @@
+import type { Trx } from '@quarterhour/db';
+import { query } from './fixtures.js';
+
+/** The part of the plan that is run per branch: the Limit below the nested loop, and all below it. */
+export function branchOf(plan: string): string {
+  const lines = plan.split('\n');
+  const loop = lines.findIndex((line) => line.includes('Nested Loop'));
+  const start = lines.findIndex((line, index) => index > loop && line.includes('->  Limit'));
+  const depth = (line = ''): number => line.length - line.trimStart().length;
+  const end = lines.findIndex((line, index) => index > start && depth(line) <= depth(lines[start]));
+  return lines.slice(start, end === -1 ? undefined : end).join('\n');
+}
+
+/** Runs a query function and returns the plan of its statement, prepared as the pool does it. */
+export async function explained(trx: Trx, run: (recorder: Trx) => Promise<unknown>): Promise<string> {
+  const lines: string[] = [];
+  const recorder: Trx = {
+    run: (built) => trx.run(built),
+    query: async ({ text, values }) => {
+      await trx.query(query(`prepare explained as ${text}`));
+      const literals = values.map(literalOf);
+      const plan = await trx.query<{ 'QUERY PLAN': string }>(
+        query(`explain (costs off) execute explained (${literals.join(', ')})`),
+      );
+      await trx.query(query('deallocate explained'));
+      lines.push(...plan.map((row) => row['QUERY PLAN']));
+      return trx.query({ text, values });
+    },
+  };
+  await run(recorder);
+  return lines.join('\n');
+}
+
+function literalOf(value: unknown): string {
+  if (typeof value === 'number') return String(value);
+  if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`;
+  throw new Error('only texts and numbers can be explained');
+}
