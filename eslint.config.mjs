@@ -1,6 +1,6 @@
 import tseslint from 'typescript-eslint';
 
-/** Who may import whom: design of the house, one row per workspace (see docs/decisions/0002-workspaces-and-imports.md). */
+/** Who may import whom: design of the house, one row per workspace (see docs/decisions/0001-workspaces-and-imports.md). */
 const MAY_IMPORT = {
   'packages/domain': [],
   'packages/contracts': [],
@@ -73,6 +73,7 @@ export default tseslint.config(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-confusing-void-expression': 'off',
       '@typescript-eslint/no-extraneous-class': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
       'no-console': 'error',
       'no-restricted-properties': [
         'error',

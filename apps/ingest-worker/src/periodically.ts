@@ -1,0 +1,38 @@
+import { sleep, type Clock, type Logger } from '@quarterhour/runtime';
+
+/** What became of a periodic job: when it last ran, how long it took, and what went wrong. */
+export interface JobState {
+  lastRun: string | null;
+  tookMs: number | null;
+  error: string | null;
+}
+
+/** Runs a job again and again until the signal, and never because one run failed. */
+export function periodically(
+  { clock, log }: { clock: Clock; log: Logger },
+  {
+    name,
+    everyMs,
+    job,
+    stopping,
+  }: { name: string; everyMs: number; job: () => Promise<unknown>; stopping: AbortSignal },
+): { readonly state: Readonly<JobState>; readonly done: Promise<void> } {
+  const state: JobState = { lastRun: null, tookMs: null, error: null };
+  const run = async () => {
+    for (;;) {
+      await sleep(everyMs, stopping);
+      if (stopping.aborted) return;
+      const began = clock.monotonicMillis();
+      state.lastRun = clock.nowInstantText();
+      state.error = await job().then(
+        () => null,
+        (error: unknown) => {
+          if (state.error === null) log.warn({ err: error, job: name }, 'job failed, will run again');
+          return error instanceof Error ? error.name : 'unknown';
+        },
+      );
+      state.tookMs = Math.round(clock.monotonicMillis() - began);
+    }
+  };
+  return { state, done: run() };
+}

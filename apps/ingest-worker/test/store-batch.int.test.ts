@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { CommitUnknownError, loadRegister, openDatabase, type Database } from '@quarterhour/db';
+import { Register, dispatchStream, type Received } from '@quarterhour/ingestion';
+import { createLogger, systemClock } from '@quarterhour/runtime';
+import { aDispatch, anAsset, anOrganisation, testDatabase, type TestDatabase } from '@quarterhour/testkit';
+import { Alarm } from '../src/alarm.js';
+import { Partitions } from '../src/partitions.js';
+import { StoppedError, storeBatch, type StoreContext } from '../src/store-batch.js';
+
+const log = createLogger({ name: 'test', level: 'fatal' });
+
+let database: TestDatabase;
+let admin: Database;
+let ingest: Database;
+let asset: string;
+let register: Register;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  admin = openDatabase({ url: database.adminUrl, applicationName: 'test', maxConnections: 2 });
+  ingest = openDatabase({ url: database.ingestUrl, applicationName: 'test', maxConnections: 2 });
+  asset = await anAsset(admin, await anOrganisation(admin));
+  register = new Register(await loadRegister(ingest));
+});
+
+afterAll(async () => {
+  await ingest.close();
+  await admin.close();
+  await database.drop();
+});
+
+type Transaction = Database['transaction'];
+
+/** The worker's own context, except that transactions first go through `around`. */
+function contextWith(
+  around: (real: Transaction) => Transaction,
+  stopping = new AbortController().signal,
+): StoreContext {
+  const db: Database = { ...ingest, transaction: around(ingest.transaction.bind(ingest)) };
+  let batchNo = 0;
+  return {
+    db,
+    log,
+    clock: systemClock,
+    partitions: new Partitions(ingest, systemClock),
+    worker: `test-${Math.random()}`,
+    nextBatchNo: () => (batchNo += 1),
+    stopping,
+    alarm: new Alarm(systemClock, log, 'dispatch'),
+  };
+}
+
+function deliveries(count: number): Received<Parameters<typeof dispatchStream.store>[1][number]['fact']>[] {
+  return Array.from({ length: count }, () => {
+    const body = Buffer.from(JSON.stringify(aDispatch({ asset_id: asset })));
+    const delivery = {
+      body,
+      exchange: 'dispatch',
+      routingKey: `dispatch.${asset}`,
+      queue: 'ingest.dispatch',
+      redelivered: false,
+      properties: { headers: {} },
+    };
+    return dispatchStream.receive(delivery, { register, nowMillis: systemClock.nowMillis() });
+  });
+}
+
+async function countsOf(worker: string): Promise<Record<string, number>> {
+  const rows = await admin.read([], (trx) =>
+    trx.query<{ outcome: string; n: string }>({
+      text: 'select outcome, sum(n)::text as n from app.ingest_minute where worker = $1 group by 1',
+      values: [worker],
+    }),
+  );
+  return Object.fromEntries(rows.map(({ outcome, n }) => [outcome, Number(n)]));
+}
+
+/** Fails the first calls, each in its own way, and lets the rest through. */
+function failing(...failures: ((real: Transaction, ...call: Parameters<Transaction>) => Promise<never>)[]) {
+  let calls = 0;
+  return (real: Transaction): Transaction =>
+    (organisations, work) => {
+      const failure = failures[calls];
+      calls += 1;
+      return failure === undefined ? real(organisations, work) : failure(real, organisations, work);
+    };
+}
+
+const lostReply = new CommitUnknownError(new Error('connection reset'));
+const committedButUnheard = async (real: Transaction, ...[organisations, work]: Parameters<Transaction>) => {
+  await real(organisations, work);
+  throw lostReply;
+};
+const neverCommitted = () => Promise.reject(lostReply);
+const connectionRefused = () => Promise.reject(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }));
+
+describe('storing a batch', () => {
+  test('whose commit happened although its reply was lost counts each delivery once', async () => {
+    const ctx = contextWith(failing(committedButUnheard));
+    expect(await storeBatch(ctx, dispatchStream, deliveries(3))).toEqual(['stored', 'stored', 'stored']);
+    expect(await countsOf(ctx.worker)).toEqual({ stored: 3 });
+  });
+
+  test('whose commit did not happen is repeated, and counts each delivery once', async () => {
+    const ctx = contextWith(failing(neverCommitted, connectionRefused, neverCommitted));
+    expect(await storeBatch(ctx, dispatchStream, deliveries(3))).toEqual(['stored', 'stored', 'stored']);
+    expect(await countsOf(ctx.worker)).toEqual({ stored: 3 });
+  });
+
+  test('waits for a database that is away, and says what became of each delivery in order', async () => {
+    const ctx = contextWith(failing(connectionRefused, connectionRefused));
+    const [one, two] = deliveries(2);
+    if (one === undefined || two === undefined) throw new Error('no deliveries');
+    expect(await storeBatch(ctx, dispatchStream, [one, one, two])).toEqual(['stored', 'duplicate', 'stored']);
+  });
+
+  test('that meets a fault of ours raises the alarm, stores nothing and keeps the batch', async () => {
+    const stop = new AbortController();
+    const ctx = contextWith(
+      failing(() => Promise.reject(new TypeError('ours'))),
+      stop.signal,
+    );
+    const storing = storeBatch(ctx, dispatchStream, deliveries(1));
+    setTimeout(() => stop.abort(), 50);
+    await expect(storing).rejects.toThrow(StoppedError);
+    expect(ctx.alarm.raised).toMatchObject({ cause: 'TypeError' });
+    expect(await countsOf(ctx.worker)).toEqual({});
+  });
+
+  test('ends when the process stops before the database is back', async () => {
+    const stop = new AbortController();
+    const ctx = contextWith(failing(...Array.from({ length: 100 }, () => connectionRefused)), stop.signal);
+    setTimeout(() => stop.abort(), 120);
+    await expect(storeBatch(ctx, dispatchStream, deliveries(1))).rejects.toThrow(StoppedError);
+  });
+});
