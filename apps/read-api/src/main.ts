@@ -1,1 +1,40 @@
-export {};
+import { assertReady, openDatabase } from '@quarterhour/db';
+import { createCursors, isLoopback, listen, openTokenVerifier } from '@quarterhour/http';
+import { createLogger, createMetrics, runProcess, systemClock } from '@quarterhour/runtime';
+import { createReadApi } from './app.js';
+import { readConfig } from './config.js';
+
+const CONNECTIONS = 8;
+const STATEMENT_TIMEOUT_MS = 5_000;
+/** A caller learns within a second that the database is out of reach. */
+const CONNECT_TIMEOUT_MS = 900;
+
+const config = readConfig();
+const log = createLogger({ name: 'read-api', level: config.logLevel });
+
+await runProcess({ name: 'read-api', log }, async (onStop) => {
+  const db = openDatabase({
+    url: config.databaseUrl,
+    applicationName: 'read-api',
+    maxConnections: CONNECTIONS,
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    answerTimeoutMs: STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    onIdleError: (error) => log.warn({ err: error }, 'an idle database connection was lost'),
+  });
+  onStop(() => db.close());
+  await assertReady(db, { acceptVolatile: config.acceptsVolatile });
+
+  const clock = systemClock;
+  const verifier = await openTokenVerifier({
+    ...config.tokens,
+    areDemoKeysAllowed: isLoopback(config.listen.host),
+    clock,
+  });
+  const cursors = createCursors(config.cursorKey);
+  const metrics = createMetrics({ processMetrics: true });
+  const app = createReadApi({ db, cursors, verifier, log, metrics, clock });
+  const listener = await listen(app, config.listen);
+  onStop(() => listener.close());
+  log.info({ url: listener.url }, 'answering requests');
+});

@@ -1,0 +1,45 @@
+import { compareInstants, DomainError, parseDeliveryDay, parseInstant, type UtcInstant } from '@quarterhour/domain';
+import { InvalidRequestError, type RequestIssue } from '@quarterhour/http';
+
+export function instantIn(name: string, text: string): UtcInstant {
+  return read(name, text, parseInstant);
+}
+
+export function deliveryDayIn(name: string, text: string): string {
+  return read(name, text, parseDeliveryDay);
+}
+
+export interface Window {
+  readonly from?: UtcInstant;
+  readonly to?: UtcInstant;
+}
+
+export function windowOf(query: { readonly from?: string | undefined; readonly to?: string | undefined }): Window {
+  const from = query.from === undefined ? undefined : instantIn('from', query.from);
+  const to = query.to === undefined ? undefined : instantIn('to', query.to);
+  if (from !== undefined && to !== undefined) assertForward(from, to);
+  return { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
+}
+
+export function assertForward(from: UtcInstant, to: UtcInstant): void {
+  if (compareInstants(to, from) < 0) {
+    throw refused('to', to, { code: 'window_reversed', message: 'to lies before from' });
+  }
+}
+
+export function refused(
+  name: string,
+  input: unknown,
+  complaint: Pick<RequestIssue, 'code' | 'message' | 'context'>,
+): InvalidRequestError {
+  return new InvalidRequestError([{ in: 'query', path: [name], input, ...complaint }]);
+}
+
+function read<T>(name: string, text: string, parse: (text: string) => T): T {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    throw refused(name, text, { code: error.code, message: error.message });
+  }
+}

@@ -1,0 +1,17 @@
+import type { Route } from '@quarterhour/http';
+import type { ApiContext } from './api-context.js';
+import { listDispatchesRoute } from './surfaces/asset/routes/list-dispatches.js';
+import { getDispatchRoute } from './surfaces/own/routes/get-dispatch.js';
+import { getQuarantinedRoute } from './surfaces/own/routes/get-quarantined.js';
+import { listIngestionMinutesRoute } from './surfaces/own/routes/list-ingestion-minutes.js';
+import { listQuarantineRoute } from './surfaces/own/routes/list-quarantine.js';
+import { getLatestTelemetryRoute } from './surfaces/trading/routes/get-latest-telemetry.js';
+
+export const routes: readonly Route<ApiContext>[] = [
+  listDispatchesRoute,
+  getLatestTelemetryRoute,
+  getDispatchRoute,
+  listQuarantineRoute,
+  getQuarantinedRoute,
+  listIngestionMinutesRoute,
+];

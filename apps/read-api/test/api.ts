@@ -1,0 +1,62 @@
+import type { Express } from 'express';
+import request from 'supertest';
+import type { Response } from 'supertest';
+import { openDatabase } from '@quarterhour/db';
+import type { Database } from '@quarterhour/db';
+import { createCursors, openTokenVerifier } from '@quarterhour/http';
+import { createLogger, createMetrics, systemClock } from '@quarterhour/runtime';
+import { testDatabase } from '@quarterhour/testkit';
+import { createReadApi } from '../src/app.js';
+import { AUDIENCE, ISSUER, openTestIssuer } from './issuer.js';
+import type { TestIssuer, TokenClaims } from './issuer.js';
+
+/** The read API over a database of its own, and a pool that writes as the worker does. */
+export interface TestApi {
+  readonly app: Express;
+  readonly admin: Database;
+  readonly worker: Database;
+  readonly issuer: TestIssuer;
+  get(url: string, claims: TokenClaims): Promise<Response>;
+  close(): Promise<void>;
+}
+
+export async function openTestApi(): Promise<TestApi> {
+  const database = await testDatabase();
+  const issuer = await openTestIssuer();
+  const worker = openDatabase({ url: database.ingestUrl, applicationName: 'test-worker', maxConnections: 2 });
+  const db = openDatabase({ url: database.readUrl, applicationName: 'test-read-api', maxConnections: 4 });
+  const app = await readApiOver(db, issuer);
+  return {
+    app,
+    admin: database.admin,
+    worker,
+    issuer,
+    get: async (url, claims) =>
+      request(app)
+        .get(url)
+        .set('authorization', `Bearer ${await issuer.token(claims)}`),
+    async close() {
+      await db.close();
+      await worker.close();
+      await issuer.close();
+      await database.drop();
+    },
+  };
+}
+
+export async function readApiOver(db: Database, issuer: TestIssuer): Promise<Express> {
+  return createReadApi({
+    db,
+    cursors: createCursors(new Uint8Array(32).fill(1)),
+    verifier: await openTokenVerifier({
+      jwks: issuer.jwksPath,
+      issuer: ISSUER,
+      audience: AUDIENCE,
+      areDemoKeysAllowed: false,
+      clock: systemClock,
+    }),
+    log: createLogger({ name: 'test', level: 'error' }),
+    metrics: createMetrics(),
+    clock: systemClock,
+  });
+}

@@ -1,0 +1,158 @@
+import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:net';
+import type { Server } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Express } from 'express';
+import request from 'supertest';
+import { openDatabase } from '@quarterhour/db';
+import type { Database, OrganisationRow } from '@quarterhour/db';
+import { isAllowed, ROLES } from '@quarterhour/http';
+import { anAsset, anOrganisation, aPlant } from '@quarterhour/testkit';
+import { routes } from '../src/routes.js';
+import { openTestApi, readApiOver } from './api.js';
+import type { TestApi } from './api.js';
+import { quarantine, storeDispatches } from './facts.js';
+import type { TokenClaims } from './issuer.js';
+
+/** A request per operation that its owner may make. */
+interface Owned {
+  readonly organisation: OrganisationRow;
+  readonly urls: Readonly<Record<string, string>>;
+}
+
+let api: TestApi;
+let ours: Owned;
+let theirs: Owned;
+beforeAll(async () => {
+  api = await openTestApi();
+  ours = await everythingOf(await anOrganisation(api.admin));
+  theirs = await everythingOf(await anOrganisation(api.admin));
+}, 60_000);
+afterAll(() => api.close());
+
+async function everythingOf(organisation: OrganisationRow): Promise<Owned> {
+  const plant = await aPlant(api.admin, organisation);
+  const asset = await anAsset(api.admin, organisation);
+  const [eventId = ''] = await storeDispatches(api.worker, organisation.id, [
+    { assetId: asset, at: '2026-01-15T10:00:00Z' },
+  ]);
+  const quarantined = await quarantine(api.worker, organisation.id);
+  return {
+    organisation,
+    urls: {
+      listDispatches: `/asset-api/v1/dispatches?asset_ids=${asset}&delivery_day=2026-01-15`,
+      getLatestTelemetry: `/api/v1/trading/plants/${plant.id}/telemetry/latest`,
+      getDispatch: `/quarterhour/v1/dispatches/${eventId}`,
+      listQuarantine: '/quarterhour/v1/quarantine',
+      getQuarantined: `/quarterhour/v1/quarantine/${quarantined}`,
+      listIngestionMinutes: '/quarterhour/v1/ingestion/minutes?from=2026-01-15T00:00:00Z&to=2026-01-16T00:00:00Z',
+    },
+  };
+}
+
+const allowed = () => ({ orgs: [ours.organisation.id], roles: ['operator'] });
+const operations = routes.map(({ operationId }) => operationId);
+const urlOf = ({ urls }: Owned, operationId: string): string => urls[operationId] ?? '/no-example-for-this-operation';
+
+describe('every operation', () => {
+  const cells = routes.flatMap(({ operationId, capability }) =>
+    [...ROLES, 'guest'].map((role) => [operationId, role, isAllowed([role], capability) ? 200 : 403] as const),
+  );
+
+  test.each(cells)('%s as %s is %i', async (operationId, role, expected) => {
+    const { status } = await api.get(urlOf(ours, operationId), { orgs: [ours.organisation.id], roles: [role] });
+    expect(status).toBe(expected);
+  });
+
+  test.each(operations)('%s without a valid token is 401', async (operationId) => {
+    const url = urlOf(ours, operationId);
+    const refused: TokenClaims[] = [{ exp: 1 }, { nbf: 4_000_000_000 }, { aud: 'else' }, { iss: 'else' }];
+    for (const claims of refused) expect((await api.get(url, { ...allowed(), ...claims })).status).toBe(401);
+    const segment = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const none = `${segment({ alg: 'none' })}.${segment({ ...allowed(), sub: 's', exp: 4_000_000_000 })}.`;
+    for (const header of ['', 'Bearer x', `Bearer ${none}`, 'Basic YTpi']) {
+      expect((await request(api.app).get(url).set('authorization', header)).status).toBe(401);
+    }
+    expect((await request(api.app).get(url)).status).toBe(401);
+  });
+
+  test.each(operations)('%s without roles, or without organisations, is 403', async (operationId) => {
+    const url = urlOf(ours, operationId);
+    expect((await api.get(url, { orgs: [ours.organisation.id] })).status).toBe(403);
+    expect((await api.get(url, { roles: ['operator'] })).status).toBe(403);
+  });
+
+  test.each(routes.map(({ operationId, namesOneThing }) => [operationId, namesOneThing] as const))(
+    '%s shows nothing of another organisation',
+    async (operationId, namesOneThing) => {
+      const { status, text } = await api.get(urlOf(theirs, operationId), allowed());
+      expect(status).toBe(namesOneThing ? 404 : 200);
+      for (const hidden of Object.values(theirs.urls).flatMap((url) => url.match(/[0-9a-f-]{36}/g) ?? [])) {
+        expect(text).not.toContain(hidden);
+      }
+    },
+  );
+
+  test.each(routes.map(({ operationId, namesOneThing }) => [operationId, namesOneThing] as const))(
+    '%s with x-org-id shows the picked organisation only',
+    async (operationId, namesOneThing) => {
+      const both = { orgs: [ours.organisation.id, theirs.organisation.id], roles: ['operator'] };
+      const status = async (claims: TokenClaims, id: string): Promise<number> => {
+        const token = await api.issuer.token(claims);
+        const sent = request(api.app).get(urlOf(ours, operationId)).set('authorization', `Bearer ${token}`);
+        return (await sent.set('x-org-id', id)).status;
+      };
+      expect(await status(both, ours.organisation.id)).toBe(200);
+      expect(await status(both, theirs.organisation.id)).toBe(namesOneThing ? 404 : 200);
+      expect(await status(allowed(), theirs.organisation.id)).toBe(namesOneThing ? 404 : 403);
+      expect(await status(allowed(), randomUUID())).toBe(namesOneThing ? 404 : 403);
+      expect(await status(allowed(), 'x')).toBe(operationId === 'listDispatches' ? 422 : 400);
+    },
+  );
+
+  test.each(operations)('%s refuses a parameter that it does not know', async (operationId) => {
+    const url = urlOf(ours, operationId);
+    const { status, text } = await api.get(`${url}${url.includes('?') ? '&' : '?'}colour=red`, allowed());
+    expect([status, text.includes('colour')]).toEqual([operationId === 'listDispatches' ? 422 : 400, true]);
+  });
+});
+
+describe('a database that does not answer', () => {
+  let silent: Server;
+  let db: Database;
+  let app: Express;
+  beforeAll(async () => {
+    silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const address = silent.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    db = openDatabase({
+      url: `postgres://nobody:secret@127.0.0.1:${port}/nothing`,
+      applicationName: 'test',
+      maxConnections: 2,
+      connectTimeoutMs: 900,
+    });
+    app = await readApiOver(db, api.issuer);
+  });
+  afterAll(async () => {
+    await db.close();
+    silent.close();
+  });
+
+  test.each(operations)('makes %s 503 within a second or so, in its surface’s shape', async (operationId) => {
+    const start = performance.now();
+    const { status, headers, text, body } = await request(app)
+      .get(urlOf(ours, operationId))
+      .set('authorization', `Bearer ${await api.issuer.token(allowed())}`);
+    expect([status, headers['retry-after']]).toEqual([503, '1']);
+    expect(performance.now() - start).toBeLessThan(1_500);
+    expect(text).not.toMatch(/secret|127\.0\.0\.1|timeout/);
+    const surface = routes.find((route) => route.operationId === operationId)?.surface;
+    expect(surface?.errorSchemas.other.safeParse(body).success).toBe(true);
+  });
+
+  test('leaves the process healthy and not ready', async () => {
+    expect((await request(app).get('/healthz')).status).toBe(200);
+    expect((await request(app).get('/readyz')).status).toBe(503);
+  });
+});

@@ -1,0 +1,118 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { insertDispatches, insertQuarantine, insertRealtimeSamples, raiseKnownAt, recordBatch } from '@quarterhour/db';
+import type { Database, MinuteCount, NewDispatch, NewQuarantined, NewRealtimeSample } from '@quarterhour/db';
+import { deliveryDayOf, parseInstant, parseMarketZone } from '@quarterhour/domain';
+import type { UtcInstant } from '@quarterhour/domain';
+
+const BERLIN = parseMarketZone('Europe/Berlin');
+const sha256 = (text: string | Buffer): Buffer => createHash('sha256').update(text).digest();
+
+export interface DispatchFacts {
+  eventId?: string;
+  assetId: string;
+  at: string;
+  periodStart?: string;
+  messageId?: string;
+  mw?: string;
+}
+
+/** Stores dispatches as the worker does: stamped in one transaction, each with its receipt. */
+export async function storeDispatches(db: Database, orgId: string, facts: readonly DispatchFacts[]): Promise<string[]> {
+  return db.transaction([orgId], async (trx) => {
+    const stamp = (await raiseKnownAt(trx, [orgId])).get(orgId);
+    if (stamp === undefined) throw new Error('the organisation has no head');
+    const rows = facts.map((fact) => newDispatch(orgId, stamp, fact));
+    await insertDispatches(trx, rows);
+    return rows.map(({ eventId }) => eventId);
+  });
+}
+
+function newDispatch(orgId: string, receivedAt: UtcInstant, fact: DispatchFacts): NewDispatch {
+  const { eventId = randomUUID(), assetId, at, periodStart = at, messageId = randomUUID(), mw = '10.5' } = fact;
+  const start = parseInstant(periodStart);
+  const body = Buffer.from(`${eventId} ${assetId} ${at} ${mw}`);
+  return {
+    orgId,
+    eventId,
+    assetId,
+    source: 'optimiser',
+    publishedAt: parseInstant('2026-01-01T00:00:00.5Z'),
+    dispatchTime: parseInstant(at),
+    deliveryPeriodStart: start,
+    deliveryDay: deliveryDayOf(start, BERLIN),
+    targetPowerMw: mw,
+    nominalPowerMw: '20',
+    powerImbalanceMw: null,
+    socImbalanceMwh: '-0.25',
+    contentSha256: sha256(body),
+    messageId,
+    body,
+    receivedAt,
+  };
+}
+
+export async function storeSample(
+  db: Database,
+  orgId: string,
+  plantId: string,
+  different: Partial<NewRealtimeSample>,
+): Promise<void> {
+  const now = parseInstant(new Date().toISOString());
+  const sample: NewRealtimeSample = {
+    orgId,
+    plantId,
+    measuredAt: now,
+    gridKw: 5,
+    pvKw: 30,
+    batteryKw: -20,
+    consumptionKw: 5,
+    socPercent: 50,
+    batteryEnergyKwh: null,
+    batteryTemperatureCelsius: null,
+    operatingMode: null,
+    dataQuality: 'GOOD',
+    devices: null,
+    messageId: randomUUID(),
+    publishedAt: now,
+    bodySha256: sha256(randomUUID()),
+    receivedAt: now,
+    ...different,
+  };
+  await db.transaction([orgId], (trx) => insertRealtimeSamples(trx, [sample]));
+}
+
+export async function quarantine(
+  db: Database,
+  orgId: string,
+  different: Partial<NewQuarantined> = {},
+): Promise<string> {
+  const body = different.body ?? Buffer.from(`{"n":"${randomUUID()}"}`);
+  const row: NewQuarantined = {
+    id: randomUUID(),
+    orgId,
+    stream: 'dispatch',
+    queue: 'ingest.dispatch',
+    exchange: 'dispatch',
+    routingKey: 'dispatch.DE_50HZ_WU_1',
+    messageId: 'm-1',
+    properties: { contentType: 'application/json', headers: { a: 1 } },
+    body,
+    bodySha256: sha256(body),
+    reason: 'schema',
+    path: 'target_power.amount',
+    detail: 'a decimal was expected',
+    replayable: true,
+    worker: 'worker-1',
+    firstSeen: parseInstant('2026-01-15T10:00:00Z'),
+    ...different,
+  };
+  await db.transaction([orgId], (trx) => insertQuarantine(trx, [row]));
+  return row.id;
+}
+
+export async function countMinutes(db: Database, counts: readonly MinuteCount[]): Promise<void> {
+  const organisations = [...new Set(counts.map(({ orgId }) => orgId))];
+  await db.transaction(organisations, (trx) =>
+    recordBatch(trx, { worker: 'worker-1', stream: 'dispatch', batchNo: 1, counts }),
+  );
+}
