@@ -1,0 +1,79 @@
+import { Command, CommanderError } from 'commander';
+import { addAssetCommand } from './commands/add-asset.js';
+import { addOrganisationCommand } from './commands/add-organisation.js';
+import { addPlantCommand } from './commands/add-plant.js';
+import { ensurePartitionsCommand } from './commands/ensure-partitions.js';
+import { listAssetsCommand } from './commands/list-assets.js';
+import { listOrganisationsCommand } from './commands/list-organisations.js';
+import { listPartitionsCommand } from './commands/list-partitions.js';
+import { listPlantsCommand } from './commands/list-plants.js';
+import { listQuarantineCommand } from './commands/list-quarantine.js';
+import { migrateCommand } from './commands/migrate.js';
+import { mintTokenCommand } from './commands/mint-token.js';
+import { publishMessageCommand } from './commands/publish-message.js';
+import { showQuarantinedCommand } from './commands/show-quarantined.js';
+import type { CommandContext } from './context.js';
+import { explained } from './explaining.js';
+
+const FAILED = 1;
+const WRONG_USAGE = 2;
+
+/** Runs one command line, without the program's name, and says how it ended: 0, 1 failed, 2 wrong usage. */
+export async function run(args: readonly string[], ctx: CommandContext): Promise<number> {
+  const program = quarterhour(ctx);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE;
+    ctx.out.remark(explained(error));
+    if (program.opts<{ verbose?: boolean }>().verbose === true && error instanceof Error) tellCauses(error, ctx);
+    return FAILED;
+  }
+}
+
+function quarterhour(ctx: CommandContext): Command {
+  const program = new Command('quarterhour')
+    .description('Operates Quarterhour: its database, its register, and what was set aside.')
+    .option('--verbose', 'say where settings come from, and where an error happened')
+    .hook('preAction', () => {
+      if (program.opts<{ verbose?: boolean }>().verbose === true) {
+        ctx.out.remark(`Settings are those of ${ctx.settings().source}.`);
+      }
+    });
+  program.addCommand(migrateCommand(ctx));
+  program.addCommand(
+    group('partitions', 'partitions of telemetry by day', [ensurePartitionsCommand(ctx), listPartitionsCommand(ctx)]),
+  );
+  program.addCommand(
+    group('organisation', 'tenants of the installation', [addOrganisationCommand(ctx), listOrganisationsCommand(ctx)]),
+  );
+  program.addCommand(group('plant', 'physical places', [addPlantCommand(ctx), listPlantsCommand(ctx)]));
+  program.addCommand(group('asset', 'units that are dispatched', [addAssetCommand(ctx), listAssetsCommand(ctx)]));
+  program.addCommand(publishMessageCommand(ctx));
+  program.addCommand(mintTokenCommand(ctx));
+  program.addCommand(
+    group('quarantine', 'deliveries that were set aside', [listQuarantineCommand(ctx), showQuarantinedCommand(ctx)]),
+  );
+  for (const command of [program, ...program.commands.flatMap((child) => [child, ...child.commands])]) {
+    command
+      .exitOverride()
+      .configureHelp({ showGlobalOptions: true })
+      .configureOutput({
+        writeOut: (text) => ctx.out.line(text.trimEnd()),
+        writeErr: (text) => ctx.out.remark(text.trimEnd()),
+      });
+  }
+  return program;
+}
+
+function group(name: string, description: string, commands: readonly Command[]): Command {
+  const parent = new Command(name).description(description);
+  for (const command of commands) parent.addCommand(command);
+  return parent;
+}
+
+function tellCauses(error: Error, ctx: CommandContext): void {
+  ctx.out.remark(error.stack ?? error.message);
+  if (error.cause instanceof Error) tellCauses(error.cause, ctx);
+}
