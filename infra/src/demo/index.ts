@@ -1,1 +1,10 @@
-export {};
+export { demoAssets, demoMessages } from './demo-set.js';
+export { HORNSDALE_ASSET, hornsdaleHours } from './hornsdale.js';
+export { load, LoadStalledError } from './load.js';
+export type { DemoMessage } from './messages.js';
+export { readApi, type ReadApi, type TimeSpan } from './read-api.js';
+export { reconcile, wholeMinutes, type Finding } from './reconciliation.js';
+export { DEMO_ORGANISATION, DEMO_PLANTS, type DemoAsset, type DemoPlant, type PlantIds } from './register.js';
+export { DemoTakenError, findDemoOrganisation, isMigrated, openRegister, seedDemo } from './seed.js';
+export { newDemoState, readDemoState, writeDemoState, type DemoState } from './state.js';
+export type { Published } from './replay.js';

@@ -1,0 +1,31 @@
+import { describe, expect, test } from '@jest/globals';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { brokerDefinitions, definitionsWithUser } from './rabbitmq-definitions.js';
+
+describe('the definitions of the broker', () => {
+  test('in infra/rabbitmq/definitions.json, which containers load, are those that the code makes', async () => {
+    const committed = await readFile(new URL('../../rabbitmq/definitions.json', import.meta.url), 'utf8');
+    expect(JSON.parse(committed)).toEqual(brokerDefinitions());
+  });
+
+  test('declare only durable quorum queues, whose type is their only argument', () => {
+    for (const queue of brokerDefinitions().queues) {
+      expect(queue).toMatchObject({ durable: true, auto_delete: false, arguments: { 'x-queue-type': 'quorum' } });
+    }
+  });
+
+  test('bind no queue to keys that are ours to publish', () => {
+    const keys = brokerDefinitions().bindings.map((binding) => binding['routing_key']);
+    expect(keys.filter((key) => String(key).includes('event'))).toEqual([]);
+  });
+
+  test('hold a password only as a salted hash', () => {
+    const definitions = JSON.stringify(definitionsWithUser('somebody', 'open sesame'));
+    expect(definitions).not.toContain('open sesame');
+    const [{ password_hash: hash }] = JSON.parse(definitions).users;
+    const bytes = Buffer.from(String(hash), 'base64');
+    const expected = createHash('sha256').update(bytes.subarray(0, 4)).update('open sesame').digest();
+    expect(bytes.subarray(4)).toEqual(expected);
+  });
+});

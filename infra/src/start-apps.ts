@@ -1,0 +1,115 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { sleep } from '@quarterhour/runtime';
+import { environmentWith } from './environment.js';
+import { StackError, type Stack } from './stack/index.js';
+import { freePorts } from './stack/ports.js';
+import { logTail, spawnServer, untilReady, type ServerProcess } from './stack/server-process.js';
+import { addressesOf, type Ports } from './start-environment.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const READY_WITHIN_MS = 60_000;
+const PROBE_TIMEOUT_MS = 5_000;
+const WATCH_EVERY_MS = 250;
+const ENDING = [
+  { signal: 'SIGTERM', graceMs: 12_000 },
+  { signal: 'SIGKILL', graceMs: 2_000 },
+] as const;
+
+/** A process of ours ended by itself. */
+export class AppEndedError extends Error {
+  override readonly name = 'AppEndedError';
+  readonly code = 'APP_ENDED';
+}
+
+/** The worker and the read API, each a process of its own, ready. */
+export interface Apps {
+  readonly logFiles: readonly string[];
+  /** Resolves when the signal is aborted. @throws AppEndedError when one of them ends before */
+  watch(signal: AbortSignal): Promise<void>;
+}
+
+/** Ports as they were used last, or free ones where somebody else has them now. */
+export async function choosePorts(last: Ports | null): Promise<Ports> {
+  const [worker = 0, readApi = 0] = await freePorts(2);
+  if (last === null) return { worker, readApi };
+  return {
+    worker: (await isFree(last.worker)) ? last.worker : worker,
+    readApi: (await isFree(last.readApi)) ? last.readApi : readApi,
+  };
+}
+
+/**
+ * Starts both processes and waits until they are ready to work. They end with the stack.
+ *
+ * @throws StackError quoting the log of the one that did not come up
+ */
+export async function startApps(
+  stack: Stack,
+  environment: Readonly<Record<string, string>>,
+  ports: Ports,
+  signal: AbortSignal,
+): Promise<Apps> {
+  const addresses = addressesOf(ports);
+  const start = (title: string, address: string) => startApp(stack, { title, address, environment, signal });
+  const started = await Promise.allSettled([
+    start('ingest-worker', addresses.worker),
+    start('read-api', addresses.readApi),
+  ]);
+  const apps = started.map((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  });
+  return { logFiles: apps.map(({ logFile }) => logFile), watch: (watched) => watch(apps, watched) };
+}
+
+interface AppRequest {
+  readonly title: string;
+  readonly address: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+async function startApp(stack: Stack, { title, address, environment, signal }: AppRequest): Promise<ServerProcess> {
+  const entry = path.join(ROOT, 'apps', title, 'dist', 'main.js');
+  const app = await spawnServer({
+    title,
+    file: process.execPath,
+    args: [entry],
+    env: environmentWith(environment),
+    cwd: ROOT,
+    logFile: path.join(stack.folder, `${title}.log`),
+  });
+  await stack.record({ pid: app.pid, marks: [entry], ending: [...ENDING] });
+  await untilReady(app, () => ready(address), { timeoutMs: READY_WITHIN_MS, signal });
+  return app;
+}
+
+async function ready(address: string): Promise<void> {
+  const response = await fetch(`${address}/readyz`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
+  const body = await response.text();
+  if (!response.ok) throw new StackError(`not ready: ${body}`);
+}
+
+async function watch(apps: readonly ServerProcess[], signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    for (const app of apps) {
+      const ended = app.ended();
+      if (ended === undefined) continue;
+      throw new AppEndedError(`The ${app.title} ended by itself (${ended}).\n${await logTail(app.logFile)}`);
+    }
+    await sleep(WATCH_EVERY_MS, signal);
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  const listening = await once(server, 'listening').then(
+    () => true,
+    () => false,
+  );
+  if (listening) await once(server.close(), 'close');
+  return listening;
+}

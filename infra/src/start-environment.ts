@@ -1,0 +1,74 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { LOGIN_ROLES, type LoginRole } from '@quarterhour/db';
+import type { Stack } from './stack/index.js';
+import { writeOwn, type IssuerFiles, type Settings } from './start-secrets.js';
+
+export const TOKEN_ISSUER = 'quarterhour-demo';
+export const TOKEN_AUDIENCE = 'quarterhour';
+const HOST = '127.0.0.1';
+const ENVIRONMENT_FILE = 'local.env';
+
+export interface Ports {
+  readonly worker: number;
+  readonly readApi: number;
+}
+
+/** Where the processes are to be reached. */
+export function addressesOf(ports: Ports): { readonly worker: string; readonly readApi: string } {
+  return { worker: `http://${HOST}:${ports.worker}`, readApi: `http://${HOST}:${ports.readApi}` };
+}
+
+/** Everything that our processes and the command are told by their environment. */
+export function localEnvironment(
+  stack: Stack,
+  settings: Settings,
+  issuer: IssuerFiles,
+  ports: Ports,
+): Readonly<Record<string, string>> {
+  const { adminUrl } = stack.database;
+  const as = (role: LoginRole) => loginUrl(adminUrl, LOGIN_ROLES[role], settings.rolePasswords[role]);
+  return {
+    QUARTERHOUR_DATABASE_URL: adminUrl,
+    QUARTERHOUR_INGEST_DATABASE_URL: as('ingest'),
+    QUARTERHOUR_READ_DATABASE_URL: as('read'),
+    QUARTERHOUR_CONTROL_DATABASE_URL: as('control'),
+    QUARTERHOUR_USAGE_DATABASE_URL: as('usage'),
+    QUARTERHOUR_AMQP_URL: stack.broker.amqpUrl,
+    QUARTERHOUR_RABBITMQ_API_URL: stack.broker.apiUrl,
+    QUARTERHOUR_LISTEN_HOST: HOST,
+    QUARTERHOUR_WORKER_HEALTH_PORT: String(ports.worker),
+    QUARTERHOUR_READ_API_PORT: String(ports.readApi),
+    QUARTERHOUR_READ_API_URL: addressesOf(ports).readApi,
+    QUARTERHOUR_JWKS: issuer.jwks,
+    QUARTERHOUR_TOKEN_ISSUER: TOKEN_ISSUER,
+    QUARTERHOUR_TOKEN_AUDIENCE: TOKEN_AUDIENCE,
+    QUARTERHOUR_DEMO_ISSUER_KEY: issuer.privateKey,
+    QUARTERHOUR_CURSOR_KEY: settings.cursorKey,
+  };
+}
+
+/**
+ * Writes the environment into the checkout's own folder, where the `quarterhour` command looks for it, whichever folder
+ * the servers live in.
+ *
+ * @returns the file
+ */
+export async function writeEnvironmentFile(
+  directory: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<string> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await writeFile(path.join(directory, '.gitignore'), '*\n');
+  const file = path.join(directory, ENVIRONMENT_FILE);
+  const lines = Object.entries(environment).map(([name, value]) => `${name}="${value}"\n`);
+  await writeOwn(file, lines.join(''));
+  return file;
+}
+
+function loginUrl(adminUrl: string, user: string, password: string): string {
+  const url = new URL(adminUrl);
+  url.username = user;
+  url.password = password;
+  return url.href;
+}

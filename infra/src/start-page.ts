@@ -1,0 +1,68 @@
+import type { UtcInstant } from '@quarterhour/domain';
+import type { Finding } from './demo/reconciliation.js';
+
+export interface Page {
+  readonly readApi: string;
+  readonly worker: string;
+  readonly rabbitmqApi: string;
+  readonly environmentFile: string;
+  readonly logFiles: readonly string[];
+  readonly token: string;
+  readonly tokenHours: number;
+  readonly assetId: string;
+  readonly plantId: string;
+  /** Half-open: the hours of which the asset has dispatches. */
+  readonly dispatches: { readonly from: UtcInstant; readonly to: UtcInstant };
+  /** When the demo was loaded. */
+  readonly loaded: { readonly from: UtcInstant; readonly to: UtcInstant };
+}
+
+/** What a newcomer does next, ready to be pasted into a shell. */
+export function pageText(page: Page): string {
+  const { readApi, dispatches, loaded } = page;
+  const broker = new URL(page.rabbitmqApi);
+  return `
+Quarterhour is up.
+
+  API reference   ${readApi}/docs
+  Health          ${readApi}/readyz   ${page.worker}/readyz
+  Broker          ${broker.origin}   (user ${decodeURIComponent(broker.username)}, password in ${page.environmentFile})
+  Logs            ${page.logFiles.join('\n                  ')}
+
+Define these two in another terminal, then paste any of the lines below. The token is good for ${page.tokenHours} hours;
+\`npx quarterhour token\` makes another.
+
+  API=${readApi}
+  TOKEN=${page.token}
+
+What the battery at Hornsdale was told, quarter hour by quarter hour, the latest first:
+  curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/asset-api/v1/dispatches?asset_ids=${page.assetId}&from=${dispatches.from}&to=${dispatches.to}&order=desc&limit=5"
+
+What the house in France did, its latest sample:
+  curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/api/v1/trading/plants/${page.plantId}/telemetry/latest"
+
+What could not be understood, and why:
+  curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/quarterhour/v1/quarantine?limit=3"
+
+Every delivery, counted once by what became of it:
+  curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/quarterhour/v1/ingestion/minutes?from=${loaded.from}&to=${loaded.to}"
+
+Send a first message of your own, and see where it went:
+  npx quarterhour publish --example telemetry
+
+Ctrl-C stops everything that was started.
+`;
+}
+
+/** The comparison as a table. */
+export function findingsText(findings: readonly Finding[]): string {
+  const width = Math.max(...findings.map(({ what }) => what.length));
+  const rows = findings.map(({ what, due, found, holds }) =>
+    [what.padEnd(width), count(due), count(found), holds ? 'ok' : 'DIFFERS'].join('  '),
+  );
+  return [`${' '.repeat(width)}   published       found`, ...rows].map((line) => `  ${line}\n`).join('');
+}
+
+function count(n: number): string {
+  return n.toLocaleString('en').padStart(10);
+}

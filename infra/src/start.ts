@@ -1,0 +1,313 @@
+import { createHash } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { migrate, type RolePasswords } from '@quarterhour/db';
+import { instantFromEpochMillis, type UtcInstant } from '@quarterhour/domain';
+import { createLogger, systemClock, type Logger } from '@quarterhour/runtime';
+import {
+  DemoTakenError,
+  HORNSDALE_ASSET,
+  demoMessages,
+  findDemoOrganisation,
+  hornsdaleHours,
+  isMigrated,
+  load,
+  newDemoState,
+  openRegister,
+  readApi,
+  readDemoState,
+  reconcile,
+  seedDemo,
+  wholeMinutes,
+  writeDemoState,
+  type DemoState,
+  type PlantIds,
+  type Published,
+  type ReadApi,
+} from './demo/index.js';
+import { readStackEnvironment } from './environment.js';
+import { StackError, resetStack, startStack, type Stack } from './stack/index.js';
+import { choosePorts, startApps, type Apps } from './start-apps.js';
+import {
+  TOKEN_AUDIENCE,
+  TOKEN_ISSUER,
+  addressesOf,
+  localEnvironment,
+  writeEnvironmentFile,
+  type Ports,
+} from './start-environment.js';
+import { START_USAGE, StartUsageError, readStartOptions, type StartOptions } from './start-options.js';
+import { findingsText, pageText } from './start-page.js';
+import { demoIssuer, readSettings, writeSettings } from './start-secrets.js';
+import { signToken } from './start-token.js';
+
+/** `npm start`: the whole system on this machine, with the demo on measured data. */
+const DIRECTORY = fileURLToPath(new URL('../../.quarterhour', import.meta.url));
+const TOKEN_HOURS = 12;
+const USAGE_STATUS = 64;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** Ctrl-C under npm may arrive twice, from the terminal and from npm: that is one request. */
+const SAME_REQUEST_MS = 1_000;
+const RESUMED = `An earlier start did not load the demo to its end. Everything is published again when the queues are empty: \
+what was stored before counts as a duplicate and changes nothing.`;
+const NOT_OURS = `The database holds an installation of Quarterhour that this checkout does not know. Name an empty one in \
+QUARTERHOUR_DATABASE_URL; or none, then a private one is started, which npm start -- --reset makes anew.`;
+
+process.exit(await main(process.argv.slice(2)));
+
+async function main(args: readonly string[]): Promise<number> {
+  let options: StartOptions;
+  try {
+    options = readStartOptions(args);
+  } catch (error) {
+    if (!(error instanceof StartUsageError)) throw error;
+    process.stderr.write(`${error.message}\n\n${START_USAGE}`);
+    return USAGE_STATUS;
+  }
+  if (options.help) {
+    say(START_USAGE);
+    return 0;
+  }
+  return run(options);
+}
+
+async function run(options: StartOptions): Promise<number> {
+  const interruption = interruptible();
+  const { signal } = interruption;
+  let stack: Stack | undefined;
+  let isUp = false;
+  try {
+    if (options.reset) await reset();
+    stack = await startStack({ directory: DIRECTORY, purpose: 'demo', log: sayLine, signal });
+    const started = await bringUp(stack, signal);
+    started.apps.watch(signal).catch((error: unknown) => interruption.abort(error));
+    await orAborted(signal, present(started, options, signal));
+    isUp = true;
+    if (!options.exitWhenLoaded) await aborted(signal);
+    return 0;
+  } catch (error) {
+    const reason: unknown = signal.aborted ? signal.reason : error;
+    if (isSignal(reason)) return isUp ? 0 : 128 + constants.signals[reason];
+    report(reason, stack);
+    return 1;
+  } finally {
+    if (stack !== undefined) {
+      sayLine('Stopping ...');
+      await stack.stop();
+    }
+  }
+}
+
+/** Everything that runs, and what has to be known about it. */
+interface Started {
+  readonly stack: Stack;
+  readonly apps: Apps;
+  readonly ports: Ports;
+  readonly environmentFile: string;
+  readonly token: string;
+  readonly plants: PlantIds;
+  readonly state: DemoState;
+  /** An earlier process began to load the demo, and did not come to the end. */
+  readonly isResumed: boolean;
+}
+
+async function bringUp(stack: Stack, signal: AbortSignal): Promise<Started> {
+  for (const line of stack.describe()) sayLine(line);
+  const settings = await readSettings(stack.folder);
+  const demo = await migrateAndSeed(stack, settings.rolePasswords);
+
+  const ports = await choosePorts(settings.ports);
+  await writeSettings(stack.folder, { ...settings, ports });
+  const issuer = await demoIssuer(stack.folder);
+  const environment = localEnvironment(stack, settings, issuer, ports);
+  const environmentFile = await writeEnvironmentFile(DIRECTORY, environment);
+  signal.throwIfAborted();
+  const apps = await startApps(stack, environment, ports, signal);
+  const token = await demoToken(issuer.privateKey, demo.state.organisationId);
+  return { stack, apps, ports, environmentFile, token, ...demo };
+}
+
+/** The first thing is to find out whether the database is ours: migrating gives its roles our passwords. */
+async function migrateAndSeed(
+  stack: Stack,
+  rolePasswords: RolePasswords,
+): Promise<Pick<Started, 'state' | 'plants' | 'isResumed'>> {
+  const register = openRegister(stack.database.adminUrl);
+  try {
+    const known = await readDemoState(stateFile(stack));
+    const wasMigrated = await isMigrated(register);
+    if (wasMigrated && known === null) throw new DemoTakenError(NOT_OURS);
+    const state = wasMigrated && known !== null ? known : newDemoState(systemClock);
+    await writeDemoState(stateFile(stack), state);
+
+    const { applied } = await migrate(stack.database.adminUrl, { rolePasswords });
+    if (applied.length > 0) sayLine(`Migrated: ${applied.join(', ')}`);
+    const seededBefore = await findDemoOrganisation(register);
+    if (seededBefore !== null && seededBefore !== state.organisationId) throw new DemoTakenError(NOT_OURS);
+    const plants = await seedDemo(register, state.organisationId);
+    return { state, plants, isResumed: seededBefore !== null && state.finishedAt === null };
+  } finally {
+    await register.close();
+  }
+}
+
+/** One per database: somebody may name a server of his own, and later go back to the private one. */
+function stateFile({ folder }: Stack): string {
+  const given = readStackEnvironment().databaseUrl;
+  if (given === undefined) return path.join(folder, 'demo.json');
+  const { host, pathname } = new URL(given);
+  const name = createHash('sha256').update(`${host}${pathname}`).digest('hex').slice(0, 12);
+  return path.join(folder, `demo-${name}.json`);
+}
+
+function demoToken(privateKeyFile: string, organisationId: string): Promise<string> {
+  return signToken({
+    privateKeyFile,
+    issuer: TOKEN_ISSUER,
+    audience: TOKEN_AUDIENCE,
+    subject: 'demo',
+    organisations: [organisationId],
+    roles: ['operator'],
+    validSeconds: TOKEN_HOURS * 3_600,
+    clock: systemClock,
+  });
+}
+
+/** Loads the demo if that was not done yet, compares it with what the API answers, and shows what to do next. */
+async function present(started: Started, options: StartOptions, signal: AbortSignal): Promise<void> {
+  const { stack, ports, token, state } = started;
+  const api = readApi({ url: addressesOf(ports).readApi, token });
+  const finishedAt = state.finishedAt ?? (await loadDemo(started, api, signal));
+  if (state.finishedAt !== null) sayLine(`The demo was loaded at ${state.finishedAt}; it is not loaded again.`);
+  if (state.finishedAt !== null && options.exitWhenLoaded) {
+    await compare(started, api, { finishedAt: state.finishedAt, published: null });
+  }
+  if (options.exitWhenLoaded) return;
+  say(
+    pageText({
+      ...addressesOf(ports),
+      rabbitmqApi: stack.broker.apiUrl,
+      environmentFile: started.environmentFile,
+      logFiles: started.apps.logFiles,
+      token,
+      tokenHours: TOKEN_HOURS,
+      assetId: HORNSDALE_ASSET.id,
+      plantId: started.plants.home,
+      dispatches: hornsdaleHours(state.shifts.hornsdale),
+      loaded: wholeMinutes({ from: state.startedAt, to: finishedAt }),
+    }),
+  );
+}
+
+async function loadDemo(started: Started, api: ReadApi, signal: AbortSignal): Promise<UtcInstant> {
+  const { stack, plants, state, isResumed } = started;
+  const messages = demoMessages(plants, state.shifts);
+  if (isResumed) sayLine(RESUMED);
+  const published = await load({
+    amqpUrl: stack.broker.amqpUrl,
+    rabbitmqApiUrl: stack.broker.apiUrl,
+    api,
+    messages,
+    startedAt: state.startedAt,
+    isResumed,
+    clock: systemClock,
+    log: fileLogger(stack),
+    signal,
+  });
+  const finishedAt = instantFromEpochMillis(systemClock.nowMillis());
+  await compare(started, api, { finishedAt, published: isResumed ? null : published });
+  await writeDemoState(stateFile(stack), { ...state, finishedAt });
+  return finishedAt;
+}
+
+async function compare(
+  { plants, state }: Started,
+  api: ReadApi,
+  { finishedAt, published }: { readonly finishedAt: UtcInstant; readonly published: Published | null },
+): Promise<void> {
+  const messages = demoMessages(plants, state.shifts);
+  const loaded = { from: state.startedAt, to: finishedAt };
+  const findings = await reconcile({ api, messages, plants, loaded, published });
+  say(findingsText(findings));
+  if (findings.some(({ holds }) => !holds)) {
+    throw new StackError('What the API answers is not what was published: see the lines that differ.');
+  }
+}
+
+/** With `--reset`: what we made goes, what somebody else named stays. */
+async function reset(): Promise<void> {
+  const { databaseUrl } = readStackEnvironment();
+  if (databaseUrl !== undefined) {
+    throw new StackError('--reset does not empty the database in QUARTERHOUR_DATABASE_URL: name an empty one instead.');
+  }
+  await resetStack({ directory: DIRECTORY, log: sayLine });
+}
+
+/** The first signal asks for an orderly end, a later one is not waited for. A bug ends the start as an error does. */
+function interruptible(): AbortController {
+  const controller = new AbortController();
+  let askedAt: number | undefined;
+  for (const name of SIGNALS) {
+    process.on(name, () => {
+      const now = systemClock.monotonicMillis();
+      askedAt ??= now;
+      if (now - askedAt > SAME_REQUEST_MS) process.exit(128 + constants.signals[name]);
+      controller.abort(name);
+    });
+  }
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => controller.abort(error));
+  }
+  return controller;
+}
+
+function isSignal(reason: unknown): reason is (typeof SIGNALS)[number] {
+  return SIGNALS.some((name) => name === reason);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((_resolve, reject) => {
+    const end = () => reject(new Error('the start was ended', { cause: signal.reason }));
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
+}
+
+function orAborted(signal: AbortSignal, work: Promise<void>): Promise<void> {
+  return Promise.race([work, aborted(signal)]);
+}
+
+function report(error: unknown, stack: Stack | undefined): void {
+  const message = error instanceof Error ? chainOf(error) : String(error);
+  process.stderr.write(`\n${message}\n`);
+  if (stack === undefined) return;
+  fileLogger(stack).fatal({ err: error }, 'the start failed');
+  process.stderr.write(`Logs of everything that ran are in ${stack.folder}\n`);
+}
+
+/** An error made for people says it all; of any other the causes help. */
+function chainOf(error: Error): string {
+  return error instanceof StackError || !(error.cause instanceof Error)
+    ? error.message
+    : `${error.message}: ${chainOf(error.cause)}`;
+}
+
+/** What libraries report while the demo is loaded goes to a file, not into the progress bar. */
+function fileLogger(stack: Stack): Logger {
+  const file = path.join(stack.folder, 'start.log');
+  return createLogger({
+    name: 'start',
+    level: 'info',
+    destination: { write: (line) => appendFileSync(file, line, { mode: 0o600 }) },
+  });
+}
+
+function sayLine(line: string): void {
+  say(`${line}\n`);
+}
+
+function say(text: string): void {
+  process.stdout.write(text);
+}

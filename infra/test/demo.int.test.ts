@@ -1,0 +1,123 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { createLogger, systemClock } from '@quarterhour/runtime';
+import {
+  eventually,
+  startProcess,
+  testDatabase,
+  testVhost,
+  type TestDatabase,
+  type TestVhost,
+} from '@quarterhour/testkit';
+import {
+  demoMessages,
+  newDemoState,
+  seedDemo,
+  type DemoMessage,
+  type DemoState,
+  type PlantIds,
+} from '../src/demo/index.js';
+import { replay } from '../src/demo/replay.js';
+
+const log = createLogger({ name: 'test', level: 'fatal' });
+const closings: (() => Promise<unknown>)[] = [];
+
+let database: TestDatabase;
+let vhost: TestVhost;
+let state: DemoState;
+let plants: PlantIds;
+
+beforeEach(async () => {
+  database = await testDatabase();
+  closings.push(() => database.drop());
+  vhost = await testVhost();
+  closings.push(() => vhost.drop());
+  state = newDemoState(systemClock);
+  plants = await seedDemo(database.admin, state.organisationId);
+});
+
+afterEach(async () => {
+  for (const close of closings.splice(0).reverse()) await close();
+});
+
+describe('the register of the demo', () => {
+  test('is made once, however often it is asked for', async () => {
+    const before = await registered();
+    expect(await seedDemo(database.admin, state.organisationId)).toEqual(plants);
+    expect(await registered()).toEqual(before);
+    expect(before).toEqual({ organisations: 1, plants: 3, assets: 498 });
+  });
+});
+
+describe('the replay', () => {
+  test('that was broken off and begun again stores every fact once, and sets every bad message aside once', async () => {
+    const messages = aPart(demoMessages(plants, state.shifts));
+    const worker = await startWorker();
+    await publish(messages.slice(0, 700));
+    await worker.kill('SIGKILL');
+
+    await startWorker();
+    const published = await publish(messages);
+    expect(published).toEqual({ confirmed: messages.length, withoutConfirm: 0 });
+
+    await eventually(async () => expect(await settled()).toBeGreaterThanOrEqual(700 + messages.length), {
+      withinMs: 20_000,
+    });
+    expect(await stored()).toEqual({
+      dispatches: messages.filter(({ stream, fault }) => stream === 'dispatch' && fault === null).length,
+      samples: messages.filter(({ stream, fault }) => stream === 'plant-telemetry' && fault === null).length,
+      quarantined: messages.filter(({ fault }) => fault !== null).length,
+    });
+  });
+});
+
+/** Some of each set, the bad ones included, in the order of the whole. */
+function aPart(messages: readonly DemoMessage[]): DemoMessage[] {
+  return messages.filter(({ fault }, position) => fault !== null || position % 10 === 0);
+}
+
+function publish(messages: readonly DemoMessage[]) {
+  const { signal } = new AbortController();
+  return replay({ amqpUrl: vhost.amqpUrl, messages, log, signal, onProgress: () => undefined });
+}
+
+async function startWorker() {
+  const worker = await startProcess({
+    entry: 'apps/ingest-worker/dist/main.js',
+    env: {
+      QUARTERHOUR_INGEST_DATABASE_URL: database.ingestUrl,
+      QUARTERHOUR_AMQP_URL: vhost.amqpUrl,
+      QUARTERHOUR_WORKER_HEALTH_PORT: '0',
+      QUARTERHOUR_UNSAFE_TEST_DATABASE: 'yes',
+    },
+  });
+  closings.push(() => worker.kill('SIGKILL'));
+  await worker.untilLine(/taking deliveries/, { withinMs: 20_000 });
+  return worker;
+}
+
+async function registered() {
+  return {
+    organisations: await count('select count(*)::int as n from app.organisation'),
+    plants: await count('select count(*)::int as n from app.plant'),
+    assets: await count('select count(*)::int as n from app.asset'),
+  };
+}
+
+async function stored() {
+  return {
+    dispatches: await count('select count(*)::int as n from app.dispatch'),
+    samples: await count('select count(*)::int as n from app.telemetry_realtime'),
+    quarantined: await count('select count(*)::int as n from app.quarantine'),
+  };
+}
+
+function settled(): Promise<number> {
+  return count('select coalesce(sum(n), 0)::int as n from app.ingest_minute');
+}
+
+function count(text: string): Promise<number> {
+  return database.admin.read([], async (trx) => {
+    const [row] = await trx.query<{ n: number }>({ text, values: [] });
+    return row?.n ?? 0;
+  });
+}
