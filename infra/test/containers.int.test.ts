@@ -54,12 +54,12 @@ describe('servers in containers', () => {
     expect(run).not.toContain('fsync=off');
   });
 
-  test('get our topology and, for tests, no volume', async () => {
+  test('get our topology, and a volume for what the broker keeps', async () => {
     const { amqpUrl, rabbitmqApiUrl } = testServers();
     const engine = await engineWithPorts({ 5672: new URL(amqpUrl).port, 15672: new URL(rabbitmqApiUrl).port });
-    const server = await runRabbitmqContainer(engine, new URL(amqpUrl).password, optionsFor('test'));
+    const server = await runRabbitmqContainer(engine, new URL(amqpUrl).password, optionsFor('demo'));
     expect(server).toMatchObject({ amqpUrl, source: 'container rabbitmq:4-management' });
-    expect((await calls()).findLast((call) => call.startsWith('run '))).not.toContain('--volume');
+    expect((await calls()).findLast((call) => call.startsWith('run '))).toContain(':/var/lib/rabbitmq ');
   });
 
   test('are recorded before they run, and stopped before they are removed', async () => {

@@ -1,6 +1,6 @@
 import { EXCHANGES, type StreamName } from '@quarterhour/contracts';
-import { NO_ORGANISATION, getDispatch, getQuarantined, type Trx } from '@quarterhour/db';
-import { instantFromEpochMillis } from '@quarterhour/domain';
+import { NO_ORGANISATION, findSample, getDispatch, getQuarantined, listReadings, type Trx } from '@quarterhour/db';
+import { instantFromEpochMillis, type UtcInstant } from '@quarterhour/domain';
 import {
   dispatchStream,
   plantTelemetryStream,
@@ -11,7 +11,6 @@ import {
 } from '@quarterhour/ingestion';
 import type { Message } from './message.js';
 import { newestQuarantined } from './quarantine.js';
-import { findSample, listReadings } from './stored-telemetry.js';
 
 /** Where a message is to be found once the worker has settled it. */
 export type Destination = { readonly stream: StreamName; readonly orgId: string } & (
@@ -101,7 +100,7 @@ async function dispatchArrival(trx: Trx, message: Message, eventId: string): Pro
 
 async function sampleArrival(
   trx: Trx,
-  { orgId, plantId, measuredAt }: { orgId: string; plantId: string; measuredAt: string },
+  { orgId, plantId, measuredAt }: { orgId: string; plantId: string; measuredAt: UtcInstant },
 ): Promise<Arrival | null> {
   const sample = await findSample(trx, orgId, plantId, measuredAt);
   if (sample === null) return null;

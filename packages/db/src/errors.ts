@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { DatabaseError } from 'pg';
 
 /** What a caller should do about an error, see {@link classifyError}. */
@@ -70,13 +71,13 @@ const CHECK_VIOLATION = '23514';
  *   looking for a partition. Stop and alarm; neither quarantine nor retry
  */
 export function classifyError(error: unknown): ErrorClass {
-  for (let at = error; at instanceof Error; at = at.cause) {
+  for (let at = error; isNativeError(at); at = at.cause) {
     if (at instanceof CommitUnknownError) return 'commit-unknown';
     if (at instanceof UnansweredError) return 'infrastructure';
     if (at instanceof DatabaseError) return classOfSqlState(at);
     if (isOurs(at)) return 'bug';
   }
-  return error instanceof Error ? 'infrastructure' : 'bug';
+  return isNativeError(error) ? 'infrastructure' : 'bug';
 }
 
 function classOfSqlState(error: DatabaseError): ErrorClass {

@@ -76,6 +76,7 @@ export {
   type NewRealtimeSample,
   type RealtimeColumn,
 } from './queries/telemetry.js';
+export { findSample, listReadings, type StoredReading, type StoredSample } from './queries/stored-telemetry.js';
 export {
   getQuarantined,
   insertQuarantine,

@@ -1,8 +1,10 @@
-import type { Trx } from '@quarterhour/db';
+import type { UtcInstant } from '@quarterhour/domain';
+import type { Trx } from '../pool.js';
+import { prepared } from '../statement.js';
 
 /** What was stored of a plant at one instant. Powers in kW, positive when the plant gives. */
 export interface StoredSample {
-  readonly measuredAt: string;
+  readonly measuredAt: UtcInstant;
   readonly gridKw: number | null;
   readonly pvKw: number | null;
   readonly batteryKw: number | null;
@@ -10,7 +12,7 @@ export interface StoredSample {
   readonly socPercent: number | null;
   readonly dataQuality: string;
   readonly messageId: string;
-  readonly receivedAt: string;
+  readonly receivedAt: UtcInstant;
 }
 
 const SAMPLE = `
@@ -24,9 +26,9 @@ export async function findSample(
   trx: Trx,
   orgId: string,
   plantId: string,
-  measuredAt: string,
+  measuredAt: UtcInstant,
 ): Promise<StoredSample | null> {
-  const [row] = await trx.query<StoredSample>({ text: SAMPLE, values: [orgId, plantId, measuredAt] });
+  const [row] = await trx.query<StoredSample>(prepared(SAMPLE, [orgId, plantId, measuredAt]));
   return row ?? null;
 }
 
@@ -34,10 +36,10 @@ export async function findSample(
 export interface StoredReading {
   readonly deviceId: string;
   readonly register: string;
-  readonly readAt: string;
+  readonly readAt: UtcInstant;
   readonly valueKwh: number | null;
   readonly messageId: string;
-  readonly receivedAt: string;
+  readonly receivedAt: UtcInstant;
 }
 
 const READINGS = `
@@ -46,7 +48,7 @@ const READINGS = `
   from app.telemetry_meter where org_id = $1::uuid and plant_id = $2::uuid and read_at = $3::timestamptz
   order by device_id, register`;
 
-/** All registers of a plant's meters that were read at an instant. */
-export function listReadings(trx: Trx, orgId: string, plantId: string, readAt: string): Promise<StoredReading[]> {
-  return trx.query<StoredReading>({ text: READINGS, values: [orgId, plantId, readAt] });
+/** All registers of a plant's meters that were read at an instant, by device and register. */
+export function listReadings(trx: Trx, orgId: string, plantId: string, readAt: UtcInstant): Promise<StoredReading[]> {
+  return trx.query<StoredReading>(prepared(READINGS, [orgId, plantId, readAt]));
 }
