@@ -18,7 +18,7 @@ const keySet = path.join(folder, 'jwks.json');
 if (existsSync(keySet)) {
   process.stdout.write(`${keySet} is there already.\n`);
 } else {
-  const named = { kid: `compose-${randomBytes(6).toString('hex')}`, alg: 'EdDSA', use: 'sig' };
+  const named = { kid: `demo-${randomBytes(6).toString('hex')}`, alg: 'EdDSA', use: 'sig' };
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   write(path.join(folder, 'issuer.jwk'), { ...privateKey.export({ format: 'jwk' }), ...named }, 0o600);
   write(keySet, { keys: [{ ...publicKey.export({ format: 'jwk' }), ...named }] }, 0o644);

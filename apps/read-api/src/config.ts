@@ -10,6 +10,7 @@ const environment = z.object({
   QUARTERHOUR_TOKEN_AUDIENCE: z.string().default('quarterhour'),
   QUARTERHOUR_CURSOR_KEY: z.string().regex(/^[0-9a-fA-F]{64}$/, { error: 'must be 64 hexadecimal digits' }),
   QUARTERHOUR_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+  QUARTERHOUR_PUBLISHED_ON_LOOPBACK: z.literal('yes').optional(),
   QUARTERHOUR_UNSAFE_TEST_DATABASE: z.literal('yes').optional(),
 });
 
@@ -25,6 +26,8 @@ export function readConfig(env: Environment = process.env) {
       issuer: read.QUARTERHOUR_TOKEN_ISSUER,
       audience: read.QUARTERHOUR_TOKEN_AUDIENCE,
     },
+    /** A container listens on every address of its own; what is published of it may still be loopback only. */
+    isPublishedOnLoopback: read.QUARTERHOUR_PUBLISHED_ON_LOOPBACK === 'yes',
     cursorKey: Buffer.from(read.QUARTERHOUR_CURSOR_KEY, 'hex'),
     logLevel: read.QUARTERHOUR_LOG_LEVEL,
     /** Tests run on servers that do not sync to disk; everything else must be durable. */

@@ -87,5 +87,10 @@ describe('the read API as a process', () => {
     const started = await startProcess({ entry: ENTRY, env: environment(open) });
     expect((await started.exited).code).toBe(1);
     expect(started.stdout.join('\n')).toContain('DEMO_KEY_REFUSED');
+
+    const published = { ...open, QUARTERHOUR_PUBLISHED_ON_LOOPBACK: 'yes' };
+    const container = await startProcess({ entry: ENTRY, env: environment(published) });
+    await container.untilLine(/read-api started/);
+    expect((await container.kill('SIGTERM')).code).toBe(0);
   }, 30_000);
 });
