@@ -7,6 +7,9 @@ import type { IngestMetrics } from './ingest-metrics.js';
 import type { RegisterWatch } from './register-watch.js';
 import { StoppedError, storeBatch, type StoreContext } from './store-batch.js';
 
+/** A batch that is in hand for longer does not get through, whatever the database answers to a ping. */
+const STANDSTILL_MS = 5_000;
+
 /** What one stream of the worker needs. */
 export interface IngestContext extends Omit<StoreContext, 'alarm'> {
   readonly broker: Broker;
@@ -28,6 +31,9 @@ export class StreamIngest<Fact> {
   readonly #consumers = new Map<string, Consumer>();
   readonly #alarm: Alarm;
   #lastCommit: string | null = null;
+  #inHandSince: number | null = null;
+  /** A batch was left unstored because the process stops. To settle a later one would settle it too. */
+  #hasGivenUp = false;
 
   constructor(ctx: IngestContext, stream: Stream<Fact>) {
     this.#ctx = ctx;
@@ -53,7 +59,7 @@ export class StreamIngest<Fact> {
     await Promise.all([...this.#consumers.values()].map((consumer) => consumer.close()));
   }
 
-  /** Ready while every queue is consumed and nothing of ours holds the stream up. */
+  /** Ready while every queue is consumed, batches get through and nothing of ours holds the stream up. */
   get healthCheck(): HealthCheck {
     return { name: `stream-${this.#stream.name}`, check: () => Promise.resolve(this.#health()) };
   }
@@ -61,9 +67,16 @@ export class StreamIngest<Fact> {
   #health(): HealthReport {
     const queues = Object.fromEntries([...this.#consumers].map(([queue, consumer]) => [queue, consumer.state]));
     const consuming = Object.values(queues).every((state) => state === 'consuming');
+    const inHandMs = this.#inHandSince === null ? 0 : this.#ctx.clock.monotonicMillis() - this.#inHandSince;
     return {
-      ok: consuming && this.#alarm.raised === null,
-      detail: { queues, waiting: this.#batcher.waiting, lastCommit: this.#lastCommit, alarm: this.#alarm.raised },
+      ok: consuming && inHandMs < STANDSTILL_MS && this.#alarm.raised === null,
+      detail: {
+        queues,
+        waiting: this.#batcher.waiting,
+        inHandMs: Math.round(inHandMs),
+        lastCommit: this.#lastCommit,
+        alarm: this.#alarm.raised,
+      },
     };
   }
 
@@ -85,8 +98,10 @@ export class StreamIngest<Fact> {
   }
 
   async #storeAndSettle(batch: readonly InHand<Fact>[]): Promise<void> {
+    if (this.#hasGivenUp) return;
     const { metrics, clock, log } = this.#ctx;
     const began = clock.monotonicMillis();
+    this.#inHandSince = began;
     try {
       const received = await this.#knownByNow(batch.map((one) => one.received));
       const outcomes = await storeBatch({ ...this.#ctx, alarm: this.#alarm }, this.#stream, received);
@@ -95,7 +110,10 @@ export class StreamIngest<Fact> {
       metrics.stored(this.#stream.name, received, outcomes, clock.monotonicMillis() - began);
     } catch (error) {
       if (!(error instanceof StoppedError)) throw error;
+      this.#hasGivenUp = true;
       log.warn({ stream: this.#stream.name, messages: batch.length }, error.message);
+    } finally {
+      this.#inHandSince = null;
     }
   }
 

@@ -24,6 +24,11 @@ export class Partitions {
     for (const day of missing) this.#known.add(`${stream} ${day}`);
   }
 
+  /** Believes nothing any more: somebody may have dropped a partition. */
+  forget(): void {
+    this.#known.clear();
+  }
+
   /** Yesterday, today and the two days to come, whatever was known: at start and every hour. */
   async lookAhead(stream: StreamName): Promise<void> {
     const now = this.#clock.nowMillis();

@@ -86,9 +86,8 @@ async function commit<Fact>(
       if (mayHaveCommitted && (await isCommitted(ctx, stream, by.batchNo))) return outcomes;
       mayHaveCommitted = false;
       await ctx.partitions.cover(stream.name, stream.partitionDays(understood));
-      outcomes = await ctx.db.transaction(organisations, async (trx) => {
+      await ctx.db.transaction(organisations, async (trx) => {
         outcomes = await storeAll(trx, stream, batch, by);
-        return outcomes;
       });
       ctx.alarm.clear();
       return outcomes;
@@ -97,7 +96,10 @@ async function commit<Fact>(
       const kind = classifyError(error);
       if (kind === 'data') throw error;
       if (kind === 'commit-unknown') mayHaveCommitted = true;
-      if (kind === 'bug') ctx.alarm.raise(error);
+      if (kind === 'bug') {
+        ctx.alarm.raise(error);
+        ctx.partitions.forget();
+      }
       ctx.log.warn(
         { err: error, stream: stream.name, kind, attempt, messages: batch.length },
         'batch kept, trying again',

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { CommitUnknownError, loadRegister, openDatabase, type Database } from '@quarterhour/db';
 import { Register, dispatchStream, type Received } from '@quarterhour/ingestion';
 import { createLogger, systemClock } from '@quarterhour/runtime';
@@ -114,16 +114,43 @@ describe('storing a batch', () => {
     expect(await storeBatch(ctx, dispatchStream, [one, one, two])).toEqual(['stored', 'duplicate', 'stored']);
   });
 
-  test('that meets a fault of ours raises the alarm, stores nothing and keeps the batch', async () => {
+  test('that is halved after a data error still says what became of each delivery in order', async () => {
+    const dividesByZero = (real: Transaction, ...[organisations]: Parameters<Transaction>) =>
+      real(organisations, async (trx) => {
+        await trx.query({ text: 'select 1 / 0', values: [] });
+        throw new Error('divided by zero');
+      });
+    const ctx = contextWith(failing(dividesByZero));
+    const [one, two] = deliveries(2);
+    if (one === undefined || two === undefined) throw new Error('no deliveries');
+    expect(await storeBatch(ctx, dispatchStream, [one, one, two])).toEqual(['stored', 'duplicate', 'stored']);
+  });
+
+  test('sets a bad message aside however deep its headers are nested', async () => {
+    let headers: Record<string, unknown> = {};
+    for (let level = 0; level < 20_000; level += 1) headers = { inner: headers };
+    const body = Buffer.from(`{"${Math.random()}"`);
+    const delivery = { body, exchange: 'dispatch', routingKey: 'dispatch.X', queue: 'q', redelivered: false };
+    const received = dispatchStream.receive(
+      { ...delivery, properties: { headers } },
+      { register, nowMillis: systemClock.nowMillis() },
+    );
+    const ctx = contextWith((real) => real, AbortSignal.timeout(2_000));
+    expect(await storeBatch(ctx, dispatchStream, [received, ...deliveries(1)])).toEqual(['quarantined', 'stored']);
+  });
+
+  test('that meets a fault of ours raises the alarm, believes no partition any more, stores nothing and keeps the batch', async () => {
     const stop = new AbortController();
     const ctx = contextWith(
       failing(() => Promise.reject(new TypeError('ours'))),
       stop.signal,
     );
+    const forget = jest.spyOn(ctx.partitions, 'forget');
     const storing = storeBatch(ctx, dispatchStream, deliveries(1));
     setTimeout(() => stop.abort(), 50);
     await expect(storing).rejects.toThrow(StoppedError);
     expect(ctx.alarm.raised).toMatchObject({ cause: 'TypeError' });
+    expect(forget).toHaveBeenCalledTimes(1);
     expect(await countsOf(ctx.worker)).toEqual({});
   });
 

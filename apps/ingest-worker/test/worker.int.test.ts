@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { EXCHANGES, partnerTelemetryKey } from '@quarterhour/contracts';
+import { EXCHANGES, fleetTelemetryKey, partnerTelemetryKey } from '@quarterhour/contracts';
+import { readStreamWindows } from '@quarterhour/db';
+import { FUTURE_TOLERANCE_SECONDS, TELEMETRY_RETENTION_DAYS } from '@quarterhour/ingestion';
 import {
   aDispatch,
   aMeterEnvelope,
@@ -268,6 +270,54 @@ describe('the worker', () => {
     expect(await (await fetch(new URL('/metrics', health))).text()).toMatch(
       /quarterhour_ingest_deliveries_total\{stream="plant-telemetry",outcome="stored"\} [1-9]/,
     );
+  });
+
+  test('is not ready while a batch does not get through, although the database answers', async () => {
+    const line = worker.stdout.find((one) => one.includes('taking deliveries')) ?? '';
+    const { health }: { health: string } = JSON.parse(line);
+    const ready = async () => (await fetch(new URL('/readyz', health))).status;
+    await house.admin.transaction([], async (trx) => {
+      await trx.query({ text: 'lock table app.dispatch in access exclusive mode', values: [] });
+      await house.publishDispatch(dispatch());
+      await eventually(async () => expect(await ready()).toBe(503), { withinMs: 10_000 });
+    });
+    settledBefore += 1;
+    await house.settled(settledBefore);
+    expect(await ready()).toBe(200);
+  });
+
+  test('acknowledges on every queue that a batch came from', async () => {
+    const redelivered = async () =>
+      (await house.rows('select coalesce(sum(n), 0)::int as n from app.ingest_minute where redelivered'))[0];
+    const throughBothQueues = () => [
+      house.publishTelemetry('realtime', sample()),
+      house.publisher.publish({
+        exchange: EXCHANGES.fleet,
+        routingKey: fleetTelemetryKey('realtime', house.plant.id),
+        body: Buffer.from(JSON.stringify(sample())),
+      }),
+    ];
+    await house.admin.transaction([], async (trx) => {
+      await trx.query({ text: 'lock table app.telemetry_realtime in access exclusive mode', values: [] });
+      for (let round = 0; round < 5; round += 1) {
+        await Promise.all(throughBothQueues());
+        settledBefore += 2;
+      }
+    });
+    await house.settled(settledBefore);
+    const before = await redelivered();
+    await worker.kill('SIGTERM');
+    worker = await house.startWorker();
+    await publishAll(...throughBothQueues());
+    expect(await redelivered()).toEqual(before);
+  });
+
+  test('refuses telemetry at the age at which its partitions go', async () => {
+    const [window] = await readStreamWindows(house.admin);
+    expect(window).toMatchObject({
+      retentionSeconds: TELEMETRY_RETENTION_DAYS * 86_400,
+      futureToleranceSeconds: FUTURE_TOLERANCE_SECONDS,
+    });
   });
 
   test('finishes what it has in hand on SIGTERM, gives back the rest, and ends with status 0', async () => {

@@ -157,6 +157,20 @@ describe('what no stream takes', () => {
     expect(receiveDispatch(dispatch(deep)).kind).toBe('understood');
   });
 
+  test('what fails in a way that nobody foresaw', () => {
+    const broken = {
+      ...ctx,
+      get register(): Register {
+        throw new Error('no register');
+      },
+    };
+    expect(faultOf(dispatchStream.receive(delivery(dispatch()), broken))).toEqual({
+      reason: 'schema',
+      path: null,
+      detail: 'cannot be read yet: no register',
+    });
+  });
+
   test('a key called __proto__ changes nothing but is no harm', () => {
     const body = JSON.stringify(dispatch()).replace('{', '{"__proto__":{"polluted":true},');
     expect(receiveDispatch(body).kind).toBe('understood');
@@ -191,6 +205,23 @@ describe('a dispatch command', () => {
     expect(factOf(receiveDispatch(JSON.stringify(other, null, 2))).contentSha256).toEqual(one.contentSha256);
     const changed = factOf(receiveDispatch(dispatch({ target_power: { amount: '-12.6', unit: 'MW' } })));
     expect(changed.contentSha256).not.toEqual(one.contentSha256);
+  });
+
+  test.each([
+    ['a number that no double holds', '"x":1e400'],
+    ['half a character', '"x":"\\ud800"'],
+    ['half a character in a key', '"\\ud800":1'],
+  ])('is set aside when it cannot be compared by content: %s', (_case, member) => {
+    const body = JSON.stringify(dispatch()).replace('{', `{${member},`);
+    expect(faultOf(receiveDispatch(body))).toMatchObject({
+      reason: 'schema',
+      detail: expect.stringContaining('has no canonical form'),
+    });
+  });
+
+  test('for a period that no calendar day can be given to is set aside', () => {
+    const last = dispatch({ delivery_period_start: '9999-12-31T23:45:00Z' });
+    expect(faultOf(receiveDispatch(last))).toMatchObject({ reason: 'implausible', path: 'delivery_period_start' });
   });
 
   test('may carry members that nobody knows', () => {
@@ -249,7 +280,13 @@ describe('a dispatch command', () => {
       orgId: ORG,
       messageId: '4b1c7f4e-7f65-4a54-9b34-0f8a3a3b5a10',
     });
-    expect(receiveDispatch('{')).toMatchObject({ orgId: NO_ORGANISATION, messageId: null });
+    expect(receiveDispatch('{')).toMatchObject({ orgId: ORG, messageId: null });
+    expect(receiveDispatch('{', { routingKey: 'dispatch.X' })).toMatchObject({ orgId: NO_ORGANISATION });
+  });
+
+  test('belongs to whom its routing key names, whatever its body says', () => {
+    const elsewhere = receiveDispatch(dispatch(), { routingKey: 'dispatch.DE_50HZ_WU_2' });
+    expect(elsewhere).toMatchObject({ kind: 'refused', orgId: NO_ORGANISATION });
   });
 });
 
@@ -330,6 +367,11 @@ describe('a realtime sample', () => {
     const received = receiveTelemetry(envelope(realtimePayload(payload), change));
     expect(faultOf(received)).toMatchObject({ reason, path });
     expect(received.orgId).toBe(ORG);
+  });
+
+  test('is set aside when a device reports a number that no double holds', () => {
+    const body = JSON.stringify(envelope(realtimePayload({ devices: [{ power: 77 }] }))).replace('77', '1e400');
+    expect(faultOf(receiveTelemetry(body))).toMatchObject({ reason: 'schema', path: 'payload.devices.0.power' });
   });
 
   test('is taken up to 5 minutes ahead of our clock and up to 396 days behind it', () => {

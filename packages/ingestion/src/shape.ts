@@ -36,7 +36,8 @@ export function decimalAt(value: string | number, path: string): string {
   return fromDomain('schema', path, () => canonicalDecimal(value));
 }
 
-function fromDomain<T>(reason: Reason, path: string, read: () => T): T {
+/** What the domain makes of a message's value. @throws FaultError with the reason given, for an error of the domain */
+export function fromDomain<T>(reason: Reason, path: string, read: () => T): T {
   try {
     return read();
   } catch (error) {

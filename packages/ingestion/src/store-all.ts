@@ -8,6 +8,7 @@ import type { Received, Refused, Understood } from './received.js';
 import { PartlyStoredError, type Stream } from './stream.js';
 
 const MAX_PROPERTIES_CHARACTERS = 16_384;
+const MAX_PROPERTIES_DEPTH = 16;
 
 /** Who stores, when, and as which of its batches: with it a worker finds out whether a commit without an answer happened. */
 export interface StoredBy {
@@ -106,10 +107,16 @@ function quarantined(stream: StreamName, refused: Refused, by: StoredBy): NewQua
   };
 }
 
-/** Headers are a partner's free text: kept if they are of a bearable size. */
+/** Headers are a partner's free text, in tables within tables: kept if they are of a bearable depth and size. */
 function bearable(properties: DeliveryProperties): Readonly<Record<string, unknown>> {
+  if (isDeeperThan(MAX_PROPERTIES_DEPTH, properties)) return { omitted: `deeper than ${MAX_PROPERTIES_DEPTH} levels` };
   const size = JSON.stringify(properties).length;
   return size <= MAX_PROPERTIES_CHARACTERS ? { ...properties } : { omitted: `${size} characters` };
+}
+
+function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeperThan(levels - 1, inner));
 }
 
 function count<Fact>(

@@ -318,7 +318,7 @@ const PARTITIONS = sql`
     tables text[] not null
   );
   insert into ops.stream (name, retention, future_tolerance, partitions_ahead, tables) values
-    ('plant-telemetry', '13 months', '5 minutes', '7 days', '{telemetry_realtime,telemetry_meter}');
+    ('plant-telemetry', '396 days', '5 minutes', '7 days', '{telemetry_realtime,telemetry_meter}');
 
   create function ops.ensure_partition(stream text, day date) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp

@@ -276,7 +276,10 @@ export interface DispatchRecord {
   readonly powerImbalanceMw: string | null;
   readonly socImbalanceMwh: string | null;
   readonly receivedAt: UtcInstant;
-  /** Every distinct message that carried this event id and content, the first to arrive first. */
+  /**
+   * Every distinct message that carried this event id and content, in order of arrival; of those that came together the
+   * stored one first.
+   */
   readonly receipts: readonly DispatchReceipt[];
 }
 
@@ -297,15 +300,15 @@ const GET = `
     trim_scale(target_power_mw) as "targetPowerMw", trim_scale(nominal_power_mw) as "nominalPowerMw",
     trim_scale(power_imbalance_mw) as "powerImbalanceMw", trim_scale(soc_imbalance_mwh) as "socImbalanceMwh",
     app.instant_text(received_at) as "receivedAt", content_sha256 as "contentSha256"
-  from app.dispatch where event_id = $1::uuid`;
+  from app.dispatch where event_id = $1::uuid order by org_id limit 1`;
 
 const GET_RECEIPTS = `
   select message_id as "messageId", outcome, app.instant_text(first_received_at) as "firstReceivedAt",
     app.instant_text(last_received_at) as "lastReceivedAt", copies, body
   from app.receipt where org_id = $1::uuid and stream = $2::text and content_sha256 = $3::bytea
-  order by first_received_at, message_id`;
+  order by first_received_at, outcome <> 'stored', message_id`;
 
-/** One dispatch; null when nobody in scope has it. Over several organisations the first that has the event id. */
+/** One dispatch; null when nobody in scope has it. Of several organisations that have the event id, the one with the lowest id. */
 export async function getDispatch(trx: Trx, eventId: string): Promise<DispatchRecord | null> {
   const [row] = await trx.query<Omit<DispatchRecord, 'receipts'> & { contentSha256: Buffer }>(prepared(GET, [eventId]));
   if (row === undefined) return null;

@@ -1,13 +1,13 @@
 import { hash } from 'node:crypto';
 import canonicalize from 'canonicalize';
-import { dispatchMessage, type DispatchMessage } from '@quarterhour/contracts';
+import { dispatchKey, dispatchMessage, type DispatchMessage } from '@quarterhour/contracts';
 import { NO_ORGANISATION, insertDispatches, raiseKnownAt, type NewDispatch, type Trx } from '@quarterhour/db';
 import { deliveryDayOf, isOnQuarterHour, marketZoneOfDeliveryArea, type UtcInstant } from '@quarterhour/domain';
 import { decode } from '../decode.js';
 import type { Delivery } from '../delivery.js';
 import { FaultError, type ReceiveContext, type Received, type Understood } from '../received.js';
 import { textOf, understanding } from '../understanding.js';
-import { decimalAt, instantAt, shaped } from '../shape.js';
+import { decimalAt, fromDomain, instantAt, shaped } from '../shape.js';
 import { PRECIOUS, type Stream, type Verdict } from '../stream.js';
 
 /** Most significant digits with which a JSON number literal is certain to mean what it says. */
@@ -27,14 +27,14 @@ export const dispatchStream: Stream<DispatchFact> = {
 
 function receive(delivery: Delivery, ctx: ReceiveContext): Received<DispatchFact> {
   return understanding(delivery, (claims) => {
+    const asset = ctx.register.asset(assetNamedBy(delivery.routingKey));
+    claims.orgId = asset?.orgId ?? NO_ORGANISATION;
     const { value, longestNumber } = decode(delivery, PRECIOUS.bodyBytes);
     claims.messageId = textOf(value['event_id']);
-    claims.orgId = ctx.register.asset(textOf(value['asset_id']) ?? '')?.orgId ?? NO_ORGANISATION;
     const message = shaped(dispatchMessage, value);
     refuseInexactNumbers(longestNumber);
     refuseOtherKey(delivery.routingKey, message.asset_id);
     const terms = termsOf(message);
-    const asset = ctx.register.asset(message.asset_id);
     if (asset === undefined) {
       throw new FaultError('unknown_asset', 'asset_id', `no asset ${message.asset_id} is registered`);
     }
@@ -42,12 +42,19 @@ function receive(delivery: Delivery, ctx: ReceiveContext): Received<DispatchFact
     return {
       ...terms,
       orgId: asset.orgId,
-      deliveryDay: deliveryDayOf(terms.deliveryPeriodStart, zone),
+      deliveryDay: fromDomain('implausible', 'delivery_period_start', () =>
+        deliveryDayOf(terms.deliveryPeriodStart, zone),
+      ),
       contentSha256: contentHash(value),
       messageId: terms.eventId,
       body: delivery.body,
     };
   });
+}
+
+/** Whose a command is follows from the transport, never from the body. */
+function assetNamedBy(routingKey: string): string {
+  return routingKey.replace(/^dispatch\./, '');
 }
 
 function refuseInexactNumbers(longestNumber: number): void {
@@ -58,7 +65,7 @@ function refuseInexactNumbers(longestNumber: number): void {
 }
 
 function refuseOtherKey(routingKey: string, assetId: string): void {
-  if (routingKey !== `dispatch.${assetId}`) {
+  if (routingKey !== dispatchKey(assetId)) {
     throw new FaultError('schema', 'asset_id', 'the asset is not the one that the routing key names');
   }
 }
@@ -86,10 +93,23 @@ function optionalAmount(quantity: { amount: string | number } | null | undefined
   return quantity ? decimalAt(quantity.amount, `${path}.amount`) : null;
 }
 
-/** Two copies are the same when this is: key order, white space and a signature do not matter. */
+/**
+ * Two copies are the same when this is: key order, white space and a signature do not matter.
+ *
+ * @throws FaultError for what has no canonical form: a number beyond a double, a lone surrogate
+ */
 function contentHash(value: Readonly<Record<string, unknown>>): Buffer {
   const { signature, ...content } = value;
-  return hash('sha256', canonicalize(content) ?? '', 'buffer');
+  return hash('sha256', canonicalText(content), 'buffer');
+}
+
+function canonicalText(content: Readonly<Record<string, unknown>>): string {
+  try {
+    return canonicalize(content) ?? '';
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new FaultError('schema', null, `has no canonical form: ${why}`);
+  }
 }
 
 async function store(trx: Trx, batch: readonly Understood<DispatchFact>[]): Promise<readonly Verdict[]> {

@@ -12,10 +12,10 @@ import { textOf, understanding } from '../understanding.js';
 
 const SECONDS_PER_DAY = 86_400;
 
-/** How long telemetry is kept: 13 months of at most 31 days. Older samples are refused, their day is gone. */
+/** How long telemetry is kept, about 13 months, as `ops.stream` has it. Older samples are refused: their day is gone. */
 export const TELEMETRY_RETENTION_DAYS = 396;
 
-/** How far a source's clock may run ahead of ours. */
+/** How far a source's clock may run ahead of ours, as `ops.stream` has it. */
 export const FUTURE_TOLERANCE_SECONDS = 5 * 60;
 
 /** Realtime samples and meter registers of plants, from partners and from our own gateways. */

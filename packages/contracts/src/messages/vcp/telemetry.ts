@@ -7,6 +7,7 @@ export const dataQuality = z.enum(DATA_QUALITIES);
 export type DataQuality = z.infer<typeof dataQuality>;
 
 const reading = z.number({ error: 'a finite number or null' }).nullish();
+const deviceMember = z.json({ error: 'text, a finite number, true, false, null, or these in arrays and objects' });
 
 /**
  * Payload of `{prefix}.telemetry.realtime`: what a plant does at the instant of the envelope.
@@ -25,7 +26,7 @@ export const vcpRealtimePayload = z
     batteryTemperatureCelsius: reading,
     currentOperatingMode: plainText(100).nullish(),
     dataQuality,
-    devices: z.array(z.record(z.string(), z.unknown())).max(1000).optional(),
+    devices: z.array(z.record(z.string(), deviceMember)).max(1000).optional(),
   })
   .meta({ id: 'VcpRealtimePayload', title: 'Realtime telemetry' });
 export type VcpRealtimePayload = z.infer<typeof vcpRealtimePayload>;
