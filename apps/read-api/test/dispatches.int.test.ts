@@ -141,6 +141,23 @@ describe('the list of dispatches', () => {
     expect(await times('delivery_day=2026-07-01&from=2026-07-02T00:00:00Z&to=2026-07-03T00:00:00Z')).toEqual([]);
   });
 
+  test.each([
+    ['2026-03-29', '2026-03-28T22:45:00Z', 92],
+    ['2026-10-25', '2026-10-24T21:45:00Z', 100],
+  ])('has every delivery period of the clock change on %s', async (day, quarterBefore, periods) => {
+    const changing = await anAsset(api.admin, ours, { code: 'CLOCK' });
+    const times = Array.from({ length: periods + 2 }, (_, n) =>
+      new Date(Date.parse(quarterBefore) + n * 900_000).toISOString().replace('.000', ''),
+    );
+    await storeDispatches(
+      api.worker,
+      ours.id,
+      times.map((at) => ({ assetId: changing, at })),
+    );
+    const { dispatches } = await page(`asset_ids=${changing}&delivery_day=${day}&limit=1000`);
+    expect(dispatches.map((one) => one.dispatch_time)).toEqual(times.slice(1, -1));
+  });
+
   test('shows microseconds when there are some', async () => {
     const precise = await anAsset(api.admin, ours, { code: 'PRECISE' });
     await storeDispatches(api.worker, ours.id, [
@@ -217,6 +234,33 @@ describe('one dispatch', () => {
       ['m-1', 'stored', 2],
       ['m-2', 'duplicate', 1],
     ]);
+  });
+
+  test('was stored by one of the messages that came together', async () => {
+    const fact = { eventId: randomUUID(), assetId: asset, at: '2026-02-01T00:00:00Z' };
+    await storeDispatches(api.worker, ours.id, [
+      { ...fact, messageId: 'm-2' },
+      { ...fact, messageId: 'm-1' },
+    ]);
+    const { body } = await api.get(`/quarterhour/v1/dispatches/${fact.eventId}`, operator());
+    const { outcome, receipts } = ownDispatch.parse(body);
+    expect(outcome).toBe('stored');
+    expect(receipts.map((receipt) => [receipt.message_id, receipt.outcome])).toEqual([
+      ['m-2', 'stored'],
+      ['m-1', 'duplicate'],
+    ]);
+  });
+
+  test('of another organisation with the same event id is its own', async () => {
+    const eventId = randomUUID();
+    await storeDispatches(api.worker, ours.id, [{ eventId, assetId: asset, at: '2026-02-01T00:00:00Z' }]);
+    await storeDispatches(api.worker, theirs.id, [{ eventId, assetId: foreign, at: '2026-02-01T00:00:00Z' }]);
+    const seen = async (...orgs: string[]) =>
+      ownDispatch.parse((await api.get(`/quarterhour/v1/dispatches/${eventId}`, { orgs, roles: ['operator'] })).body)
+        .asset_id;
+    expect(await seen(ours.id)).toBe(asset);
+    expect(await seen(theirs.id)).toBe(foreign);
+    expect(await seen(theirs.id, ours.id)).toBe(ours.id < theirs.id ? asset : foreign);
   });
 
   test('of another organisation is not there, like one that does not exist', async () => {

@@ -41,11 +41,11 @@ function classOf({ statusCode }: Response): (typeof STATUS_CLASSES)[number] {
 
 /** The query stays out: it may hold what does not belong in a log. */
 function fieldsOf(req: Request, res: Response, millis: number): Record<string, unknown> {
-  const { requestId, operationId, principal } = exchangeOf(req);
+  const { requestId, target, operationId, principal } = exchangeOf(req);
   return {
     requestId,
     method: req.method,
-    path: req.originalUrl.split('?', 1)[0],
+    path: target.split('?', 1)[0],
     operation: operationId,
     status: res.statusCode,
     isComplete: res.writableFinished,

@@ -1,3 +1,5 @@
+import { get as httpGet } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Express } from 'express';
 import request from 'supertest';
@@ -5,6 +7,7 @@ import { z } from 'zod';
 import { openTestIssuer } from '../test/issuer.js';
 import type { TestIssuer } from '../test/issuer.js';
 import { NOBODY, sampleApi, sampleRoutes } from '../test/sample-api.js';
+import { listen } from './listen.js';
 import { isAllowed, ROLES } from './roles.js';
 import { refusalOf } from './error-responder.js';
 import { assetSurface } from './surfaces/asset.js';
@@ -30,6 +33,15 @@ afterAll(() => issuer.close());
 
 const parsedLines = (lines: readonly string[]) =>
   lines.map((line) => z.record(z.string(), z.unknown()).parse(JSON.parse(line)));
+
+/** Body of the answer to a request target that is sent as it is. */
+const answerTo = (port: number, path: string, authorization: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    httpGet({ port, path, agent: false, headers: { authorization } }, (response) => resolve(text(response))).once(
+      'error',
+      reject,
+    );
+  });
 
 const get = (url: string) => request(api).get(url).set('authorization', admin);
 
@@ -109,16 +121,17 @@ describe('query parameters', () => {
 });
 
 describe('what cannot be read', () => {
-  test.each([
-    `${LIST}?limit=%`,
-    `${LIST}?limit=%ff`,
-    '/api/v1/trading/plants/%/thing',
-    '/api/v1/trading/plants/%c3%28/thing',
-  ])('%s is 400, in the shape of its surface', async (url) => {
-    const { status, body } = await get(url);
-    const surface = url.startsWith('/asset') ? assetSurface : tradingSurface;
-    expect(status).toBe(400);
-    expect(surface.errorSchemas.other.safeParse(body).error).toBeUndefined();
+  test.each(['%', '%ff'])('a query with %s is a complaint about its escape', async (escape) => {
+    const { status, body } = await get(`${LIST}?limit=${escape}`);
+    expect(status).toBe(422);
+    expect(body.detail).toMatchObject([{ loc: ['query'], type: 'escape_parsing', input: escape }]);
+    expect(assetSurface.errorSchemas.invalid.safeParse(body).error).toBeUndefined();
+  });
+
+  test.each(['%', '%c3%28'])('a plant id with %s is no UUID', async (escape) => {
+    const { status, body } = await get(`/api/v1/trading/plants/${escape}/thing`);
+    expect([status, body.code]).toEqual([400, 'INVALID_UUID']);
+    expect(tradingSurface.errorSchemas.invalid.safeParse(body).error).toBeUndefined();
   });
 
   test.each(['/%', '/%00', '/asset-api/v1/%zz', '//', '/asset-api/v1/../../etc/passwd', '/asset-api/v1/things/'])(
@@ -186,6 +199,18 @@ describe('refusals', () => {
     const { status, body } = await get('/api/v1/trading/plants/1/thing');
     expect([status, body.code]).toEqual([400, 'INVALID_UUID']);
     expect(tradingSurface.errorSchemas.invalid.safeParse(body).error).toBeUndefined();
+  });
+
+  test('an absolute request target counts without its scheme and host', async () => {
+    const lines: string[] = [];
+    const listener = await listen(await sampleApi(issuer.jwksPath, { lines }), { host: '127.0.0.1', port: 0 });
+    try {
+      const answer = await answerTo(listener.port, `http://elsewhere.example${LIST}?ids=%ff`, admin);
+      expect(answer).toContain('"loc":["query"]');
+      expect(parsedLines(lines)).toMatchObject([{ path: LIST, status: 422 }]);
+    } finally {
+      await listener.close();
+    }
   });
 
   test('a malformed x-org-id is a complaint about that header', async () => {
@@ -330,6 +355,13 @@ describe('health pages', () => {
     expect((await request(api).get('/readyz')).status).toBe(200);
     const { status, body } = await request(unready).get('/readyz');
     expect([status, body]).toEqual([503, { status: 'not ready', checks: { database: { ok: false } } }]);
+  });
+
+  test.each(['/healthz', '/metrics', '/docs', '/docs/asset.json'])('%s can only be read', async (page) => {
+    for (const method of ['post', 'options', 'delete'] as const) {
+      const { status, headers } = await request(api)[method](page);
+      expect([status, headers['allow']]).toEqual([405, 'GET, HEAD']);
+    }
   });
 
   test('count requests by operation', async () => {

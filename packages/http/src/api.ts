@@ -9,6 +9,7 @@ import { errorResponder } from './error-responder.js';
 import type { ErrorClassifier } from './error-responder.js';
 import { beginExchange, exchangeOf } from './exchange.js';
 import { healthRouter } from './health.js';
+import { refuseOtherMethods } from './pages.js';
 import { RequestRefused } from './refusal.js';
 import type { Reply } from './reply.js';
 import { isAllowed } from './roles.js';
@@ -112,9 +113,7 @@ function mount<Ctx>(app: Express, path: string, routes: readonly Route<Ctx>[], o
     address[route.method](...steps);
   }
   const allow = routes.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]));
-  address.all(() => {
-    throw new RequestRefused({ kind: 'method-not-allowed', allow });
-  });
+  address.all(refuseOtherMethods(allow));
 }
 
 function authorise<Ctx>(route: Route<Ctx>, { verifier }: ApiOptions<Ctx>): RequestHandler {
@@ -146,7 +145,7 @@ function jsonBody(): RequestHandler {
 
 function answer<Ctx>(route: Route<Ctx>, { context, unownedOrganisation }: ApiOptions<Ctx>): RequestHandler {
   return async (req, res) => {
-    const { requestId, principal } = exchangeOf(req);
+    const { requestId, target, principal } = exchangeOf(req);
     if (principal === undefined) throw new RequestRefused({ kind: 'unauthenticated', isTokenInvalid: false });
     const scope = scopeOf(principal, {
       organisationHeader: req.get('x-org-id'),
@@ -154,7 +153,7 @@ function answer<Ctx>(route: Route<Ctx>, { context, unownedOrganisation }: ApiOpt
       unownedOrganisation,
     });
     const body: unknown = req.body;
-    const incoming = { params: req.params, body, principal, scope, requestId, url: req.originalUrl };
+    const incoming = { params: req.params, body, principal, scope, requestId, url: target };
     send(res, await route.answer(incoming, context));
   };
 }

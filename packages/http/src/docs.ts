@@ -1,6 +1,7 @@
-import express from 'express';
-import type { Request, Response, Router } from 'express';
+import type { Response, Router } from 'express';
 import { documentOf } from './openapi.js';
+import { pagesRouter } from './pages.js';
+import type { Page } from './pages.js';
 import type { Route } from './route.js';
 import type { Surface } from './surface.js';
 
@@ -34,22 +35,29 @@ export function docsRouter(
   routes: readonly Pick<Route<never>, 'surface' | 'operation'>[],
   { redocBundle }: DocsOptions,
 ): Router {
-  const router = express.Router({ caseSensitive: true, strict: true });
-  router.get('/docs', (_req, res) => sendPage(res, indexPage(surfaces)));
-  router.get('/docs/redoc.standalone.js', (_req: Request, res: Response) => {
-    res
-      .set('content-security-policy', POLICY)
-      .type('text/javascript')
-      .sendFile(redocBundle, { maxAge: CACHED_MS, dotfiles: 'allow' });
-  });
-  for (const surface of surfaces) {
-    const document = JSON.stringify(documentOf(surface, routes), null, 2);
-    router.get(`/docs/${surface.name}`, (_req, res) => sendPage(res, referencePage(surface)));
-    router.get(`/docs/${surface.name}.json`, (_req, res) => {
-      res.set('cache-control', 'no-cache').type('application/json').send(document);
-    });
-  }
-  return router;
+  return pagesRouter([
+    ['/docs', (_req, res) => sendPage(res, indexPage(surfaces))],
+    ['/docs/redoc.standalone.js', (_req, res) => sendBundle(res, redocBundle)],
+    ...surfaces.flatMap((surface) => pagesOf(surface, JSON.stringify(documentOf(surface, routes), null, 2))),
+  ]);
+}
+
+function pagesOf(surface: Surface, document: string): Page[] {
+  return [
+    [`/docs/${surface.name}`, (_req, res) => sendPage(res, referencePage(surface))],
+    [`/docs/${surface.name}.json`, (_req, res) => sendDocument(res, document)],
+  ];
+}
+
+function sendBundle(res: Response, redocBundle: string): void {
+  res
+    .set('content-security-policy', POLICY)
+    .type('text/javascript')
+    .sendFile(redocBundle, { maxAge: CACHED_MS, dotfiles: 'allow' });
+}
+
+function sendDocument(res: Response, document: string): void {
+  res.set('cache-control', 'no-cache').type('application/json').send(document);
 }
 
 function sendPage(res: Response, html: string): void {

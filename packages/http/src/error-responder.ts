@@ -4,7 +4,8 @@ import { DomainError } from '@quarterhour/domain';
 import type { Logger } from '@quarterhour/runtime';
 import { exchangeOf } from './exchange.js';
 import { RequestRefused, RETRY_AFTER_SECONDS } from './refusal.js';
-import type { Refusal } from './refusal.js';
+import { BROKEN_ESCAPE } from './query-string.js';
+import type { Refusal, RequestIssue } from './refusal.js';
 import type { Surface } from './surface.js';
 
 /** What an error from below the edge means: the words of the database package. */
@@ -20,7 +21,7 @@ export function errorResponder(options: {
   readonly surfaceOf: (path: string) => Surface;
 }): ErrorRequestHandler {
   return (error: unknown, req, res, next) => {
-    const { requestId } = exchangeOf(req);
+    const { requestId, target } = exchangeOf(req);
     const refusal = refusalOf(error, options.classifyError);
     if (refusal.kind === 'internal' || refusal.kind === 'unavailable') {
       options.log.error({ requestId, refusal: refusal.kind, err: error }, 'a request could not be answered');
@@ -29,7 +30,7 @@ export function errorResponder(options: {
       next(error);
       return;
     }
-    sendRefusal(res, options.surfaceOf(req.originalUrl), refusal, requestId);
+    sendRefusal(res, options.surfaceOf(target), refusal, requestId);
   };
 }
 
@@ -57,7 +58,7 @@ function refusalOfExpress(error: unknown): Refusal | undefined {
   if (!(error instanceof Error) || !('status' in error)) return undefined;
   switch (error.status) {
     case 400:
-      return { kind: 'malformed' };
+      return { kind: 'invalid', issues: ['type' in error ? UNREADABLE_BODY : UNREADABLE_PATH] };
     case 413:
       return { kind: 'too-large' };
     case 415:
@@ -66,6 +67,15 @@ function refusalOfExpress(error: unknown): Refusal | undefined {
       return undefined;
   }
 }
+
+/** The body parser names the type of its error; what cannot be decoded otherwise is a path parameter. */
+const UNREADABLE_BODY: RequestIssue = {
+  in: 'body',
+  path: [],
+  code: 'json_invalid',
+  message: 'This is not one JSON text',
+};
+const UNREADABLE_PATH: RequestIssue = { in: 'path', path: [], code: 'escape_parsing', message: BROKEN_ESCAPE };
 
 function refusalOfClass(found: ReturnType<ErrorClassifier>): Refusal {
   switch (found) {

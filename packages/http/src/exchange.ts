@@ -5,12 +5,15 @@ import type { Principal } from './token.js';
 /** What becomes known about a request while it is answered. */
 export interface Exchange {
   readonly requestId: string;
+  /** Path and query as sent; never the scheme and host that an absolute request target begins with. */
+  readonly target: string;
   /** Operation that answers, once one is found. */
   operationId: string | undefined;
   principal: Principal | undefined;
 }
 
 const exchanges = new WeakMap<Request, Exchange>();
+const ORIGIN = /^https?:\/\/[^/?]*/i;
 const SAFE_REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{7,63}$/;
 
 /**
@@ -21,7 +24,8 @@ export function beginExchange(): RequestHandler {
   return (req, res, next) => {
     const offered = req.get('x-request-id');
     const requestId = offered !== undefined && SAFE_REQUEST_ID.test(offered) ? offered : randomUUID();
-    exchanges.set(req, { requestId, operationId: undefined, principal: undefined });
+    const target = req.originalUrl.replace(ORIGIN, '');
+    exchanges.set(req, { requestId, target, operationId: undefined, principal: undefined });
     res.set('x-request-id', requestId);
     next();
   };

@@ -6,6 +6,9 @@ describe('the link to the next page', () => {
     ['/a/v1/things', '</a/v1/things?cursor=C>; rel="next"'],
     ['/a/v1/things?limit=5&ids=A%2CB', '</a/v1/things?limit=5&ids=A%2CB&cursor=C>; rel="next"'],
     ['/a/v1/things?offset=10&limit=5', '</a/v1/things?limit=5&cursor=C>; rel="next"'],
+    ['/a/v1/things?%6fffset=10&curso%72=B&limit=5', '</a/v1/things?limit=5&cursor=C>; rel="next"'],
+    ['/a/v1/things?ids=a?b&limit=5', '</a/v1/things?ids=a?b&limit=5&cursor=C>; rel="next"'],
+    ['/a/v1/things?ids=a>;rel="x",<b', '</a/v1/things?ids=a%3E;rel=%22x%22,%3Cb&cursor=C>; rel="next"'],
     ['/a/v1/things?cursor=B&limit=5', '</a/v1/things?limit=5&cursor=C>; rel="next"'],
   ])('of %s keeps everything but the position', (url, link) => {
     expect(nextPageLink(url, 'C')).toBe(link);

@@ -72,6 +72,9 @@ describe('a listener', () => {
   test.each([
     ['no Host', 'GET / HTTP/1.1\r\n\r\n', '400'],
     ['headers beyond 16 KiB', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(17_000)}\r\n\r\n`, '431'],
+    ['more than 100 headers', `GET / HTTP/1.1\r\nHost: a\r\n${'X: x\r\n'.repeat(100)}\r\n`, '431'],
+    ['an address beyond 64 KiB', `GET /?${'x'.repeat(70_000)} HTTP/1.1\r\nHost: a\r\n\r\n`, '431'],
+    ['two hosts', 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', '400'],
     [
       'two lengths',
       'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
@@ -83,6 +86,15 @@ describe('a listener', () => {
     const listener = await listen((_req, res) => res.end('ok'), { host: '127.0.0.1', port: 0 });
     try {
       expect(await rawAnswer(listener.port, text)).toMatch(new RegExp(`^HTTP/1.1 (${status}) `));
+    } finally {
+      await listener.close();
+    }
+  });
+
+  test('takes an address that names 500 assets', async () => {
+    const listener = await listen((_req, res) => res.end('ok'), { host: '127.0.0.1', port: 0 });
+    try {
+      expect(await statusOf(`${listener.url}/?${`asset_ids=${'A'.repeat(75)}&`.repeat(500)}`)).toBe(200);
     } finally {
       await listener.close();
     }

@@ -1,4 +1,7 @@
-import { RequestRefused } from './refusal.js';
+import { InvalidRequestError } from './refusal.js';
+
+/** What is wrong with an address that cannot be decoded. */
+export const BROKEN_ESCAPE = 'A percent sign needs two hexadecimal digits after it, and the bytes have to be UTF-8';
 
 /** Query parameters as sent: a text, or the texts in order when a name was repeated. */
 export type RawQuery = Readonly<Record<string, string | readonly string[]>>;
@@ -7,7 +10,7 @@ export type RawQuery = Readonly<Record<string, string | readonly string[]>>;
  * Reads a query string. Names are taken literally: `a[]` and `a[b]` are names like any other.
  *
  * @param search what follows the question mark, percent-encoded; empty for none
- * @throws RequestRefused `malformed` when an escape is broken or is not UTF-8
+ * @throws InvalidRequestError `escape_parsing` when a percent escape is broken or is not UTF-8
  */
 export function parseQueryString(search: string): RawQuery {
   const values = new Map<string, string[]>();
@@ -17,6 +20,11 @@ export function parseQueryString(search: string): RawQuery {
     values.set(name, [...(values.get(name) ?? []), value]);
   }
   return Object.fromEntries([...values].map(([name, texts]) => [name, texts.length === 1 ? texts.join() : texts]));
+}
+
+/** Name of one `name=value` of a query string. @throws InvalidRequestError like {@link parseQueryString} */
+export function nameOf(pair: string): string {
+  return splitPair(pair)[0];
 }
 
 /** The part of a request target after the first question mark. */
@@ -34,6 +42,7 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch (error) {
-    throw new RequestRefused({ kind: 'malformed' }, { cause: error });
+    const complaint = { in: 'query', path: [], code: 'escape_parsing', message: BROKEN_ESCAPE, input: text } as const;
+    throw new InvalidRequestError([complaint], { cause: error });
   }
 }

@@ -21,7 +21,6 @@ export interface RequestIssue {
  * status and body.
  */
 export type Refusal =
-  | { readonly kind: 'malformed' }
   | { readonly kind: 'invalid'; readonly issues: readonly RequestIssue[] }
   | { readonly kind: 'unauthenticated'; readonly isTokenInvalid: boolean }
   | { readonly kind: 'forbidden' }
@@ -87,8 +86,6 @@ export const RETRY_AFTER_SECONDS = 1;
  */
 export function textOfRefusal(refusal: Refusal, invalidStatus: 400 | 422): RefusalText {
   switch (refusal.kind) {
-    case 'malformed':
-      return text(400, 'BAD_REQUEST', 'The request cannot be read.');
     case 'invalid':
       return text(invalidStatus, 'VALIDATION_ERROR', 'The request breaks a rule of this operation.');
     case 'unauthenticated':

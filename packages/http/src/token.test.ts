@@ -101,6 +101,7 @@ describe('a token', () => {
 
   test.each([
     ['a path', { kid: '../../etc/passwd' }],
+    ['a number as key id', { kid: 5 }],
     ['SQL', { kid: "' or 1=1 --" }],
     ['a key set of its own', { kid: 'key-1', jku: 'http://127.0.0.1:1/jwks.json' }],
     ['an unknown critical member', { kid: 'key-1', crit: ['x'], x: 1 }],

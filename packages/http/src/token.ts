@@ -128,8 +128,9 @@ async function verified(token: string, keys: JWTVerifyGetKey, options: TokenVeri
   }
 }
 
-function isAccessTokenType(typ: string | undefined): boolean {
-  return typ === undefined || ['jwt', 'at+jwt', 'application/at+jwt'].includes(typ.toLowerCase());
+function isAccessTokenType(typ: unknown): boolean {
+  if (typeof typ !== 'string') return typ === undefined;
+  return ['jwt', 'at+jwt', 'application/at+jwt'].includes(typ.toLowerCase());
 }
 
 /** A key set that cannot be fetched is not the caller's fault; anything else about a token is. */
@@ -171,7 +172,7 @@ function unauthenticated(isTokenInvalid: boolean, cause?: unknown): RequestRefus
 function guardDemoKeys({ areDemoKeysAllowed }: TokenVerifierOptions, keys: JWTVerifyGetKey): JWTVerifyGetKey {
   if (areDemoKeysAllowed) return keys;
   return (header, token) => {
-    if (header.kid?.startsWith(DEMO_KEY_PREFIX)) throw unauthenticated(true);
+    if (isDemoKey(header)) throw unauthenticated(true);
     return keys(header, token);
   };
 }
@@ -220,8 +221,9 @@ async function readKeyFile({ jwks, areDemoKeysAllowed }: TokenVerifierOptions): 
   return createLocalJWKSet(found);
 }
 
-function isDemoKey({ kid }: { readonly kid?: string | undefined }): boolean {
-  return kid?.startsWith(DEMO_KEY_PREFIX) ?? false;
+/** Of a token nothing is believed yet, not even that its key id is a text. */
+function isDemoKey({ kid }: { readonly kid?: unknown }): boolean {
+  return typeof kid === 'string' && kid.startsWith(DEMO_KEY_PREFIX);
 }
 
 /** Whether a host, as configured or in a URL, is reached from this machine only. */

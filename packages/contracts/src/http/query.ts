@@ -8,11 +8,12 @@ const INTEGER_TEXT = /^-?\d{1,15}$/;
  *
  * Anything else is refused with `params.type` `int_parsing`, a repeated parameter with `repeated`.
  *
- * @param bounds smallest and largest value, both allowed; a value outside is refused, never clamped
+ * @param bounds smallest and largest value, both allowed; a value outside is refused, never clamped, and then no rule is
+ *   applied that compares it with other members
  */
 export function queryInteger(bounds: { readonly min: number; readonly max?: number }): z.ZodType<number> {
-  const integer = z.int().min(bounds.min);
-  return z.preprocess(integerOf, bounds.max === undefined ? integer : integer.max(bounds.max));
+  const integer = z.int().min(bounds.min, { abort: true });
+  return z.preprocess(integerOf, bounds.max === undefined ? integer : integer.max(bounds.max, { abort: true }));
 }
 
 /**
@@ -34,7 +35,7 @@ export const queryDate = dateText;
 /** An opaque position in a list, taken from a `Link` header. It fits only the request that it came from. */
 export const queryCursor = z
   .string()
-  .min(1)
+  .min(1, { abort: true })
   .max(2_000)
   .regex(/^[A-Za-z0-9_-]+$/)
   .meta({ description: 'Position taken from the Link header of the page before. Excludes offset.' });

@@ -33,8 +33,9 @@ function codeOf(refusal: Refusal, code: string): TradingErrorCode {
   return TRADING_ERROR_CODES.find((known) => known === code) ?? 'NOT_FOUND';
 }
 
-function isMalformedId({ in: part, code }: RequestIssue): boolean {
-  return part === 'path' && code === 'uuid_parsing';
+/** Paths of this surface have no parameters but ids. */
+function isMalformedId({ in: part }: RequestIssue): boolean {
+  return part === 'path';
 }
 
 function sentenceOf({ in: part, path, message }: RequestIssue): string {

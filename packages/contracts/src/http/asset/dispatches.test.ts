@@ -52,6 +52,7 @@ describe('a query for dispatches', () => {
     ['501 assets', { asset_ids: Array.from({ length: 501 }, (_, n) => `A${n}`) }, [['asset_ids', 'too_big']]],
     ['limit 0', { limit: '0' }, [['limit', 'too_small']]],
     ['limit 1,001', { limit: '1001' }, [['limit', 'too_big']]],
+    ['limit 1,000,000', { limit: '1000000' }, [['limit', 'too_big']]],
     ['a limit that is no integer', { limit: 'ten' }, [['limit', 'int_parsing']]],
     ['offset -1', { offset: '-1' }, [['offset', 'too_small']]],
     ['one row beyond the deepest page', { limit: '1', offset: '100000' }, [['offset', 'offset_too_deep']]],
@@ -64,6 +65,15 @@ describe('a query for dispatches', () => {
         ['to', 'missing'],
       ],
     ],
+    [
+      'nothing at all',
+      { asset_ids: undefined, from: undefined, to: undefined },
+      [
+        ['asset_ids', 'invalid_type'],
+        ['from', 'missing'],
+        ['to', 'missing'],
+      ],
+    ],
     ['a time without offset', { from: '2026-01-15T00:00:00' }, [['from', 'invalid_format']]],
     ['a date as a time', { to: '2026-01-16' }, [['to', 'invalid_format']]],
     ['a date that is not in the calendar', { to: '2026-02-30T00:00:00Z' }, [['to', 'invalid_format']]],
@@ -71,6 +81,7 @@ describe('a query for dispatches', () => {
     ['a delivery day that does not exist', { delivery_day: '2026-02-29' }, [['delivery_day', 'invalid_format']]],
     ['an unknown order', { order: 'newest' }, [['order', 'invalid_value']]],
     ['a cursor and an offset', { cursor: 'abc', offset: '0' }, [['offset', 'offset_with_cursor']]],
+    ['an empty cursor', { cursor: '' }, [['cursor', 'too_small']]],
     ['a cursor with other characters', { cursor: 'a+b' }, [['cursor', 'invalid_format']]],
     ['an unknown name', { page: '1' }, [['', 'unrecognized_keys']]],
   ])('may not have %s', (_what, changes, expected) => {

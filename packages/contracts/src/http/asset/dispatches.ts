@@ -34,17 +34,8 @@ export const listDispatchesQuery = z
     order: z.enum(['asc', 'desc']).default('asc').meta({ description: 'Direction of dispatch_time, then event_id.' }),
     cursor: queryCursor.optional(),
   })
+  .superRefine(requireWindow, { when: () => true })
   .superRefine((query, ctx) => {
-    for (const end of ['from', 'to'] as const) {
-      if (query[end] === undefined && query.delivery_day === undefined) {
-        ctx.addIssue({
-          code: 'custom',
-          path: [end],
-          message: 'Field required unless delivery_day is given',
-          params: { type: 'missing' },
-        });
-      }
-    }
     if (query.cursor !== undefined && query.offset !== undefined) {
       ctx.addIssue({
         code: 'custom',
@@ -63,6 +54,26 @@ export const listDispatchesQuery = z
     }
   });
 export type ListDispatchesQuery = z.output<typeof listDispatchesQuery>;
+
+/** Asked whatever else is wrong, so that a request learns of everything that it left out at once. */
+function requireWindow(query: WindowOrDay, ctx: z.RefinementCtx): void {
+  for (const end of ['from', 'to'] as const) {
+    if (query[end] === undefined && query.delivery_day === undefined) {
+      ctx.addIssue({
+        code: 'custom',
+        path: [end],
+        message: 'Field required unless delivery_day is given',
+        params: { type: 'missing' },
+      });
+    }
+  }
+}
+
+interface WindowOrDay {
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly delivery_day?: string | undefined;
+}
 
 /** One dispatch command as the asset API answers it. The last three may be unknown. */
 export const assetDispatch = z
