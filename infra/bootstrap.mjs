@@ -15,6 +15,7 @@ const NEEDED_NODE = [20, 19];
 const LOCKFILE = path.join(ROOT, 'package-lock.json');
 const STAMP = path.join(ROOT, 'node_modules', '.quarterhour-lock-sha256');
 const TSC = path.join('node_modules', 'typescript', 'bin', 'tsc');
+const PARENT_EVERY_MS = 500;
 const USAGE = 'Usage: node infra/bootstrap.mjs start|test|check|build [arguments]\n';
 
 let running;
@@ -61,12 +62,27 @@ function refuseOldNode() {
 /** A terminal sends Ctrl-C to the whole group; what we run ends by itself and tells us how. */
 function passSignalsOn() {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    process.on(signal, () => {
-      interrupted = signal;
-      if (running === undefined) process.exit(128 + constants.signals[signal]);
-      if (signal !== 'SIGINT' || !process.stdin.isTTY) running.kill(signal);
-    });
+    process.on(signal, () => end(signal, signal !== 'SIGINT' || !process.stdin.isTTY));
   }
+  endWithParent();
+}
+
+/** Who ends npm with a signal ends npm and its shell, and neither tells us: all we see is another parent. */
+function endWithParent() {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    end('SIGTERM', true);
+  }, PARENT_EVERY_MS);
+  watch.unref();
+}
+
+function end(signal, passOn) {
+  interrupted = signal;
+  if (running === undefined) process.exit(128 + constants.signals[signal]);
+  if (passOn) running.kill(signal);
 }
 
 async function install() {

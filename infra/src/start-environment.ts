@@ -1,8 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { LOGIN_ROLES, type LoginRole } from '@quarterhour/db';
+import { writeOwn } from './kept-file.js';
 import type { Stack } from './stack/index.js';
-import { writeOwn, type IssuerFiles, type Settings } from './start-secrets.js';
+import type { IssuerFiles, Settings } from './start-secrets.js';
 
 export const TOKEN_ISSUER = 'quarterhour-demo';
 export const TOKEN_AUDIENCE = 'quarterhour';

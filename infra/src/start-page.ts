@@ -38,7 +38,7 @@ Define these two in another terminal, then paste any of the lines below. The tok
 What the battery at Hornsdale was told, quarter hour by quarter hour, the latest first:
   curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/asset-api/v1/dispatches?asset_ids=${page.assetId}&from=${dispatches.from}&to=${dispatches.to}&order=desc&limit=5"
 
-What the house in France did, its latest sample:
+What the house in France did, its latest sample; null is what was not measured:
   curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/api/v1/trading/plants/${page.plantId}/telemetry/latest"
 
 What could not be understood, and why:

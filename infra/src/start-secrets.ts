@@ -1,9 +1,9 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { password } from './stack/folder.js';
+import { readKept, writeKept } from './kept-file.js';
+import { password } from './stack/secrets.js';
 
 const SETTINGS_FILE = 'settings.json';
 
@@ -19,8 +19,8 @@ const settings = z.object({
 export type Settings = z.infer<typeof settings>;
 
 export async function readSettings(folder: string): Promise<Settings> {
-  const text = await readFile(path.join(folder, SETTINGS_FILE), 'utf8').catch(() => null);
-  if (text !== null) return settings.parse(JSON.parse(text));
+  const known = await readKept(path.join(folder, SETTINGS_FILE), settings);
+  if (known !== undefined) return known;
   const made = {
     rolePasswords: { ingest: password(), read: password(), control: password(), usage: password() },
     cursorKey: randomBytes(32).toString('hex'),
@@ -30,8 +30,8 @@ export async function readSettings(folder: string): Promise<Settings> {
   return made;
 }
 
-export async function writeSettings(folder: string, changed: Settings): Promise<void> {
-  await writeOwn(path.join(folder, SETTINGS_FILE), `${JSON.stringify(changed, null, 2)}\n`);
+export function writeSettings(folder: string, changed: Settings): Promise<void> {
+  return writeKept(path.join(folder, SETTINGS_FILE), changed);
 }
 
 /** Files of the issuer whose tokens the demo accepts. */
@@ -48,17 +48,7 @@ export async function demoIssuer(folder: string): Promise<IssuerFiles> {
   if (existsSync(files.jwks) && existsSync(files.privateKey)) return files;
   const named = { kid: `demo-${randomBytes(6).toString('hex')}`, alg: 'EdDSA', use: 'sig' };
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-  await writeOwn(files.privateKey, json({ ...privateKey.export({ format: 'jwk' }), ...named }));
-  await writeOwn(files.jwks, json({ keys: [{ ...publicKey.export({ format: 'jwk' }), ...named }] }));
+  await writeKept(files.privateKey, { ...privateKey.export({ format: 'jwk' }), ...named });
+  await writeKept(files.jwks, { keys: [{ ...publicKey.export({ format: 'jwk' }), ...named }] });
   return files;
-}
-
-/** Writes a file that only its owner reads, whole or not at all. */
-export async function writeOwn(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.new`, text, { mode: 0o600 });
-  await rename(`${file}.new`, file);
-}
-
-function json(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
 }

@@ -1,9 +1,9 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { UtcInstant } from '@quarterhour/domain';
 import { instantFromEpochMillis, parseInstant } from '@quarterhour/domain';
 import type { Clock } from '@quarterhour/runtime';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
+import { readKept, writeKept } from '../kept-file.js';
 import { demoShifts, shiftsToEndAt } from './demo-set.js';
 
 const instant = z.string().transform((text): UtcInstant => parseInstant(text));
@@ -28,11 +28,9 @@ export function newDemoState(clock: Clock): DemoState {
 
 /** Null when no replay was begun. */
 export async function readDemoState(file: string): Promise<DemoState | null> {
-  const text = await readFile(file, 'utf8').catch(() => null);
-  return text === null ? null : demoState.parse(JSON.parse(text));
+  return (await readKept(file, demoState)) ?? null;
 }
 
-export async function writeDemoState(file: string, state: DemoState): Promise<void> {
-  await writeFile(`${file}.new`, `${JSON.stringify(state, null, 2)}\n`);
-  await rename(`${file}.new`, file);
+export function writeDemoState(file: string, state: DemoState): Promise<void> {
+  return writeKept(file, state);
 }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { chooseFolder, ephemeralFolder, foldersOf, secretsIn } from './folder.js';
+import { chooseFolder, ephemeralFolder, foldersOf } from './folder.js';
 
 let root = '';
 beforeEach(async () => {
@@ -55,11 +55,4 @@ describe('the folder of a test run', () => {
       /my tmp\/quarterhour-test-\w+: its path has char/,
     );
   });
-});
-
-test('secrets are made once, kept, and readable by us alone', async () => {
-  const first = await secretsIn(root);
-  expect(await secretsIn(root)).toEqual(first);
-  expect(new Set(Object.values(first)).size).toBe(3);
-  expect((await stat(path.join(root, 'secrets.json'))).mode & 0o777).toBe(0o600);
 });

@@ -1,15 +1,15 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { chmod, lstat, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { chmod, lstat, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { reasonOf, StackError } from './errors.js';
+import { SECRETS_FILE } from './secrets.js';
 import type { ServerUser } from './server-user.js';
 
 /** The scripts of RabbitMQ do not quote paths everywhere; what is outside this set is not worth finding out. */
 const PLAIN_PATH = /^[A-Za-z0-9/._+-]+$/;
 const FALLBACK_ROOT = '/var/tmp';
 const EPHEMERAL_PREFIX = 'quarterhour-test-';
-const SECRETS_FILE = 'secrets.json';
 
 export interface Folder {
   readonly path: string;
@@ -69,36 +69,6 @@ export async function ephemeralFolders(): Promise<string[]> {
       .map(async (folder) => ((await isOurFolder(folder)) ? [folder] : [])),
   );
   return mine.flat();
-}
-
-/** Passwords and keys of the local servers, made at the first run and kept beside the data they open. */
-export interface Secrets {
-  readonly postgres: string;
-  readonly rabbitmq: string;
-  readonly cookie: string;
-}
-
-export async function secretsIn(folder: string): Promise<Secrets> {
-  const file = path.join(folder, SECRETS_FILE);
-  const known = await readFile(file, 'utf8').then(parseSecrets, () => undefined);
-  if (known !== undefined) return known;
-  const secrets = { postgres: password(), rabbitmq: password(), cookie: password() };
-  await writeFile(file, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 });
-  return secrets;
-}
-
-function parseSecrets(text: string): Secrets | undefined {
-  const value: unknown = JSON.parse(text);
-  if (typeof value !== 'object' || value === null) return undefined;
-  if (!('postgres' in value && 'rabbitmq' in value && 'cookie' in value)) return undefined;
-  const { postgres, rabbitmq, cookie } = value;
-  if (typeof postgres !== 'string' || typeof rabbitmq !== 'string' || typeof cookie !== 'string') return undefined;
-  return { postgres, rabbitmq, cookie };
-}
-
-/** 192 bits in letters that need no escaping in a URL, a shell or a configuration file. */
-export function password(): string {
-  return randomBytes(24).toString('hex');
 }
 
 function fallbackFolder(asked: string): string {

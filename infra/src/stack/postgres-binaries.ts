@@ -9,7 +9,7 @@ import { hasCode, StackError } from './errors.js';
 import type { ServerUser } from './server-user.js';
 
 /** Oldest major our SQL runs on. */
-const OLDEST_MAJOR = 15;
+export const OLDEST_MAJOR = 15;
 const DEBIAN_ROOT = '/usr/lib/postgresql';
 const SYMLINK_LIST = 'pg-symlinks.json';
 

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { serverEnvironment } from '../environment.js';
 import { reasonOf, StackError } from './errors.js';
 import { freePort } from './ports.js';
+import { OLDEST_MAJOR } from './postgres-binaries.js';
 import type { PostgresBinaries } from './postgres-binaries.js';
 import { createDatabaseUnlessThere, serverVersion } from './postgres-session.js';
 import { isRunning } from './processes.js';
@@ -76,7 +77,9 @@ async function refuseOtherMajor(data: string, binaries: PostgresBinaries): Promi
   throw new StackError(
     `The data in ${data} was written by Postgres ${major}; the server found here is ${binaries.version} ` +
       `(${binaries.bin}), and one major version cannot read another's files.\n` +
-      `To use the data, name a Postgres ${major}:  QUARTERHOUR_PG_BIN=/usr/lib/postgresql/${major}/bin npm start\n` +
+      (major < OLDEST_MAJOR
+        ? ''
+        : `To use the data, name a Postgres ${major}:  QUARTERHOUR_PG_BIN=/usr/lib/postgresql/${major}/bin npm start\n`) +
       'To begin anew without it:  npm start -- --reset',
   );
 }

@@ -5,6 +5,8 @@ import { promisify } from 'node:util';
 import { hasCode } from './errors.js';
 
 const POLL_MS = 50;
+/** Field 22 of /proc/PID/stat, counted from the end of field 2, which may itself hold spaces. */
+const START_IN_STAT = 20;
 
 /** A process of ours, described so that a later run can tell it from a stranger that got the same pid. */
 export interface ProcessRecord {
@@ -26,8 +28,15 @@ export interface Ending {
  */
 export async function commandLine(pid: number): Promise<string | undefined> {
   if (pid <= 1) return undefined;
-  const text = process.platform === 'linux' ? await fromProc(pid) : await fromPs(pid);
+  const text = process.platform === 'linux' ? await fromProc(pid) : await ps(pid, 'args=');
   return text === undefined || text.trim() === '' ? undefined : text.trim();
+}
+
+/** When a process began, as the system writes it: tells it from a later one with the same pid and command line. */
+export async function startOf(pid: number): Promise<string | undefined> {
+  if (process.platform !== 'linux') return ps(pid, 'lstart=');
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  return stat?.slice(stat.lastIndexOf(')')).split(' ')[START_IN_STAT];
 }
 
 export async function isRunning(record: ProcessRecord): Promise<boolean> {
@@ -69,8 +78,8 @@ async function fromProc(pid: number): Promise<string | undefined> {
   return raw?.replaceAll('\0', ' ');
 }
 
-async function fromPs(pid: number): Promise<string | undefined> {
-  const ps = promisify(execFile);
-  const { stdout } = await ps('ps', ['-ww', '-o', 'args=', '-p', String(pid)]).catch(() => ({ stdout: undefined }));
+async function ps(pid: number, column: string): Promise<string | undefined> {
+  const call = promisify(execFile)('ps', ['-ww', '-o', column, '-p', String(pid)]);
+  const { stdout } = await call.catch(() => ({ stdout: undefined }));
   return stdout;
 }

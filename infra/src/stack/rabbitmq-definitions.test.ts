@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { MAX_MESSAGE_BYTES } from '@quarterhour/contracts';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { brokerDefinitions, definitionsWithUser } from './rabbitmq-definitions.js';
@@ -7,6 +8,11 @@ describe('the definitions of the broker', () => {
   test('in infra/rabbitmq/definitions.json, which containers load, are those that the code makes', async () => {
     const committed = await readFile(new URL('../../rabbitmq/definitions.json', import.meta.url), 'utf8');
     expect(JSON.parse(committed)).toEqual(brokerDefinitions());
+  });
+
+  test('come with the limit on messages that local servers have', async () => {
+    const limits = await readFile(new URL('../../rabbitmq/limits.conf', import.meta.url), 'utf8');
+    expect(limits).toContain(`\nmax_message_size = ${MAX_MESSAGE_BYTES}\n`);
   });
 
   test('declare only durable quorum queues, whose type is their only argument', () => {

@@ -1,6 +1,6 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { VHOST } from '@quarterhour/contracts';
+import { MAX_MESSAGE_BYTES, VHOST } from '@quarterhour/contracts';
 import { serverEnvironment } from '../environment.js';
 import { StackError } from './errors.js';
 import { freePorts } from './ports.js';
@@ -98,6 +98,7 @@ function configuration(home: string, ports: Ports, purpose: Purpose): string {
     `listeners.tcp.local = 127.0.0.1:${ports.amqp}`,
     'management.tcp.ip = 127.0.0.1',
     `management.tcp.port = ${ports.http}`,
+    `max_message_size = ${MAX_MESSAGE_BYTES}`,
     `load_definitions = ${path.join(home, 'definitions.json')}`,
     ...(purpose === 'test' ? ['collect_statistics_interval = 500'] : []),
   ];

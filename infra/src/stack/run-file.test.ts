@@ -6,7 +6,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { StackInUseError } from './errors.js';
-import { takeFolder } from './run-file.js';
+import { clearEphemeralLeftovers, takeFolder } from './run-file.js';
+import type { Run } from './run-file.js';
 
 let folder = '';
 const said: string[] = [];
@@ -51,7 +52,7 @@ describe('a folder in use', () => {
 describe('a run that was killed', () => {
   test('leaves the folder to the next one, which ends what is still running', async () => {
     const { record, exited } = await sleeper('53.5');
-    await leaveRunFile({ runner: { pid: 2 ** 22 + 1, commandLine: 'node start.js' }, servers: [record] });
+    await leaveRunFile({ runner: { pid: 2 ** 22 + 1, commandLine: 'node start.js', start: '1' }, servers: [record] });
     const run = await takeFolder(folder, log);
     expect(await exited).toEqual([null, 'SIGKILL']);
     expect(said).toEqual([`Ended servers that an earlier run left behind in ${folder}.`]);
@@ -59,11 +60,15 @@ describe('a run that was killed', () => {
   });
 
   test('is recognised when its pid has become another process’s', async () => {
-    await leaveRunFile({ runner: { pid: process.pid, commandLine: 'node something else' }, servers: [] });
-    const run = await takeFolder(folder, log);
-    const { runner } = JSON.parse(await readFile(path.join(folder, 'run.json'), 'utf8'));
-    expect(runner.commandLine).not.toBe('node something else');
-    await run.end();
+    const ours = await runnerOf(await takeFolder(folder, log));
+    await leaveRunFile({ runner: { ...ours, commandLine: 'node something else' }, servers: [] });
+    expect(await runnerOf(await takeFolder(folder, log))).toEqual(ours);
+  });
+
+  test('is recognised when its pid and command line have come again, as they do in containers', async () => {
+    const ours = await runnerOf(await takeFolder(folder, log));
+    await leaveRunFile({ runner: { ...ours, start: 'before' }, servers: [] });
+    expect(await runnerOf(await takeFolder(folder, log))).toEqual(ours);
   });
 
   test('may leave half a file', async () => {
@@ -72,6 +77,21 @@ describe('a run that was killed', () => {
     expect(said).toEqual([]);
   });
 });
+
+test('a test run whose file cannot be read is left alone: it may be a live one of another version', async () => {
+  const other = await mkdtemp(path.join(tmpdir(), 'quarterhour-test-'));
+  await writeFile(path.join(other, 'run.json'), '{"runner":"of another version"}');
+  await clearEphemeralLeftovers();
+  expect(await readFile(path.join(other, 'run.json'), 'utf8')).toContain('another version');
+  await rm(other, { recursive: true });
+});
+
+/** What the file says of a run's runner; the run is ended. */
+async function runnerOf(run: Run): Promise<object> {
+  const { runner }: { runner: object } = JSON.parse(await readFile(path.join(folder, 'run.json'), 'utf8'));
+  await run.end();
+  return runner;
+}
 
 async function leaveRunFile(state: object): Promise<void> {
   await writeFile(path.join(folder, 'run.json'), JSON.stringify(state));

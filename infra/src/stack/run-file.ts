@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
@@ -6,13 +5,13 @@ import { endContainer } from './docker.js';
 import type { ContainerRecord } from './docker.js';
 import { hasCode, StackInUseError } from './errors.js';
 import { ephemeralFolders, isEphemeral } from './folder.js';
-import { commandLine, endProcess } from './processes.js';
+import { commandLine, endProcess, startOf } from './processes.js';
 import type { ProcessRecord } from './processes.js';
 
 const RUN_FILE = 'run.json';
 
 const runState = z.object({
-  runner: z.object({ pid: z.number().int(), commandLine: z.string() }),
+  runner: z.object({ pid: z.number().int(), commandLine: z.string(), start: z.string() }),
   servers: z.array(
     z.union([
       z.object({ engine: z.string(), container: z.string() }),
@@ -85,10 +84,14 @@ export async function clearLeftovers(folder: string): Promise<boolean> {
   return found;
 }
 
-/** Removes what test runs left behind that were killed together with their keeper. */
+/**
+ * Removes what test runs left behind that were killed together with their keeper. A run file that cannot be read may be that
+ * of a live run of another version: its folder is left alone.
+ */
 export async function clearEphemeralLeftovers(): Promise<void> {
   for (const folder of await ephemeralFolders()) {
-    if (!existsSync(path.join(folder, RUN_FILE))) continue;
+    const text = await readFile(path.join(folder, RUN_FILE), 'utf8').catch(() => '');
+    if (parseRunState(text) === undefined) continue;
     await clearLeftovers(folder).catch((error: unknown) => {
       if (!(error instanceof StackInUseError)) throw error;
     });
@@ -100,11 +103,13 @@ function endServer(server: ServerRecord): Promise<boolean> {
 }
 
 async function thisProcess(): Promise<RunState['runner']> {
-  return { pid: process.pid, commandLine: (await commandLine(process.pid)) ?? process.argv.join(' ') };
+  const { pid, argv } = process;
+  return { pid, commandLine: (await commandLine(pid)) ?? argv.join(' '), start: (await startOf(pid)) ?? '' };
 }
 
-async function isAlive(state: RunState): Promise<boolean> {
-  return (await commandLine(state.runner.pid)) === state.runner.commandLine;
+/** Numbers come again, in containers even with the same command line; a start does not. */
+async function isAlive({ runner }: RunState): Promise<boolean> {
+  return (await commandLine(runner.pid)) === runner.commandLine && ((await startOf(runner.pid)) ?? '') === runner.start;
 }
 
 /** By a hard link, which fails when the name exists: of two runs that start together one gets the folder. */

@@ -92,6 +92,12 @@ export function fleetTelemetryKey(kind: 'realtime' | 'meter', plantId: string): 
   return `telemetry.${kind}.${plantId}`;
 }
 
+/**
+ * Largest message that the broker takes, in bytes: four times what any stream reads, so that a body that is too long is
+ * still kept and explained, while a far longer one never reaches a worker.
+ */
+export const MAX_MESSAGE_BYTES = 1_048_576;
+
 const GIBIBYTE = 1024 ** 3;
 
 /**
