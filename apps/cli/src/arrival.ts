@@ -168,7 +168,7 @@ const MOST_LOOKED_THROUGH = 200;
 async function quarantineArrival(trx: Trx, message: Message, stream: StreamName): Promise<Arrival | null> {
   const candidates = await newestQuarantined(trx, { stream, limit: MOST_LOOKED_THROUGH });
   for (const candidate of candidates) {
-    if (candidate.routing_key !== message.routingKey || candidate.body_bytes !== message.body.length) continue;
+    if (candidate.routingKey !== message.routingKey || candidate.bodyBytes !== message.body.length) continue;
     const record = await getQuarantined(trx, candidate.id);
     if (record === null || !record.body.equals(message.body)) continue;
     return {

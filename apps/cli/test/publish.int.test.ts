@@ -65,7 +65,7 @@ test.each([
     expect(stdout).toMatch(title);
     expect(stdout).toMatch(value);
     expect(stdout).toMatch(
-      /curl -s -H "Authorization: Bearer \$\(npx quarterhour token --organisation demo --role operator\)"/,
+      /curl -s -w '\\n' -H "Authorization: Bearer \$\(npx quarterhour token --organisation demo --role operator\)"/,
     );
     expect(stdout).toContain(`'http://127.0.0.1:18080/`);
     expect(stdout).toContain(url);

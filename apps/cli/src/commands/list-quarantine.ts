@@ -36,8 +36,8 @@ export function listQuarantineCommand(ctx: CommandContext): Command {
       if (json === true) return ctx.out.line(printableJson(found));
       const slugs = slugsById(organisations);
       const rows = found.map((one) => [
-        one.first_seen,
-        ownerName(slugs, one.org_id),
+        one.firstSeen,
+        ownerName(slugs, one.orgId),
         one.stream,
         one.reason,
         one.path ?? '-',

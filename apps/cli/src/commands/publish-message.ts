@@ -220,5 +220,5 @@ function report(ctx: CommandContext, { organisations }: RegisterRows, arrived: A
     .join(' ');
   const url = printable(`${readApiUrl(ctx.settings())}${arrived.path}`);
   ctx.out.line('Over HTTP:');
-  ctx.out.line(`  curl -s -H "Authorization: Bearer $(${token})" '${url}'`);
+  ctx.out.line(`  curl -s -w '\\n' -H "Authorization: Bearer $(${token})" '${url}'`);
 }
