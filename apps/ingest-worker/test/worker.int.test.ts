@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { EXCHANGES, fleetTelemetryKey, partnerTelemetryKey } from '@quarterhour/contracts';
+import { EXCHANGES, MAX_MESSAGE_BYTES, fleetTelemetryKey, partnerTelemetryKey } from '@quarterhour/contracts';
 import { readStreamWindows } from '@quarterhour/db';
 import { FUTURE_TOLERANCE_SECONDS, TELEMETRY_RETENTION_DAYS } from '@quarterhour/ingestion';
 import {
@@ -197,6 +197,15 @@ describe('the worker', () => {
     expect(await quarantined(`position(convert_to($1, 'UTF8') in body) > 0`, refused.messageId)).toMatchObject([
       { reason: 'implausible' },
     ]);
+  });
+
+  test('keeps a body that is too long for its stream; the broker refuses one that is far too long', async () => {
+    const tooLong = Buffer.alloc(300_000, ' ');
+    await publishAll(house.publishDispatch(tooLong));
+    expect(await quarantined(`reason = 'size' and body = $1`, tooLong)).toHaveLength(1);
+    await expect(house.publishDispatch(Buffer.alloc(MAX_MESSAGE_BYTES + 1, ' '))).rejects.toThrow(
+      /confirm|closed|large/i,
+    );
   });
 
   test('keeps the same bad message once, with the number of its copies', async () => {
