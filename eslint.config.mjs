@@ -91,7 +91,11 @@ export default tseslint.config(
           message: 'Ask the clock of @quarterhour/runtime.',
         },
         {
-          selector: "CallExpression[callee.property.name='nack']",
+          selector: 'CallExpression[callee.property.name=/^nack(All)?$/]',
+          message: 'Nothing is ever requeued: settle by ack.',
+        },
+        {
+          selector: "CallExpression[callee.property.name='reject'][arguments.length>1]",
           message: 'Nothing is ever requeued: settle by ack.',
         },
       ],
