@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import type { Express } from 'express';
 import { z } from 'zod';
 import { assetDispatch, latestTelemetryResponse, plantPath, queryInteger, queryList } from '@quarterhour/contracts';
@@ -104,7 +105,7 @@ export async function sampleApi(
     classifyError,
     unownedOrganisation: NOBODY,
     checks: [{ name: 'database', check: () => Promise.resolve({ ok: isReady }) }],
-    docs: { redocBundle: new URL('./issuer.ts', import.meta.url).pathname },
+    docs: { redocBundle: fileURLToPath(new URL('./issuer.ts', import.meta.url)) },
     log: createLogger({ name: 'sample', level: 'info', destination: { write: (line) => lines.push(line) } }),
     metrics: createMetrics(),
     clock,
