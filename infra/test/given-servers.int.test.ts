@@ -3,7 +3,7 @@ import { migrate } from '@quarterhour/db';
 import { testDatabase, testServers, testVhost } from '@quarterhour/testkit';
 import { readStackEnvironment } from '../src/environment.js';
 import { givenPostgres, givenRabbitmq, vhostOf } from '../src/stack/given-servers.js';
-import { createDatabase, dropDatabase, importDefinitions, onServer } from '../src/stack/index.js';
+import { createDatabase, dropDatabase, onServer } from '../src/stack/index.js';
 
 const closings: (() => Promise<unknown>)[] = [];
 afterAll(async () => {
@@ -62,7 +62,7 @@ describe('a RabbitMQ that is given', () => {
     const vhost = await testVhost();
     closings.push(() => vhost.drop());
     const queue = { name: 'invoices', durable: true, auto_delete: false, arguments: {} };
-    await importDefinitions(vhost.apiUrl, vhost.name, { queues: [queue] });
+    await vhost.api.importDefinitions(vhost.name, { queues: [queue] });
     const env = readStackEnvironment({ QUARTERHOUR_RABBITMQ_API_URL: vhost.apiUrl });
     await expect(givenRabbitmq(env, vhost.amqpUrl)).rejects.toThrow('holds invoices, which is not ours');
   });

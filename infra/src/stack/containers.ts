@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VHOST } from '@quarterhour/contracts';
+import { rabbitApi } from '@quarterhour/messaging';
 import type { StackEnvironment } from '../environment.js';
 import { docker, succeeds } from './docker.js';
 import { StackError } from './errors.js';
 import { serverVersion } from './postgres-session.js';
 import { firstExecutable } from './programs.js';
 import { brokerDefinitions } from './rabbitmq-definitions.js';
-import { brokerOverview, importDefinitions } from './rabbitmq-http.js';
 import type { BrokerServer, DatabaseServer, StartOptions } from './stack.js';
 
 export const POSTGRES_IMAGE = 'postgres:18';
@@ -71,7 +71,7 @@ export async function runRabbitmqContainer(
   const account = `${RABBITMQ_USER}:${secret}@127.0.0.1`;
   const apiUrl = `http://${account}:${await publishedPort(engine, container, 15672)}`;
   const version = await untilAnswers(engine, container, options, () => versionOnceListening(apiUrl));
-  await importDefinitions(apiUrl, VHOST, brokerDefinitions());
+  await rabbitApi({ url: apiUrl }).importDefinitions(VHOST, brokerDefinitions());
   const amqpUrl = `amqp://${account}:${await publishedPort(engine, container, 5672)}/${VHOST}`;
   return { amqpUrl, apiUrl, source: `container ${RABBITMQ_IMAGE}`, version };
 }
@@ -149,9 +149,9 @@ async function untilAnswers(
 }
 
 async function versionOnceListening(apiUrl: string): Promise<string> {
-  const overview = await brokerOverview(apiUrl);
+  const overview = await rabbitApi({ url: apiUrl }).overview();
   if (!overview.listeners.some(({ protocol }) => protocol === 'amqp')) throw new StackError('not listening yet');
-  return overview.rabbitmq_version;
+  return overview.version;
 }
 
 function nameFor(folder: string, service: string): string {

@@ -5,7 +5,6 @@ import type { StackEnvironment } from '../environment.js';
 import { reasonOf, StackError } from './errors.js';
 import { onServer, serverVersion } from './postgres-session.js';
 import { brokerDefinitions } from './rabbitmq-definitions.js';
-import { brokerOverview, importDefinitions } from './rabbitmq-http.js';
 import type { BrokerServer, DatabaseServer, Purpose } from './stack.js';
 
 const DEFAULT_API_PORT = 15672;
@@ -61,7 +60,8 @@ export async function givenRabbitmq(env: StackEnvironment, amqpUrl: string): Pro
     );
   }
   const apiUrl = env.rabbitmqApiUrl ?? apiUrlOf(amqpUrl);
-  const overview = await brokerOverview(apiUrl).catch((error: unknown) => {
+  const api = rabbitApi({ url: apiUrl });
+  const overview = await api.overview().catch((error: unknown) => {
     throw new StackError(
       `QUARTERHOUR_AMQP_URL: the HTTP API of the broker does not answer (${reasonOf(error)}). ` +
         'Enable rabbitmq_management, and set QUARTERHOUR_RABBITMQ_API_URL when it is not on port 15672.',
@@ -69,8 +69,8 @@ export async function givenRabbitmq(env: StackEnvironment, amqpUrl: string): Pro
     );
   });
   await refuseForeignVhost(apiUrl, vhost);
-  await importDefinitions(apiUrl, vhost, brokerDefinitions(vhost));
-  return { amqpUrl, apiUrl, source: 'given by QUARTERHOUR_AMQP_URL', version: overview.rabbitmq_version };
+  await api.importDefinitions(vhost, brokerDefinitions(vhost));
+  return { amqpUrl, apiUrl, source: 'given by QUARTERHOUR_AMQP_URL', version: overview.version };
 }
 
 async function refuseForeignVhost(apiUrl: string, vhost: string): Promise<void> {

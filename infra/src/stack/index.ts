@@ -1,7 +1,6 @@
 export { ServerExitedError, StackError, StackInUseError } from './errors.js';
 export * from './postgres-session.js';
 export * from './rabbitmq-definitions.js';
-export { importDefinitions } from './rabbitmq-http.js';
 export * from './reset-stack.js';
 export { password } from './secrets.js';
 export * from './stack.js';

@@ -1,12 +1,12 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { MAX_MESSAGE_BYTES, VHOST } from '@quarterhour/contracts';
+import { rabbitApi } from '@quarterhour/messaging';
 import { serverEnvironment } from '../environment.js';
 import { StackError } from './errors.js';
 import { freePorts } from './ports.js';
 import type { Ending } from './processes.js';
 import { definitionsWithUser } from './rabbitmq-definitions.js';
-import { brokerOverview } from './rabbitmq-http.js';
 import type { RabbitmqScripts } from './rabbitmq-scripts.js';
 import { spawnServer, untilReady, withFreshPorts } from './server-process.js';
 import type { BrokerServer, Purpose, StartOptions } from './stack.js';
@@ -161,8 +161,8 @@ function nodeEnvironment(scripts: RabbitmqScripts, home: string, ports: Ports): 
 
 /** The listener opens last; the HTTP API, which answers only to our user, says when it has. */
 async function versionOnceListening(apiUrl: string, ports: Ports): Promise<string> {
-  const overview = await brokerOverview(apiUrl);
+  const overview = await rabbitApi({ url: apiUrl }).overview();
   const listens = overview.listeners.some(({ protocol, port }) => protocol === 'amqp' && port === ports.amqp);
   if (!listens) throw new StackError('RabbitMQ does not listen yet.');
-  return overview.rabbitmq_version;
+  return overview.version;
 }

@@ -1,8 +1,8 @@
 import { VHOST } from '@quarterhour/contracts';
+import { rabbitApi } from '@quarterhour/messaging';
 import { DATABASE, POSTGRES_IMAGE, POSTGRES_USER, RABBITMQ_IMAGE, RABBITMQ_USER } from './containers.js';
 import { serverVersion } from './postgres-session.js';
 import { brokerDefinitions } from './rabbitmq-definitions.js';
-import { brokerOverview, importDefinitions } from './rabbitmq-http.js';
 import type { BrokerServer, DatabaseServer, StartOptions } from './stack.js';
 
 /*
@@ -40,8 +40,9 @@ export async function runTestRabbitmq(engine: string, secret: string, { run }: S
   await run.record({ engine, container: container.getId() });
   const account = `${RABBITMQ_USER}:${secret}@${container.getHost()}`;
   const apiUrl = `http://${account}:${container.getMappedPort(15672)}`;
-  await importDefinitions(apiUrl, VHOST, brokerDefinitions());
-  const { rabbitmq_version: version } = await brokerOverview(apiUrl);
+  const api = rabbitApi({ url: apiUrl });
+  await api.importDefinitions(VHOST, brokerDefinitions());
+  const { version } = await api.overview();
   const amqpUrl = `amqp://${account}:${container.getMappedPort(5672)}/${VHOST}`;
   return { amqpUrl, apiUrl, source: `testcontainers ${RABBITMQ_IMAGE}`, version };
 }

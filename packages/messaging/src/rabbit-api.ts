@@ -58,6 +58,8 @@ export interface Definitions {
 export interface Overview {
   version: string;
   erlangVersion: string;
+  /** Where it takes connections; AMQP is the last to be opened when it starts. */
+  listeners: readonly { protocol: string; port: number }[];
 }
 
 /**
@@ -80,6 +82,8 @@ export interface RabbitApi {
   listQueues(vhost: string): Promise<QueueStatus[]>;
   deleteQueue(vhost: string, queue: string): Promise<void>;
   exportDefinitions(vhost: string): Promise<Definitions>;
+  /** Declares what definitions in RabbitMQ's own format name. What exists already stays. */
+  importDefinitions(vhost: string, definitions: object): Promise<void>;
   listConnections(vhost: string): Promise<ConnectionStatus[]>;
   closeConnection(name: string, reason: string): Promise<void>;
 }
@@ -104,7 +108,14 @@ export function rabbitApi(options: RabbitApiOptions): RabbitApi {
   return {
     overview: async () => {
       const found = record(await get('overview'));
-      return { version: text(found['rabbitmq_version']), erlangVersion: text(found['erlang_version']) };
+      return {
+        version: text(found['rabbitmq_version']),
+        erlangVersion: text(found['erlang_version']),
+        listeners: list(found['listeners']).map((one) => ({
+          protocol: text(one['protocol']),
+          port: count(one['port']),
+        })),
+      };
     },
     putVhost: (vhost) => put(pathOf`vhosts/${vhost}`),
     deleteVhost: (vhost) => remove(pathOf`vhosts/${vhost}`),
@@ -122,6 +133,9 @@ export function rabbitApi(options: RabbitApiOptions): RabbitApi {
     listQueues: async (vhost) => list(await get(pathOf`queues/${vhost}`)).map(queueStatus),
     deleteQueue: (vhost, queue) => remove(pathOf`queues/${vhost}/${queue}`),
     exportDefinitions: async (vhost) => definitions(record(await get(pathOf`definitions/${vhost}`))),
+    importDefinitions: async (vhost, wanted) => {
+      await call('POST', pathOf`definitions/${vhost}`, record(wanted));
+    },
     listConnections: async (vhost) => list(await get(pathOf`vhosts/${vhost}/connections`)).map(connectionStatus),
     closeConnection: async (name, reason) => {
       await unlessMissing(() => call('DELETE', pathOf`connections/${name}`, undefined, { 'x-reason': reason }));

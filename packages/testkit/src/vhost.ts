@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { brokerDefinitions, importDefinitions } from '@quarterhour/infra/stack';
+import { brokerDefinitions } from '@quarterhour/infra/stack';
 import { rabbitApi } from '@quarterhour/messaging';
 import type { RabbitApi } from '@quarterhour/messaging';
 import { testServers } from './environment.js';
@@ -27,7 +27,7 @@ export async function testVhost(): Promise<TestVhost> {
     write: '.*',
     read: '.*',
   });
-  await importDefinitions(apiUrl, name, brokerDefinitions(name));
+  await api.importDefinitions(name, brokerDefinitions(name));
   const inVhost = new URL(amqpUrl);
   inVhost.pathname = `/${name}`;
   return { name, amqpUrl: inVhost.href, apiUrl, api, drop: () => api.deleteVhost(name) };

@@ -7,8 +7,8 @@ import { StatementParameters, prepared } from '../statement.js';
 import type { RowVerdict } from './insert-once.js';
 import { insertOnce } from './insert-once.js';
 
-/** A dispatch command to be stored. Power is positive when the asset injects; decimals are canonical text. */
-export interface NewDispatch {
+/** What a dispatch command says. Power is positive when the asset injects; decimals are canonical text. */
+interface Dispatch {
   readonly orgId: string;
   readonly eventId: string;
   readonly assetId: string;
@@ -22,6 +22,10 @@ export interface NewDispatch {
   readonly nominalPowerMw: string | null;
   readonly powerImbalanceMw: string | null;
   readonly socImbalanceMwh: string | null;
+}
+
+/** A dispatch command to be stored. */
+export interface NewDispatch extends Dispatch {
   /** SHA-256 of the canonical content: what decides between duplicate and conflict. 32 bytes. */
   readonly contentSha256: Buffer;
   /** The publisher's id of the message, for the receipt. */
@@ -262,19 +266,7 @@ function beyond(after: DispatchKey, order: DispatchQuery['order'], parameters: S
 }
 
 /** One dispatch with everything we know about its arrival. */
-export interface DispatchRecord {
-  readonly orgId: string;
-  readonly eventId: string;
-  readonly assetId: string;
-  readonly source: string;
-  readonly publishedAt: UtcInstant;
-  readonly dispatchTime: UtcInstant;
-  readonly deliveryPeriodStart: UtcInstant;
-  readonly deliveryDay: string;
-  readonly targetPowerMw: string;
-  readonly nominalPowerMw: string | null;
-  readonly powerImbalanceMw: string | null;
-  readonly socImbalanceMwh: string | null;
+export interface DispatchRecord extends Dispatch {
   readonly receivedAt: UtcInstant;
   /**
    * Every distinct message that carried this event id and content, in order of arrival; of those that came together the
