@@ -11,7 +11,7 @@ import { startKeeper } from './keeper.js';
 import { findPostgres } from './postgres-binaries.js';
 import { startPostgres } from './postgres-cluster.js';
 import { startRabbitmq } from './rabbitmq-node.js';
-import { findRabbitmq } from './rabbitmq-scripts.js';
+import { findRabbitmq } from './find-rabbitmq.js';
 import { clearEphemeralLeftovers, takeFolder } from './run-file.js';
 import { secretsIn } from './secrets.js';
 import type { Secrets } from './secrets.js';

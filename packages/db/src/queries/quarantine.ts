@@ -190,25 +190,9 @@ function quarantineConditions(query: QuarantineQuery, parameters: StatementParam
   return conditions;
 }
 
-/** One delivery that was set aside, whole. */
-export interface QuarantinedRecord {
-  readonly id: string;
-  readonly orgId: string;
-  readonly stream: string;
-  readonly queue: string;
-  readonly exchange: string;
-  readonly routingKey: string;
-  readonly messageId: string | null;
-  readonly properties: Readonly<Record<string, unknown>>;
-  readonly body: Buffer;
-  readonly bodySha256: Buffer;
+/** One delivery that was set aside, whole, with what became of it since. */
+export interface QuarantinedRecord extends NewQuarantined {
   readonly bodyBytes: number;
-  readonly reason: string;
-  readonly path: string | null;
-  readonly detail: string;
-  readonly replayable: boolean;
-  readonly worker: string;
-  readonly firstSeen: UtcInstant;
   readonly lastSeen: UtcInstant;
   readonly copies: number;
   readonly state: string;
