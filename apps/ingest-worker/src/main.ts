@@ -19,11 +19,16 @@ const log = createLogger({ name: 'ingest-worker', level: config.logLevel });
 
 await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const clock = systemClock;
-  const db = openDatabase({ url: config.databaseUrl, applicationName: 'ingest-worker', maxConnections: 4 });
+  const db = openDatabase({
+    url: config.databaseUrl,
+    applicationName: 'ingest-worker',
+    maxConnections: 4,
+    onIdleError: (error) => log.warn({ err: error }, 'an idle database connection was lost'),
+  });
   onStop(() => db.close());
   await assertReady(db, { acceptVolatile: config.acceptsVolatile });
 
-  const broker = await openBroker({ url: config.amqpUrl, applicationName: 'ingest-worker', log });
+  const broker = await openBroker({ url: config.amqpUrl, applicationName: 'ingest-worker', log, signal: stopping });
   onStop(() => broker.close());
   await broker.declare(staticTopology());
 
