@@ -38,6 +38,7 @@ import {
   writeEnvironmentFile,
   type Ports,
 } from './start-environment.js';
+import { aborted, interruptible, isSignal, orAborted } from './start-interruption.js';
 import { START_USAGE, StartUsageError, readStartOptions, type StartOptions } from './start-options.js';
 import { findingsText, pageText } from './start-page.js';
 import { demoIssuer, readSettings, writeSettings } from './start-secrets.js';
@@ -47,9 +48,6 @@ import { signToken } from './start-token.js';
 const DIRECTORY = fileURLToPath(new URL('../../.quarterhour', import.meta.url));
 const TOKEN_HOURS = 12;
 const USAGE_STATUS = 64;
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** Ctrl-C under npm may arrive twice, from the terminal and from npm: that is one request. */
-const SAME_REQUEST_MS = 1_000;
 const RESUMED = `An earlier start did not load the demo to its end. Everything is published again when the queues are empty: \
 what was stored before counts as a duplicate and changes nothing.`;
 const NOT_OURS = `The database holds an installation of Quarterhour that this checkout does not know. Name an empty one in \
@@ -243,40 +241,6 @@ async function reset(): Promise<void> {
     throw new StackError('--reset does not empty the database in QUARTERHOUR_DATABASE_URL: name an empty one instead.');
   }
   await resetStack({ directory: DIRECTORY, log: sayLine });
-}
-
-/** The first signal asks for an orderly end, a later one is not waited for. A bug ends the start as an error does. */
-function interruptible(): AbortController {
-  const controller = new AbortController();
-  let askedAt: number | undefined;
-  for (const name of SIGNALS) {
-    process.on(name, () => {
-      const now = systemClock.monotonicMillis();
-      askedAt ??= now;
-      if (now - askedAt > SAME_REQUEST_MS) process.exit(128 + constants.signals[name]);
-      controller.abort(name);
-    });
-  }
-  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
-    process.on(event, (error: unknown) => controller.abort(error));
-  }
-  return controller;
-}
-
-function isSignal(reason: unknown): reason is (typeof SIGNALS)[number] {
-  return SIGNALS.some((name) => name === reason);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((_resolve, reject) => {
-    const end = () => reject(new Error('the start was ended', { cause: signal.reason }));
-    if (signal.aborted) end();
-    else signal.addEventListener('abort', end, { once: true });
-  });
-}
-
-function orAborted(signal: AbortSignal, work: Promise<void>): Promise<void> {
-  return Promise.race([work, aborted(signal)]);
 }
 
 function report(error: unknown, stack: Stack | undefined): void {
