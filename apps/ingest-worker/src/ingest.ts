@@ -128,10 +128,7 @@ export class StreamIngest<Fact> {
 }
 
 function isOfUnknown(received: Received<unknown>): boolean {
-  return (
-    received.kind === 'refused' &&
-    (received.fault.reason === 'unknown_asset' || received.fault.reason === 'unknown_plant')
-  );
+  return received.kind === 'refused' && received.fault.waitsFor !== null;
 }
 
 /** A batch is a gap-free prefix of what each of its consumers was given, so one ack per consumer settles it. */

@@ -1,17 +1,25 @@
-import { QUEUES, partnerTelemetryQueue, partnerTopology, staticTopology } from '@quarterhour/contracts';
+import {
+  QUEUES,
+  partnerConfigQueue,
+  partnerTelemetryQueue,
+  partnerTopology,
+  staticTopology,
+} from '@quarterhour/contracts';
 import { assertReady, openDatabase } from '@quarterhour/db';
-import { dispatchStream, plantTelemetryStream } from '@quarterhour/ingestion';
+import { deadLetterStream, dispatchStream, plantTelemetryStream, tradingConfigStream } from '@quarterhour/ingestion';
 import { openBroker } from '@quarterhour/messaging';
 import { createLogger, createMetrics, runProcess, startHealthServer, systemClock } from '@quarterhour/runtime';
 import { readConfig } from './config.js';
 import { brokerCheck, databaseCheck, jobCheck } from './health.js';
 import { StreamIngest } from './ingest.js';
 import { ingestMetrics } from './ingest-metrics.js';
+import { takeInParked } from './parked.js';
 import { Partitions } from './partitions.js';
 import { periodically } from './periodically.js';
 import { RegisterWatch } from './register-watch.js';
 
 const REGISTER_POLL_MS = 1_000;
+const PARKED_POLL_MS = 1_000;
 const HOUR_MS = 3_600_000;
 
 const config = readConfig();
@@ -49,7 +57,10 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   };
   const dispatches = new StreamIngest(ctx, dispatchStream);
   const telemetry = new StreamIngest(ctx, plantTelemetryStream);
-  onStop(() => Promise.all([dispatches.drain(), telemetry.drain()]));
+  const tradingConfig = new StreamIngest(ctx, tradingConfigStream);
+  const deadLetters = new StreamIngest(ctx, deadLetterStream);
+  const streams = [dispatches, telemetry, tradingConfig, deadLetters];
+  onStop(() => Promise.all(streams.map((stream) => stream.drain())));
 
   const followed = new Set<string>();
   const followPartners = async () => {
@@ -57,6 +68,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
       if (followed.has(prefix)) continue;
       await broker.declare(partnerTopology(prefix));
       await telemetry.consume(partnerTelemetryQueue(prefix));
+      await tradingConfig.consume(partnerConfigQueue(prefix));
       followed.add(prefix);
     }
   };
@@ -64,6 +76,8 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   await lookAhead();
   await dispatches.consume(QUEUES.dispatch);
   await telemetry.consume(QUEUES.fleetTelemetry);
+  await tradingConfig.consume(QUEUES.tradingConfig);
+  await deadLetters.consume(QUEUES.dead);
   await followPartners();
 
   const followRegister = periodically(ctx, {
@@ -76,7 +90,8 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     stopping,
   });
   const makePartitions = periodically(ctx, { name: 'partitions', everyMs: HOUR_MS, job: lookAhead, stopping });
-  onStop(() => Promise.all([followRegister.done, makePartitions.done]));
+  const parked = periodically(ctx, { name: 'parked', everyMs: PARKED_POLL_MS, job: () => takeInParked(ctx), stopping });
+  onStop(() => Promise.all([followRegister.done, makePartitions.done, parked.done]));
 
   const health = await startHealthServer({
     ...config.health,
@@ -84,10 +99,10 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     checks: [
       databaseCheck(db),
       brokerCheck(broker),
-      dispatches.healthCheck,
-      telemetry.healthCheck,
+      ...streams.map((stream) => stream.healthCheck),
       jobCheck('register', followRegister.state),
       jobCheck('partitions', makePartitions.state),
+      jobCheck('parked', parked.state),
     ],
   });
   onStop(() => health.close());

@@ -1,14 +1,7 @@
 import type { Outcome } from '@quarterhour/contracts';
 import { classifyError, readProgress, type Database } from '@quarterhour/db';
 import { instantFromEpochMillis } from '@quarterhour/domain';
-import {
-  PartlyStoredError,
-  inConflict,
-  storeAll,
-  type Received,
-  type Refused,
-  type Stream,
-} from '@quarterhour/ingestion';
+import { storeAll, type Received, type Refused, type Stream } from '@quarterhour/ingestion';
 import { sleep, type Clock, type Logger } from '@quarterhour/runtime';
 import type { Alarm } from './alarm.js';
 import type { Partitions } from './partitions.js';
@@ -56,7 +49,6 @@ export async function storeBatch<Fact>(
   try {
     return await commit(ctx, stream, batch);
   } catch (error) {
-    if (error instanceof PartlyStoredError) return storeBatch(ctx, stream, withConflicts(batch, error.positions));
     if (classifyError(error) !== 'data') throw error;
     const [only, ...others] = batch;
     if (only !== undefined && others.length === 0) return commit(ctx, stream, [refusedByDatabase(only, error)]);
@@ -92,7 +84,6 @@ async function commit<Fact>(
       ctx.alarm.clear();
       return outcomes;
     } catch (error) {
-      if (error instanceof PartlyStoredError) throw error;
       const kind = classifyError(error);
       if (kind === 'data') throw error;
       if (kind === 'commit-unknown') mayHaveCommitted = true;
@@ -124,20 +115,13 @@ function retryDelay(attempt: number): number {
   return delay / 2 + (Math.random() * delay) / 2;
 }
 
-function withConflicts<Fact>(batch: readonly Received<Fact>[], positions: readonly number[]): Received<Fact>[] {
-  const conflicting = new Set(positions);
-  return batch.map((received, position) =>
-    received.kind === 'understood' && conflicting.has(position) ? inConflict(received) : received,
-  );
-}
-
 function refusedByDatabase<Fact>(received: Received<Fact>, error: unknown): Refused {
   const detail = `the database refuses it: ${error instanceof Error ? error.message : String(error)}`;
   return {
     kind: 'refused',
     delivery: received.delivery,
     orgId: received.orgId,
-    messageId: received.kind === 'refused' ? received.messageId : null,
-    fault: { reason: 'implausible', path: null, detail: detail.slice(0, 500) },
+    messageId: received.messageId,
+    fault: { reason: 'implausible', path: null, detail: detail.slice(0, 500), waitsFor: null },
   };
 }

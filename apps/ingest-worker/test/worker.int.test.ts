@@ -120,17 +120,23 @@ describe('the worker', () => {
     expect(JSON.parse(String(aside?.body))).toEqual(other);
   });
 
-  test('sets a sample that contradicts a stored one aside', async () => {
+  test('revises a sample, keeps the version before, and takes a late copy of that for the copy it is', async () => {
     const first = sample();
     const other = sample({ timestamp: first.timestamp, payload: { socPercent: 51 } });
     await publishAll(house.publishTelemetry('realtime', first));
+    const before = await house.counts();
     await publishAll(house.publishTelemetry('realtime', other));
-    expect(
-      await quarantined(`reason = 'conflict' and position(convert_to($1, 'UTF8') in body) > 0`, other.messageId),
-    ).toHaveLength(1);
+    await publishAll(house.publishTelemetry('realtime', first));
+    const after = await house.counts();
+    expect((after['plant-telemetry revised'] ?? 0) - (before['plant-telemetry revised'] ?? 0)).toBe(1);
+    expect((after['plant-telemetry duplicate'] ?? 0) - (before['plant-telemetry duplicate'] ?? 0)).toBe(1);
+    const versions = (table: string) =>
+      house.rows(`select message_id, soc_percent from app.${table} where measured_at = $1`, first.timestamp);
+    expect(await versions('telemetry_realtime')).toEqual([{ message_id: other.messageId, soc_percent: 51 }]);
+    expect(await versions('telemetry_realtime_history')).toEqual([{ message_id: first.messageId, soc_percent: 50 }]);
   });
 
-  test('stores a meter message whole or not at all', async () => {
+  test('takes a meter message whole: what it corrects and what it adds', async () => {
     const readingAt = anInstant();
     const one = reading({ payload: { readingAt, meters: [{ deviceId: 'A', importRegisterKwh: 1 }] } });
     const partly = reading({
@@ -142,20 +148,22 @@ describe('the worker', () => {
         ],
       },
     });
-    const sound = reading({ payload: { readingAt, meters: [{ deviceId: 'C', importRegisterKwh: 7 }] } });
     await publishAll(house.publishTelemetry('meter', one));
-    await publishAll(house.publishTelemetry('meter', partly), house.publishTelemetry('meter', sound));
+    const before = await house.counts();
+    await publishAll(house.publishTelemetry('meter', partly));
+    const after = await house.counts();
+    expect((after['plant-telemetry revised'] ?? 0) - (before['plant-telemetry revised'] ?? 0)).toBe(1);
     const rows = await house.rows(
       'select device_id, value_kwh from app.telemetry_meter where read_at = $1 order by 1',
       readingAt,
     );
     expect(rows).toEqual([
-      { device_id: 'A', value_kwh: 1 },
-      { device_id: 'C', value_kwh: 7 },
+      { device_id: 'A', value_kwh: 2 },
+      { device_id: 'B', value_kwh: 5 },
     ]);
-    expect(
-      await quarantined(`reason = 'conflict' and position(convert_to($1, 'UTF8') in body) > 0`, partly.messageId),
-    ).toHaveLength(1);
+    expect(await house.rows('select value_kwh from app.telemetry_meter_history where read_at = $1', readingAt)).toEqual(
+      [{ value_kwh: 1 }],
+    );
   });
 
   test('sets bad messages aside with their bytes and stores their neighbours in the batch', async () => {

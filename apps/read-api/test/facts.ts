@@ -75,6 +75,7 @@ export async function storeSample(
     messageId: randomUUID(),
     publishedAt: now,
     bodySha256: sha256(randomUUID()),
+    arrivedAt: null,
     receivedAt: now,
     ...different,
   };
@@ -102,6 +103,7 @@ export async function quarantine(
     path: 'target_power.amount',
     detail: 'a decimal was expected',
     replayable: true,
+    waitsFor: null,
     worker: 'worker-1',
     firstSeen: parseInstant('2026-01-15T10:00:00Z'),
     ...different,

@@ -21,11 +21,11 @@ beforeAll(async () => {
   theirs = await anOrganisation(api.admin);
   const stored = { outcome: 'stored', redelivered: false };
   await countMinutes(api.worker, [
-    { orgId: ours.id, minute: minute(0), ...stored, n: 5 },
-    { orgId: ours.id, minute: minute(0), outcome: 'duplicate', redelivered: true, n: 2 },
-    { orgId: ours.id, minute: minute(1), ...stored, n: 7 },
-    { orgId: theirs.id, minute: minute(1), ...stored, n: 100 },
-    { orgId: NO_ORGANISATION, minute: minute(1), outcome: 'quarantined', redelivered: false, n: 3 },
+    { stream: 'dispatch', orgId: ours.id, minute: minute(0), ...stored, n: 5 },
+    { stream: 'dispatch', orgId: ours.id, minute: minute(0), outcome: 'duplicate', redelivered: true, n: 2 },
+    { stream: 'dispatch', orgId: ours.id, minute: minute(1), ...stored, n: 7 },
+    { stream: 'dispatch', orgId: theirs.id, minute: minute(1), ...stored, n: 100 },
+    { stream: 'dispatch', orgId: NO_ORGANISATION, minute: minute(1), outcome: 'quarantined', redelivered: false, n: 3 },
   ]);
 }, 60_000);
 afterAll(() => api.close());

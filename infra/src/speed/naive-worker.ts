@@ -19,7 +19,7 @@ export function naiveWorker(broker: Broker, db: Database, register: Register, qu
       const received = plantTelemetryStream.receive({ ...amqp, queue }, { register, nowMillis });
       if (received.kind === 'refused' || received.fact.kind !== 'realtime')
         throw new Error('only samples are published');
-      const row = { ...received.fact.sample, receivedAt: instantFromEpochMillis(nowMillis) };
+      const row = { ...received.fact.sample, arrivedAt: null, receivedAt: instantFromEpochMillis(nowMillis) };
       void db
         .transaction([received.orgId], (trx) => insertRealtimeSamples(trx, [row]))
         .then(() => consumer.ack([amqp]));

@@ -1,5 +1,7 @@
 export * from './http/index.js';
 export * from './messages/dispatch.js';
+export * from './messages/trading-config.js';
+export * from './messages/vcp/config.js';
 export * from './messages/vcp/envelope.js';
 export * from './messages/vcp/telemetry.js';
 export * from './scalars.js';

@@ -2,8 +2,11 @@
  * The vocabulary of ingestion: which streams exist, what may become of a delivery, and why one is set aside.
  */
 
-/** Streams that the worker takes in. A stream names what arrives, not the queue it comes from. */
-export const STREAMS = ['dispatch', 'plant-telemetry'] as const;
+/**
+ * Streams that the worker takes in. A stream names what arrives, not the queue it comes from; `dead-letter` is what the
+ * broker gave up on and nobody can tell any more what it was.
+ */
+export const STREAMS = ['dispatch', 'plant-telemetry', 'trading-config', 'dead-letter'] as const;
 export type StreamName = (typeof STREAMS)[number];
 
 /**
@@ -27,8 +30,10 @@ export type Outcome = (typeof OUTCOMES)[number];
 export const REASONS = {
   unknown_asset: { replayable: true },
   unknown_plant: { replayable: true },
+  unknown_organisation: { replayable: true },
   schema: { replayable: true },
   implausible: { replayable: true },
+  delivery_limit: { replayable: true },
   syntax: { replayable: false },
   charset: { replayable: false },
   encoding: { replayable: false },
@@ -44,8 +49,10 @@ export type Reason = keyof typeof REASONS;
 export const REASON_NAMES: readonly [Reason, ...Reason[]] = [
   'unknown_asset',
   'unknown_plant',
+  'unknown_organisation',
   'schema',
   'implausible',
+  'delivery_limit',
   'syntax',
   'charset',
   'encoding',

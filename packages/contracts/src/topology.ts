@@ -21,6 +21,7 @@ export const EXCHANGES = {
 export const QUEUES = {
   dispatch: 'ingest.dispatch',
   fleetTelemetry: 'ingest.fleet.telemetry',
+  tradingConfig: 'ingest.trading.config',
   dead: 'ingest.dead',
 } as const;
 
@@ -49,32 +50,46 @@ export function staticTopology(): Topology {
     bindings: [
       { exchange: EXCHANGES.dispatch, queue: QUEUES.dispatch, routingKey: 'dispatch.#' },
       { exchange: EXCHANGES.fleet, queue: QUEUES.fleetTelemetry, routingKey: 'telemetry.#' },
+      { exchange: EXCHANGES.trading, queue: QUEUES.tradingConfig, routingKey: 'trading.config.*' },
       { exchange: EXCHANGES.dead, queue: QUEUES.dead, routingKey: '#' },
     ],
   };
 }
 
 /**
- * What one partner's telemetry needs.
+ * What one partner publishes to: its telemetry and its config.
  *
  * @param prefix the organisation's queue prefix
  * @throws RangeError when the prefix could not be one word of a routing key
  */
 export function partnerTopology(prefix: string): Topology {
-  const queue = partnerTelemetryQueue(prefix);
+  const telemetry = partnerTelemetryQueue(prefix);
+  const config = partnerConfigQueue(prefix);
   return {
     exchanges: [{ name: EXCHANGES.vcp, type: 'topic' }],
-    queues: [{ name: queue }],
-    bindings: [{ exchange: EXCHANGES.vcp, queue, routingKey: `${prefix}.telemetry.#` }],
+    queues: [{ name: telemetry }, { name: config }],
+    bindings: [
+      { exchange: EXCHANGES.vcp, queue: telemetry, routingKey: `${prefix}.telemetry.#` },
+      { exchange: EXCHANGES.vcp, queue: config, routingKey: `${prefix}.config.#` },
+    ],
   };
 }
 
 /** Queue of one partner's telemetry. @throws RangeError on a malformed prefix */
 export function partnerTelemetryQueue(prefix: string): string {
+  return partnerQueue(prefix, 'telemetry');
+}
+
+/** Queue of one partner's config. @throws RangeError on a malformed prefix */
+export function partnerConfigQueue(prefix: string): string {
+  return partnerQueue(prefix, 'config');
+}
+
+function partnerQueue(prefix: string, family: 'telemetry' | 'config'): string {
   if (!QUEUE_PREFIX_PATTERN.test(prefix)) {
     throw new RangeError(`queue prefix ${JSON.stringify(prefix)} does not match ${QUEUE_PREFIX_PATTERN.source}`);
   }
-  return `vcp.${prefix}.telemetry`;
+  return `vcp.${prefix}.${family}`;
 }
 
 /** Routing key of a dispatch command. */
@@ -85,6 +100,16 @@ export function dispatchKey(assetId: string): string {
 /** Routing key under which a partner publishes telemetry of a plant. */
 export function partnerTelemetryKey(prefix: string, kind: 'realtime' | 'meter', siteId: string): string {
   return `${prefix}.telemetry.${kind}.${siteId}`;
+}
+
+/** Routing key under which a partner publishes config of a plant, for example constraints. */
+export function partnerConfigKey(prefix: string, subject: string, siteId: string): string {
+  return `${prefix}.config.${subject}.${siteId}`;
+}
+
+/** Routing key of a control plane's trading event, for example `trading.config.enabled`. */
+export function tradingConfigKey(kind: string): string {
+  return `trading.config.${kind}`;
 }
 
 /** Routing key under which our own gateways publish telemetry of a plant. */
@@ -108,7 +133,7 @@ const GIBIBYTE = 1024 ** 3;
  */
 export const INGEST_POLICY: Policy = {
   name: 'ingest',
-  pattern: '^(ingest\\.(dispatch|fleet\\..+)|vcp\\.[a-z0-9-]+\\.telemetry)$',
+  pattern: '^(ingest\\.(dispatch|trading\\.config|fleet\\..+)|vcp\\.[a-z0-9-]+\\.(telemetry|config))$',
   applyTo: 'queues',
   priority: 1,
   definition: {

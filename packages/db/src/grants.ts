@@ -1,30 +1,45 @@
 import { LOGIN_ROLES, type LoginRole } from './roles.js';
 
 type Privilege = 'select' | 'insert' | 'update';
+type Grants = Partial<Readonly<Record<LoginRole, readonly Privilege[]>>>;
+
+/** What is only added to: by the worker, and by a replay of what was set aside. */
+const FACTS: Grants = { ingest: ['select', 'insert'], read: ['select'], control: ['select', 'insert'] };
+/** What has a current version, or counts its copies. */
+const VERSIONS: Grants = {
+  ingest: ['select', 'insert', 'update'],
+  read: ['select'],
+  control: ['select', 'insert', 'update'],
+};
 
 /**
  * What each login role may do with each table, and nothing else. Partitions are reached through their parents.
  *
  * TRUNCATE and REFERENCES are nobody's: row-level security does not cover them.
  */
-export const TABLE_GRANTS: Readonly<Record<string, Partial<Readonly<Record<LoginRole, readonly Privilege[]>>>>> = {
-  'app.organisation': { ingest: ['select'], read: ['select'] },
-  'app.org_head': { ingest: ['select', 'update'], read: ['select'] },
-  'app.plant': { ingest: ['select'], read: ['select'] },
-  'app.device': { ingest: ['select'], read: ['select'] },
-  'app.asset': { ingest: ['select'], read: ['select'] },
-  'app.connection_point': { ingest: ['select'], read: ['select'] },
-  'app.external_id': { ingest: ['select'], read: ['select'] },
-  'app.dispatch': { ingest: ['select', 'insert'], read: ['select'] },
-  'app.receipt': { ingest: ['select', 'insert', 'update'], read: ['select'] },
-  'app.telemetry_realtime': { ingest: ['select', 'insert'], read: ['select'] },
-  'app.telemetry_meter': { ingest: ['select', 'insert'], read: ['select'] },
-  'app.quarantine': { ingest: ['select', 'insert', 'update'], read: ['select'] },
+export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
+  'app.organisation': { ingest: ['select'], read: ['select'], control: ['select'] },
+  'app.org_head': { ingest: ['select', 'update'], read: ['select'], control: ['select', 'update'] },
+  'app.plant': { ingest: ['select'], read: ['select'], control: ['select'] },
+  'app.device': { ingest: ['select'], read: ['select'], control: ['select'] },
+  'app.asset': { ingest: ['select'], read: ['select'], control: ['select'] },
+  'app.connection_point': { ingest: ['select'], read: ['select'], control: ['select'] },
+  'app.external_id': { ingest: ['select'], read: ['select'], control: ['select'] },
+  'app.dispatch': FACTS,
+  'app.trading_config_event': FACTS,
+  'app.receipt': VERSIONS,
+  'app.telemetry_realtime': VERSIONS,
+  'app.telemetry_realtime_history': FACTS,
+  'app.telemetry_meter': VERSIONS,
+  'app.telemetry_meter_history': FACTS,
+  'app.quarantine': { ingest: ['select', 'insert', 'update'], read: ['select'], control: ['select', 'update'] },
+  'app.quarantine_day': { ingest: ['select', 'insert', 'update'] },
   'app.ingest_minute': { ingest: ['select', 'insert', 'update'], read: ['select'] },
+  'app.audit': { read: ['select'], control: ['select', 'insert'] },
   'ops.ingest_progress': { ingest: ['select', 'insert', 'update'] },
-  'ops.register_version': { ingest: ['select'] },
+  'ops.register_version': { ingest: ['select'], control: ['select'] },
   'ops.stream': { ingest: ['select'] },
-  'ops.migration': { ingest: ['select'], read: ['select'] },
+  'ops.migration': { ingest: ['select'], read: ['select'], control: ['select'] },
   'ops.migration_lock': {},
   'ops.asset_counter': {},
 };
@@ -42,6 +57,6 @@ export function grantStatements(): string[] {
         return privileges.length === 0 ? [] : [`grant ${privileges.join(', ')} on ${table} to ${role}`];
       }),
     ]),
-    `grant execute on function ops.ensure_partition (text, date) to ${LOGIN_ROLES.ingest}`,
+    `grant execute on function ops.ensure_partition (text, date) to ${LOGIN_ROLES.ingest}, ${LOGIN_ROLES.control}`,
   ];
 }

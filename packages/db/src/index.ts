@@ -29,6 +29,7 @@ export { SCHEMA_VERSION } from './migrations/index.js';
 export { assertReady, NotReadyError, type ReadyOptions } from './ready.js';
 export {
   ensurePartitions,
+  ensurePartitionsWithin,
   listPartitions,
   readStreamWindows,
   type Partition,
@@ -54,7 +55,34 @@ export {
   type PlantRow,
   type RegisterRows,
 } from './queries/register.js';
-export { knownAt, raiseKnownAt } from './queries/known-at.js';
+export { knownAt, measuredKnownAt, raiseKnownAt, takeStamp, type Mark } from './queries/known-at.js';
+export { type Displaced, type Version, type VersionVerdict } from './queries/keep-versions.js';
+export { firstBrokenAudit, recordAudit, type AuditEntry } from './queries/audit.js';
+export {
+  listReceipts,
+  type Receivable,
+  type ReceiptColumn,
+  type ReceiptKey,
+  type ReceiptQuery,
+} from './queries/receipts.js';
+export {
+  insertTradingConfigEvents,
+  listTradingConfigEvents,
+  type NewTradingConfigEvent,
+  type TradingConfigColumn,
+  type TradingConfigKey,
+  type TradingConfigQuery,
+} from './queries/trading-config-events.js';
+export {
+  discardQuarantined,
+  listWaiting,
+  lockParked,
+  lockQuarantined,
+  recordAttempts,
+  tryAlone,
+  type Attempt,
+  type Waiting,
+} from './queries/quarantine-decisions.js';
 export { type RowVerdict } from './queries/insert-once.js';
 export {
   getDispatch,
@@ -81,6 +109,8 @@ export {
   getQuarantined,
   insertQuarantine,
   listQuarantine,
+  QUARANTINE_QUOTA,
+  type FailedAttempt,
   type NewQuarantined,
   type QuarantineColumn,
   type QuarantinedRecord,

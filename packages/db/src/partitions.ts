@@ -1,4 +1,4 @@
-import type { Database } from './pool.js';
+import type { Database, Trx } from './pool.js';
 import { prepared } from './statement.js';
 
 /**
@@ -9,12 +9,14 @@ import { prepared } from './statement.js';
  * @throws when a day is outside the stream's window (SQLSTATE 22023: `data`)
  */
 export async function ensurePartitions(db: Database, stream: string, days: readonly string[]): Promise<void> {
-  const ordered = [...new Set(days)].sort();
-  await db.transaction([], async (trx) => {
-    for (const day of ordered) {
-      await trx.query(prepared('select ops.ensure_partition($1::text, $2::date)', [stream, day]));
-    }
-  });
+  await db.transaction([], (trx) => ensurePartitionsWithin(trx, stream, days));
+}
+
+/** As {@link ensurePartitions}, as part of a transaction; who else wants to make partitions waits for its end. */
+export async function ensurePartitionsWithin(trx: Trx, stream: string, days: readonly string[]): Promise<void> {
+  for (const day of [...new Set(days)].sort()) {
+    await trx.query(prepared('select ops.ensure_partition($1::text, $2::date)', [stream, day]));
+  }
 }
 
 /** What bounds the time of a stream's rows. */

@@ -75,6 +75,9 @@ const DEDUPLICATION_KEYS = {
   'app.receipt': ['org_id', 'stream', 'content_sha256', 'message_id'],
   'app.telemetry_realtime': ['org_id', 'plant_id', 'measured_at'],
   'app.telemetry_meter': ['org_id', 'plant_id', 'device_id', 'register', 'read_at'],
+  'app.telemetry_realtime_history': ['org_id', 'plant_id', 'measured_at', 'message_id'],
+  'app.telemetry_meter_history': ['org_id', 'plant_id', 'device_id', 'register', 'read_at', 'message_id'],
+  'app.trading_config_event': ['org_id', 'message_id'],
   'app.quarantine': ['org_id', 'stream', 'routing_key', 'body_sha256', 'reason'],
   'app.ingest_minute': ['org_id', 'minute', 'stream', 'worker', 'outcome', 'redelivered'],
 } as const;

@@ -37,7 +37,7 @@ const POLICY = '(org_id = ANY ((( SELECT app.orgs() AS orgs))::uuid[]))';
 describe('every table of the application', () => {
   test('belongs to the owner role and forces row-level security, partitions included', async () => {
     const tables = await rowsOf<Table>(TABLES);
-    expect(tables.filter(({ isPartition }) => isPartition)).toHaveLength(2);
+    expect(tables.filter(({ isPartition }) => isPartition)).toHaveLength(4);
     for (const table of tables) {
       expect(table).toMatchObject({ enabled: true, forced: true, owner: OWNER_ROLE });
     }
@@ -67,7 +67,7 @@ describe('every table of the application', () => {
         name: 'organisation',
         policy: 'register',
         cmd: 'SELECT',
-        roles: ['quarterhour_ingest', 'quarterhour_owner'],
+        roles: ['quarterhour_control', 'quarterhour_ingest', 'quarterhour_owner'],
         qual: 'true',
       },
     ]);
@@ -148,7 +148,7 @@ describe('the roles', () => {
       {
         name: 'ops.ensure_partition(text,date)',
         settings: ['search_path=pg_catalog, pg_temp'],
-        callers: [LOGIN_ROLES.ingest],
+        callers: [LOGIN_ROLES.control, LOGIN_ROLES.ingest],
       },
     ]);
   });

@@ -67,6 +67,7 @@ export function newSample(different: Owned<NewRealtimeSample> & { readonly plant
     messageId: `sample ${randomUUID()}`,
     publishedAt: NOW,
     bodySha256: sha256('sample'),
+    arrivedAt: null,
     receivedAt: NOW,
     ...different,
   };
@@ -83,6 +84,7 @@ export function newReading(different: Owned<NewMeterReading> & { readonly plantI
     messageId: `reading ${randomUUID()}`,
     publishedAt: NOW,
     bodySha256: sha256('reading'),
+    arrivedAt: null,
     receivedAt: NOW,
     ...different,
   };
@@ -104,6 +106,7 @@ export function newQuarantined(different: Owned<NewQuarantined>): NewQuarantined
     path: null,
     detail: 'the body ends too early',
     replayable: false,
+    waitsFor: null,
     worker: 'worker-1',
     firstSeen: NOW,
     ...different,

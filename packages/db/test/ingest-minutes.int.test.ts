@@ -41,6 +41,7 @@ const minute = (n: number): MinuteCount['minute'] => at(`2026-01-15T10:0${n}:00Z
 
 const count = (different: Partial<MinuteCount> = {}): MinuteCount => ({
   orgId,
+  stream: 'dispatch',
   minute: minute(0),
   outcome: 'stored',
   redelivered: false,
@@ -113,7 +114,7 @@ describe('the books of ingestion', () => {
       ),
     );
     await record({ counts });
-    await record({ stream: 'plant-telemetry', counts });
+    await record({ counts: counts.map((one) => ({ ...one, stream: 'plant-telemetry' })) });
     expect((await list({ stream: 'dispatch' })).size).toBe(18);
     expect((await list({ from: minute(1), to: minute(2) })).size).toBe(12);
     const walked: unknown[] = [];

@@ -57,6 +57,13 @@ describe('setting a delivery aside', () => {
       lastSeen: firstSeen,
       copies: 1,
       state: 'open',
+      isBodyDropped: false,
+      attempts: 0,
+      lastAttempt: null,
+      replayedAs: null,
+      decidedAt: null,
+      decidedBy: null,
+      decisionNote: null,
     });
   });
 

@@ -7,6 +7,7 @@ import {
   insertMeterReadings,
   insertRealtimeSamples,
   latestTelemetry,
+  measuredKnownAt,
   listPartitions,
   readStreamWindows,
   type Database,
@@ -14,7 +15,7 @@ import {
   type NewRealtimeSample,
   type Projection,
   type RealtimeColumn,
-  type RowVerdict,
+  type VersionVerdict,
 } from '@quarterhour/db';
 import { at, connect, dayFromNow, newReading, newSample, NOW, query } from './fixtures.js';
 
@@ -43,10 +44,10 @@ afterAll(async () => {
   await server.drop();
 });
 
-const store = (rows: readonly NewRealtimeSample[]): Promise<RowVerdict[]> =>
+const store = (rows: readonly NewRealtimeSample[]): Promise<VersionVerdict[]> =>
   ingest.transaction([orgId], (trx) => insertRealtimeSamples(trx, rows));
 
-const storeReadings = (rows: readonly NewMeterReading[]): Promise<RowVerdict[]> =>
+const storeReadings = (rows: readonly NewMeterReading[]): Promise<VersionVerdict[]> =>
   ingest.transaction([orgId], (trx) => insertMeterReadings(trx, rows));
 
 const minutesAgo = (minutes: number): NewRealtimeSample['measuredAt'] =>
@@ -76,10 +77,10 @@ describe('storing realtime samples', () => {
     ['an operating mode', { operatingMode: null }],
     ['a quality', { dataQuality: 'STALE' }],
     ['a device', { devices: '[{"id":1}]' }],
-  ])('sees a conflict when another message says %s', async (_case, different) => {
+  ])('sees a correction when another message says %s', async (_case, different) => {
     const sample = newSample({ orgId, plantId });
     await store([sample]);
-    expect(await store([{ ...sample, messageId: 'another', ...different }])).toEqual(['conflict']);
+    expect(await store([{ ...sample, messageId: 'another', ...different }])).toEqual(['revised']);
   });
 
   test('answers in the order of the rows, whatever order it stores them in', async () => {
@@ -91,7 +92,7 @@ describe('storing realtime samples', () => {
       newSample({ orgId, plantId, measuredAt: minutesAgo(3) }),
       { ...known },
     ]);
-    expect(verdicts).toEqual(['stored', 'conflict', 'stored', 'duplicate']);
+    expect(verdicts).toEqual(['stored', 'revised', 'stored', 'duplicate']);
   });
 
   test.each([
@@ -160,10 +161,10 @@ describe('storing meter readings', () => {
     ['no value', { valueKwh: null }],
     ['another role', { role: null }],
     ['another quality', { dataQuality: 'INTERPOLATED' }],
-  ])('sees a conflict when another message says %s', async (_case, different) => {
+  ])('sees a correction when another message says %s', async (_case, different) => {
     const reading = newReading({ orgId, plantId });
     await storeReadings([reading]);
-    expect(await storeReadings([{ ...reading, messageId: 'another', ...different }])).toEqual(['conflict']);
+    expect(await storeReadings([{ ...reading, messageId: 'another', ...different }])).toEqual(['revised']);
   });
 });
 
@@ -178,7 +179,9 @@ describe('the newest sample of a plant', () => {
     { name: 'fve_reg', as: 'null' },
   ];
   const latest = async (scope = [orgId]): Promise<unknown> => {
-    const json = await read.read(scope, (trx) => latestTelemetry(trx, plantId, point));
+    const json = await read.read(scope, async (trx) =>
+      latestTelemetry(trx, plantId, (await measuredKnownAt(trx)).knownAt, point),
+    );
     return json === null ? null : JSON.parse(json);
   };
 
@@ -204,7 +207,9 @@ describe('the newest sample of a plant', () => {
 
   test('writes a turned zero as zero and a missing value as null', async () => {
     await store([newSample({ orgId, plantId, gridKw: 0, socPercent: null })]);
-    const json = await read.read([orgId], (trx) => latestTelemetry(trx, plantId, point));
+    const json = await read.read([orgId], async (trx) =>
+      latestTelemetry(trx, plantId, (await measuredKnownAt(trx)).knownAt, point),
+    );
     expect(json).toContain('"grid_power":0,');
     expect(json).toContain('"soc":null');
   });
@@ -251,7 +256,11 @@ describe('partitions', () => {
     expect(made.map(({ stream, table, day }) => `${stream} ${table} ${day}`)).toEqual(
       days
         .toSorted()
-        .flatMap((day) => [`plant-telemetry telemetry_meter ${day}`, `plant-telemetry telemetry_realtime ${day}`]),
+        .flatMap((day) =>
+          ['telemetry_meter', 'telemetry_meter_history', 'telemetry_realtime', 'telemetry_realtime_history'].map(
+            (table) => `plant-telemetry ${table} ${day}`,
+          ),
+        ),
     );
   });
 

@@ -1,3 +1,5 @@
+import type { UtcInstant } from '@quarterhour/domain';
+
 /**
  * One message as the broker handed it over. Its properties are hints: what a message says and whose it is follow from
  * the body and the routing key.
@@ -9,6 +11,8 @@ export interface Delivery {
   readonly queue: string;
   readonly redelivered: boolean;
   readonly properties: DeliveryProperties;
+  /** When it first came, for one that was parked and is tried again. */
+  readonly firstSeen?: UtcInstant;
 }
 
 export interface DeliveryProperties {

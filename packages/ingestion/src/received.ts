@@ -1,4 +1,4 @@
-import type { Reason } from '@quarterhour/contracts';
+import type { Reason, StreamName } from '@quarterhour/contracts';
 import type { Delivery } from './delivery.js';
 import type { Register } from './register.js';
 
@@ -14,6 +14,7 @@ export interface Understood<Fact> {
   readonly kind: 'understood';
   readonly delivery: Delivery;
   readonly orgId: string;
+  readonly messageId: string | null;
   readonly fact: Fact;
 }
 
@@ -24,6 +25,8 @@ export interface Refused {
   readonly orgId: string;
   readonly messageId: string | null;
   readonly fault: Fault;
+  /** The stream that it belongs to, where that is not the one that took it. */
+  readonly stream?: StreamName;
 }
 
 export type Received<Fact> = Understood<Fact> | Refused;
@@ -31,6 +34,11 @@ export type Received<Fact> = Understood<Fact> | Refused;
 /** Why, where and what would be right. */
 export interface Fault {
   readonly reason: Reason;
+  /**
+   * What has to be registered for the same bytes to be taken in: `asset <id>`, `plant <our id>`, `site <organisation> <site>`,
+   * `prefix <queue prefix>` or `organisation <id>`; null when nothing of the register is missing.
+   */
+  readonly waitsFor: string | null;
   /** Path of the member at fault, for example `payload.meters.0.deviceId`; null when it is not about one member. */
   readonly path: string | null;
   readonly detail: string;
@@ -41,8 +49,8 @@ export class FaultError extends Error {
   override readonly name = 'FaultError';
   readonly fault: Fault;
 
-  constructor(reason: Reason, path: string | null, detail: string) {
+  constructor(reason: Reason, path: string | null, detail: string, waitsFor: string | null = null) {
     super(detail);
-    this.fault = { reason, path, detail };
+    this.fault = { reason, path, detail, waitsFor };
   }
 }

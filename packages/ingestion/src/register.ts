@@ -7,6 +7,7 @@ export type RegisteredAsset = RegisterRows['assets'][number];
 /** The register at one version, held in memory: who publishes under a prefix, and whose plants and assets there are. */
 export class Register {
   readonly version: string;
+  readonly #organisations: ReadonlyMap<string, RegisteredOrganisation>;
   readonly #byPrefix: ReadonlyMap<string, RegisteredOrganisation>;
   readonly #plants: ReadonlyMap<string, RegisteredPlant>;
   readonly #plantsByExternalId: ReadonlyMap<string, RegisteredPlant>;
@@ -14,6 +15,7 @@ export class Register {
 
   constructor(rows: RegisterRows) {
     this.version = rows.version;
+    this.#organisations = new Map(rows.organisations.map((organisation) => [organisation.id, organisation]));
     this.#byPrefix = new Map(
       rows.organisations.flatMap((organisation) =>
         organisation.queuePrefix === null ? [] : [[organisation.queuePrefix, organisation]],
@@ -26,6 +28,15 @@ export class Register {
       ),
     );
     this.#assets = new Map(rows.assets.map((asset) => [asset.id, asset]));
+  }
+
+  /** Ids of every organisation. */
+  get organisationIds(): readonly string[] {
+    return [...this.#organisations.keys()];
+  }
+
+  organisation(id: string): RegisteredOrganisation | undefined {
+    return this.#organisations.get(id.toLowerCase());
   }
 
   /** Every queue prefix in use. */
@@ -50,6 +61,30 @@ export class Register {
 
   asset(id: string): RegisteredAsset | undefined {
     return this.#assets.get(id);
+  }
+
+  /**
+   * Whether what a parked delivery waits for is there by now.
+   *
+   * @param waitsFor as in a fault
+   */
+  has(waitsFor: string): boolean {
+    const [kind, first = '', ...rest] = waitsFor.split(' ');
+    const name = [first, ...rest].join(' ');
+    switch (kind) {
+      case 'asset':
+        return this.asset(name) !== undefined;
+      case 'plant':
+        return this.plant(name) !== undefined;
+      case 'site':
+        return this.plantOf(first, rest.join(' ')) !== undefined;
+      case 'prefix':
+        return this.organisationByPrefix(name) !== undefined;
+      case 'organisation':
+        return this.organisation(name) !== undefined;
+      default:
+        return false;
+    }
   }
 }
 

@@ -4,8 +4,8 @@ import { insertQuarantine, type MinuteCount, recordBatch, type NewQuarantined, t
 import { parseInstant, type UtcInstant } from '@quarterhour/domain';
 import { v7 as uuidv7 } from 'uuid';
 import type { DeliveryProperties } from './delivery.js';
-import type { Received, Refused, Understood } from './received.js';
-import { PartlyStoredError, type Stream } from './stream.js';
+import type { Fault, Received, Refused, Understood } from './received.js';
+import type { Stream } from './stream.js';
 
 const MAX_PROPERTIES_CHARACTERS = 16_384;
 const MAX_PROPERTIES_DEPTH = 16;
@@ -21,7 +21,6 @@ export interface StoredBy {
  * Keeps one batch within the caller's transaction: facts, quarantine, counts and the worker's progress.
  *
  * @returns an outcome per delivery, in order
- * @throws PartlyStoredError see {@link Stream.store}; the caller rolls back and calls again with those set aside
  */
 export async function storeAll<Fact>(
   trx: Trx,
@@ -31,7 +30,7 @@ export async function storeAll<Fact>(
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = batch.map(() => 'stored');
   const refused = batch.flatMap((received, position) => (received.kind === 'refused' ? [{ position, received }] : []));
-  for (const { position, received, verdict } of await storeFacts(trx, stream, batch, by)) {
+  for (const { position, received, verdict } of await storeFacts(trx, stream, batch)) {
     if (verdict === 'conflict') refused.push({ position, received: inConflict(received) });
     else outcomes[position] = verdict;
   }
@@ -40,37 +39,44 @@ export async function storeAll<Fact>(
     worker: by.worker,
     stream: stream.name,
     batchNo: by.batchNo,
-    counts: count(batch, outcomes, by.receivedAt),
+    counts: count(stream.name, batch, outcomes, by.receivedAt),
   });
   return outcomes;
 }
 
-async function storeFacts<Fact>(trx: Trx, stream: Stream<Fact>, batch: readonly Received<Fact>[], by: StoredBy) {
+async function storeFacts<Fact>(trx: Trx, stream: Stream<Fact>, batch: readonly Received<Fact>[]) {
   const understood = batch.flatMap((received, position) =>
     received.kind === 'understood' ? [{ position, received }] : [],
   );
   if (understood.length === 0) return [];
-  try {
-    const facts = understood.map(({ received }) => received);
-    const verdicts = await stream.store(trx, facts, by.receivedAt);
-    return understood.map((one, index) => ({ ...one, verdict: verdicts[index] ?? 'conflict' }));
-  } catch (error) {
-    if (!(error instanceof PartlyStoredError)) throw error;
-    const inFacts = new Set(error.positions);
-    throw new PartlyStoredError(understood.flatMap(({ position }, index) => (inFacts.has(index) ? [position] : [])));
-  }
+  const verdicts = await stream.store(
+    trx,
+    understood.map(({ received }) => received),
+  );
+  return understood.map((one, index) => ({ ...one, verdict: verdicts[index] ?? 'conflict' }));
 }
 
 /** The same key says something else already; what stands, stands. */
-export function inConflict<Fact>(received: Understood<Fact>): Refused {
-  const detail = 'another message with this key and other content was stored before';
+export const CONFLICT: Fault = {
+  reason: 'conflict',
+  path: null,
+  detail: 'a message with the same key and other content is stored already; that one stands',
+  waitsFor: null,
+};
+
+function inConflict(received: Understood<unknown>): Refused {
   return {
     kind: 'refused',
     delivery: received.delivery,
     orgId: received.orgId,
-    messageId: null,
-    fault: { reason: 'conflict', path: null, detail },
+    messageId: received.messageId,
+    fault: CONFLICT,
   };
+}
+
+/** What the broker gave up on is counted and kept with the stream that it was meant for. */
+function streamOf(received: Received<unknown>, takenBy: StreamName): StreamName {
+  return received.kind === 'refused' ? (received.stream ?? takenBy) : takenBy;
 }
 
 async function setAside(
@@ -80,7 +86,7 @@ async function setAside(
   by: StoredBy,
 ): Promise<{ position: number; outcome: Outcome }[]> {
   if (refused.length === 0) return [];
-  const rows = refused.map(({ received }) => quarantined(stream, received, by));
+  const rows = refused.map(({ received }) => quarantined(streamOf(received, stream), received, by));
   const outcomes = await insertQuarantine(trx, rows);
   return refused.map(({ position }, index) => ({ position, outcome: outcomes[index] ?? 'quarantined' }));
 }
@@ -102,6 +108,7 @@ function quarantined(stream: StreamName, refused: Refused, by: StoredBy): NewQua
     path: fault.path,
     detail: fault.detail,
     replayable: REASONS[fault.reason].replayable,
+    waitsFor: fault.waitsFor,
     worker: by.worker,
     firstSeen: by.receivedAt,
   };
@@ -120,17 +127,20 @@ function isDeeperThan(levels: number, value: unknown): boolean {
 }
 
 function count<Fact>(
+  takenBy: StreamName,
   batch: readonly Received<Fact>[],
   outcomes: readonly Outcome[],
   receivedAt: UtcInstant,
 ): MinuteCount[] {
   const minute = parseInstant(`${receivedAt.slice(0, 16)}:00Z`);
   const counts = new Map<string, MinuteCount>();
-  batch.forEach(({ orgId, delivery }, position) => {
+  batch.forEach((received, position) => {
+    const { orgId, delivery } = received;
+    const stream = streamOf(received, takenBy);
     const outcome = outcomes[position] ?? 'stored';
-    const key = `${orgId} ${outcome} ${delivery.redelivered}`;
+    const key = `${orgId} ${stream} ${outcome} ${delivery.redelivered}`;
     const before = counts.get(key)?.n ?? 0;
-    counts.set(key, { orgId, minute, outcome, redelivered: delivery.redelivered, n: before + 1 });
+    counts.set(key, { orgId, stream, minute, outcome, redelivered: delivery.redelivered, n: before + 1 });
   });
   return [...counts.values()];
 }

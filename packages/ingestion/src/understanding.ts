@@ -24,7 +24,7 @@ export function understanding<Fact extends { readonly orgId: string }>(
   const claims: Claims = { messageId: null, orgId: NO_ORGANISATION };
   try {
     const fact = read(claims);
-    return { kind: 'understood', delivery, orgId: fact.orgId, fact };
+    return { kind: 'understood', delivery, orgId: fact.orgId, messageId: claims.messageId, fact };
   } catch (error) {
     const fault = error instanceof FaultError ? error.fault : unforeseen(error);
     return { kind: 'refused', delivery, orgId: claims.orgId, messageId: claims.messageId, fault };
@@ -33,7 +33,7 @@ export function understanding<Fact extends { readonly orgId: string }>(
 
 function unforeseen(error: unknown): Fault {
   const detail = `cannot be read yet: ${error instanceof Error ? error.message : String(error)}`;
-  return { reason: 'schema', path: null, detail: detail.slice(0, 500) };
+  return { reason: 'schema', path: null, detail: detail.slice(0, 500), waitsFor: null };
 }
 
 /** Text of a member that nobody has checked yet, shortened to what an id may be. */

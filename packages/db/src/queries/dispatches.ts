@@ -6,6 +6,7 @@ import { queryPage } from '../projection.js';
 import { StatementParameters, prepared } from '../statement.js';
 import type { RowVerdict } from './insert-once.js';
 import { insertOnce } from './insert-once.js';
+import { insertReceipts } from './receipts.js';
 
 /** What a dispatch command says. Power is positive when the asset injects; decimals are canonical text. */
 interface Dispatch {
@@ -48,7 +49,7 @@ export async function insertDispatches(trx: Trx, rows: readonly NewDispatch[]): 
     insert: (fresh) => insertFresh(trx, fresh),
     hasSameContent: (standing) => compareContent(trx, standing),
   });
-  await insertReceipts(trx, rows, verdicts);
+  await insertReceipts(trx, STREAM, rows, verdicts);
   return verdicts;
 }
 
@@ -114,52 +115,6 @@ async function compareContent(trx: Trx, rows: readonly NewDispatch[]): Promise<M
 }
 
 const STREAM = 'dispatch';
-const RECEIPT_OUTCOMES = { stored: 'stored', duplicate: 'duplicate', conflict: 'quarantined' } as const;
-
-const INSERT_RECEIPTS = `
-  insert into app.receipt as r (org_id, stream, content_sha256, message_id, outcome, body, first_received_at,
-    last_received_at, copies)
-  select org_id, $1::text, content_sha256, message_id, outcome, body, received_at, received_at, copies
-  from unnest($2::uuid[], $3::bytea[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[], $8::int[])
-    as o (org_id, content_sha256, message_id, outcome, body, received_at, copies)
-  on conflict (org_id, stream, content_sha256, message_id) do update
-    set copies = r.copies + excluded.copies,
-      last_received_at = greatest(r.last_received_at, excluded.last_received_at)`;
-
-/** A message that comes again keeps the outcome it had: only its copies are counted. */
-async function insertReceipts(trx: Trx, rows: readonly NewDispatch[], verdicts: readonly RowVerdict[]): Promise<void> {
-  const receipts = countCopies(rows, verdicts);
-  if (receipts.length === 0) return;
-  await trx.query(
-    prepared(INSERT_RECEIPTS, [
-      STREAM,
-      plainArray(receipts.map(({ row }) => row.orgId)),
-      byteaArray(receipts.map(({ row }) => row.contentSha256)),
-      textArray(receipts.map(({ row }) => row.messageId)),
-      textArray(receipts.map(({ verdict }) => RECEIPT_OUTCOMES[verdict])),
-      byteaArray(receipts.map(({ row }) => row.body)),
-      plainArray(receipts.map(({ row }) => row.receivedAt)),
-      plainArray(receipts.map(({ copies }) => copies)),
-    ]),
-  );
-}
-
-interface CountedReceipt {
-  readonly row: NewDispatch;
-  readonly verdict: RowVerdict;
-  copies: number;
-}
-
-function countCopies(rows: readonly NewDispatch[], verdicts: readonly RowVerdict[]): CountedReceipt[] {
-  const byKey = new Map<string, CountedReceipt>();
-  for (const [index, row] of rows.entries()) {
-    const key = `${row.orgId} ${row.contentSha256.toString('hex')} ${row.messageId}`;
-    const known = byKey.get(key);
-    if (known === undefined) byKey.set(key, { row, verdict: verdicts[index] ?? 'stored', copies: 1 });
-    else known.copies += 1;
-  }
-  return [...byKey].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, receipt]) => receipt);
-}
 
 /** Columns that a projection of dispatches may show. */
 export type DispatchColumn =

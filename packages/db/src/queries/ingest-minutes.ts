@@ -9,6 +9,8 @@ import { StatementParameters, prepared } from '../statement.js';
 export interface MinuteCount {
   /** {@link NO_ORGANISATION} when the owner is unknown. */
   readonly orgId: string;
+  /** The stream that the deliveries belong to, whichever took them. */
+  readonly stream: string;
   /** Start of the minute, UTC. */
   readonly minute: UtcInstant;
   readonly outcome: string;
@@ -21,6 +23,7 @@ export interface MinuteCount {
 export interface BatchCounts {
   /** Id of the process: counts of different processes never touch the same row. */
   readonly worker: string;
+  /** The stream that took the batch. */
   readonly stream: string;
   /** Number of the batch, rising per worker and stream; what {@link readProgress} answers once it is committed. */
   readonly batchNo: number;
@@ -31,9 +34,9 @@ export interface BatchCounts {
 const RECORD = `
   with counted as (
     insert into app.ingest_minute as m (org_id, stream, minute, worker, outcome, redelivered, n)
-    select org_id, $1::text, minute, $2::text, outcome, redelivered, n
-    from unnest($4::uuid[], $5::timestamptz[], $6::text[], $7::bool[], $8::int8[])
-      as o (org_id, minute, outcome, redelivered, n)
+    select org_id, stream, minute, $2::text, outcome, redelivered, n
+    from unnest($4::uuid[], $5::text[], $6::timestamptz[], $7::text[], $8::bool[], $9::int8[])
+      as o (org_id, stream, minute, outcome, redelivered, n)
     on conflict (org_id, minute, stream, worker, outcome, redelivered) do update set n = m.n + excluded.n
   )
   insert into ops.ingest_progress as p (worker, stream, batch_no) values ($2::text, $1::text, $3::int8)
@@ -48,6 +51,7 @@ export async function recordBatch(trx: Trx, batch: BatchCounts): Promise<void> {
       batch.worker,
       batch.batchNo,
       plainArray(counts.map((count) => count.orgId)),
+      textArray(counts.map((count) => count.stream)),
       plainArray(counts.map((count) => count.minute)),
       textArray(counts.map((count) => count.outcome)),
       plainArray(counts.map((count) => count.redelivered)),
@@ -59,7 +63,7 @@ export async function recordBatch(trx: Trx, batch: BatchCounts): Promise<void> {
 function addedUp(counts: readonly MinuteCount[]): MinuteCount[] {
   const byKey = new Map<string, MinuteCount>();
   for (const count of counts) {
-    const key = `${count.orgId} ${count.minute} ${count.outcome} ${count.redelivered}`;
+    const key = `${count.orgId} ${count.stream} ${count.minute} ${count.outcome} ${count.redelivered}`;
     byKey.set(key, { ...count, n: count.n + (byKey.get(key)?.n ?? 0) });
   }
   return [...byKey].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, count]) => count);

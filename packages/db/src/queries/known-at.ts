@@ -4,11 +4,7 @@ import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
 
 const RAISE = `
-  update app.org_head h
-     set known_at = greatest(clock_timestamp(), h.known_at + interval '1 microsecond')
-    from (select org_id from app.org_head where org_id = any ($1::uuid[]) order by org_id for update) locked
-   where h.org_id = locked.org_id
-  returning h.org_id as "orgId", app.instant_text(h.known_at) as "knownAt"`;
+  select r.org_id as "orgId", app.instant_text(r.known_at) as "knownAt" from app.raise_known_at($1::uuid[]) r`;
 
 /**
  * Moves the organisations' `known_at` forward and keeps their heads locked until the transaction ends: whoever writes
@@ -26,16 +22,47 @@ export async function raiseKnownAt(
   return new Map(rows.map(({ orgId, knownAt }) => [orgId, knownAt]));
 }
 
-const LATEST = 'select app.instant_text(max(known_at)) as "knownAt" from app.org_head';
+/**
+ * A stamp for the measured facts of this transaction, on the database's clock. Nobody waits for it: readers see by a lock
+ * of the transaction that something may still come at this stamp, and put their marks before it.
+ */
+export async function takeStamp(trx: Trx): Promise<UtcInstant> {
+  const [row] = await trx.query<{ stamp: UtcInstant }>(
+    prepared('select app.instant_text(app.take_stamp()) as stamp', []),
+  );
+  if (row === undefined) throw new Error('the stamp was taken without an answer');
+  return row.stamp;
+}
+
+/** Up to when a read may know things, and the time at which it asked, both on the database's clock. */
+export interface Mark {
+  readonly knownAt: UtcInstant;
+  readonly now: UtcInstant;
+}
+
+const AGREED = `
+  select app.instant_text(case when heads.n = 1 then heads.latest else app.settled_until() end) as "knownAt",
+    app.instant_text(clock_timestamp()) as now
+  from (select count(*) as n, max(known_at) as latest from app.org_head) heads where heads.n > 0`;
 
 /**
- * The newest `known_at` of the organisations in scope; null when there are none.
+ * The mark for agreed data of the organisations in scope; null when there are none.
  *
- * Ask before reading and pass the answer on as the bound of what is read: later commits stay out of the page.
- * For one organisation it is exact: what is stamped later is later. Over several, a batch of another organisation that
- * is being committed at this moment may still bear an earlier stamp.
+ * Ask before reading and pass the answer on as the bound of what is read: what is stamped up to it is all there, and
+ * nothing more ever will be, so the same bound gives the same answer for ever. Of one organisation it is the stamp of its
+ * last change; over several it lies before whatever is being written at this moment.
  */
-export async function knownAt(trx: Trx): Promise<UtcInstant | null> {
-  const [row] = await trx.query<{ knownAt: UtcInstant | null }>(prepared(LATEST, []));
-  return row?.knownAt ?? null;
+export async function knownAt(trx: Trx): Promise<Mark | null> {
+  const [mark] = await trx.query<Mark>(prepared(AGREED, []));
+  return mark ?? null;
+}
+
+const MEASURED = `
+  select app.instant_text(app.settled_until()) as "knownAt", app.instant_text(clock_timestamp()) as now`;
+
+/** The mark for measured data, whoever's: as {@link knownAt}, before whatever is being written at this moment. */
+export async function measuredKnownAt(trx: Trx): Promise<Mark> {
+  const [mark] = await trx.query<Mark>(prepared(MEASURED, []));
+  if (mark === undefined) throw new Error('the mark was taken without an answer');
+  return mark;
 }

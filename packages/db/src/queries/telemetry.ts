@@ -1,11 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { UtcInstant } from '@quarterhour/domain';
-import { byteaArray, plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
 import type { Projection } from '../projection.js';
 import { objectText } from '../projection.js';
 import { prepared } from '../statement.js';
-import type { RowVerdict } from './insert-once.js';
-import { insertOnce } from './insert-once.js';
+import { keepVersions, type VersionVerdict } from './keep-versions.js';
+import { versionedTable, type ColumnOf } from './versioned-table.js';
 
 /** A value that was measured: finite, or null when it was not measured. Null is never zero. */
 export type Measured = number | null;
@@ -33,6 +33,9 @@ export interface NewRealtimeSample {
   readonly publishedAt: UtcInstant;
   /** SHA-256 of the message as it arrived. */
   readonly bodySha256: Buffer;
+  /** When it first came, if it was parked before it is stored; else null. */
+  readonly arrivedAt: UtcInstant | null;
+  /** From {@link takeStamp}, the same for the whole transaction. */
   readonly receivedAt: UtcInstant;
 }
 
@@ -50,213 +53,192 @@ export interface NewMeterReading {
   readonly messageId: string;
   readonly publishedAt: UtcInstant;
   readonly bodySha256: Buffer;
+  /** When it first came, if it was parked before it is stored; else null. */
+  readonly arrivedAt: UtcInstant | null;
+  /** From {@link takeStamp}, the same for the whole transaction. */
   readonly receivedAt: UtcInstant;
 }
 
-const INSERT_SAMPLES = `
-  with offered as (
-    select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::float8[], $5::float8[], $6::float8[],
-      $7::float8[], $8::float8[], $9::float8[], $10::float8[], $11::text[], $12::text[], $13::jsonb[], $14::text[],
-      $15::timestamptz[], $16::bytea[], $17::timestamptz[])
-    with ordinality as o (org_id, plant_id, measured_at, grid_kw, pv_kw, battery_kw, consumption_kw, soc_percent,
-      battery_energy_kwh, battery_temperature_celsius, operating_mode, data_quality, devices, message_id, published_at,
-      body_sha256, received_at, n)
-  ), stored as (
-    insert into app.telemetry_realtime (org_id, plant_id, measured_at, grid_kw, pv_kw, battery_kw, consumption_kw,
-      soc_percent, battery_energy_kwh, battery_temperature_celsius, operating_mode, data_quality, devices, message_id,
-      published_at, body_sha256, received_at)
-    select org_id, plant_id, measured_at, grid_kw, pv_kw, battery_kw, consumption_kw, soc_percent, battery_energy_kwh,
-      battery_temperature_celsius, operating_mode, data_quality, devices, message_id, published_at, body_sha256,
-      received_at
-    from offered
-    on conflict (org_id, plant_id, measured_at) do nothing
-    returning org_id, plant_id, measured_at
-  )
-  select o.n::int - 1 as position
-    from offered o
-   where (o.org_id, o.plant_id, o.measured_at) not in (select org_id, plant_id, measured_at from stored)`;
+type ColumnsOf<Row> = readonly ColumnOf<Row>[];
 
-const COMPARE_SAMPLES = `
-  select o.n::int - 1 as position,
-    s.message_id = o.message_id or (s.grid_kw, s.pv_kw, s.battery_kw, s.consumption_kw, s.soc_percent,
-      s.battery_energy_kwh, s.battery_temperature_celsius, s.operating_mode, s.data_quality, s.devices)
-    is not distinct from (o.grid_kw, o.pv_kw, o.battery_kw, o.consumption_kw, o.soc_percent,
-      o.battery_energy_kwh, o.battery_temperature_celsius, o.operating_mode, o.data_quality, o.devices) as same
-  from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::float8[], $5::float8[], $6::float8[], $7::float8[],
-      $8::float8[], $9::float8[], $10::float8[], $11::text[], $12::text[], $13::jsonb[], $14::text[])
-    with ordinality as o (org_id, plant_id, measured_at, grid_kw, pv_kw, battery_kw, consumption_kw, soc_percent,
-      battery_energy_kwh, battery_temperature_celsius, operating_mode, data_quality, devices, message_id, n)
-  cross join lateral (
-    select * from app.telemetry_realtime t
-     where t.org_id = o.org_id and t.plant_id = o.plant_id and t.measured_at = o.measured_at) s`;
+const PROVENANCE: ColumnsOf<NewRealtimeSample | NewMeterReading> = [
+  { name: 'message_id', field: 'messageId', type: 'text', of: (row) => row.messageId },
+  { name: 'published_at', field: 'publishedAt', type: 'timestamptz', of: (row) => row.publishedAt },
+  { name: 'body_sha256', field: 'bodySha256', type: 'bytea', of: (row) => row.bodySha256 },
+  { name: 'received_at', field: 'receivedAt', type: 'timestamptz', of: (row) => row.receivedAt },
+  { name: 'arrived_at', field: 'arrivedAt', type: 'timestamptz', of: (row) => row.arrivedAt },
+];
+
+const SAMPLES = versionedTable<NewRealtimeSample>({
+  table: 'telemetry_realtime',
+  key: [
+    { name: 'org_id', field: 'orgId', type: 'uuid', of: (row) => row.orgId },
+    { name: 'plant_id', field: 'plantId', type: 'uuid', of: (row) => row.plantId },
+    { name: 'measured_at', field: 'measuredAt', type: 'timestamptz', of: (row) => row.measuredAt },
+  ],
+  content: [
+    { name: 'grid_kw', field: 'gridKw', type: 'float8', of: (row) => row.gridKw },
+    { name: 'pv_kw', field: 'pvKw', type: 'float8', of: (row) => row.pvKw },
+    { name: 'battery_kw', field: 'batteryKw', type: 'float8', of: (row) => row.batteryKw },
+    { name: 'consumption_kw', field: 'consumptionKw', type: 'float8', of: (row) => row.consumptionKw },
+    { name: 'soc_percent', field: 'socPercent', type: 'float8', of: (row) => row.socPercent },
+    { name: 'battery_energy_kwh', field: 'batteryEnergyKwh', type: 'float8', of: (row) => row.batteryEnergyKwh },
+    {
+      name: 'battery_temperature_celsius',
+      field: 'batteryTemperatureCelsius',
+      type: 'float8',
+      of: (row) => row.batteryTemperatureCelsius,
+    },
+    { name: 'operating_mode', field: 'operatingMode', type: 'text', of: (row) => row.operatingMode },
+    { name: 'data_quality', field: 'dataQuality', type: 'text', of: (row) => row.dataQuality },
+    { name: 'devices', field: 'devices', type: 'jsonb', of: (row) => row.devices },
+  ],
+  provenance: PROVENANCE,
+  keyOf: (row) => `${row.orgId} ${row.plantId} ${row.measuredAt}`,
+  hasSameContent: (left, right) =>
+    left.gridKw === right.gridKw &&
+    left.pvKw === right.pvKw &&
+    left.batteryKw === right.batteryKw &&
+    left.consumptionKw === right.consumptionKw &&
+    left.socPercent === right.socPercent &&
+    left.batteryEnergyKwh === right.batteryEnergyKwh &&
+    left.batteryTemperatureCelsius === right.batteryTemperatureCelsius &&
+    left.operatingMode === right.operatingMode &&
+    left.dataQuality === right.dataQuality &&
+    isSameJson(left.devices, right.devices),
+});
+
+function isSameJson(left: string | null, right: string | null): boolean {
+  if (left === null || right === null || left === right) return left === right;
+  return isDeepStrictEqual(JSON.parse(left), JSON.parse(right));
+}
 
 /**
- * Stores realtime samples; the first of a plant and instant stands.
+ * Stores realtime samples and their corrections, see {@link keepVersions}.
  *
- * A sample is a duplicate when its message id, or everything that it measured, is that of the stored one.
+ * A sample is a duplicate when its message is known, or everything that it measured is what the current version says.
  *
- * @param rows in any order; keys may repeat. Their days must have partitions, see {@link ensurePartitions}
+ * @param rows in the order of their arrival; keys may repeat. Their days must have partitions, see {@link ensurePartitions}
  * @returns a verdict per row, in the order of `rows`
  */
-export function insertRealtimeSamples(trx: Trx, rows: readonly NewRealtimeSample[]): Promise<RowVerdict[]> {
-  return insertOnce(rows, {
-    keyOf: (row) => `${row.orgId} ${row.plantId} ${row.measuredAt}`,
-    insert: (fresh) => positions(trx, INSERT_SAMPLES, [...sampleContent(fresh), ...provenance(fresh)]),
-    hasSameContent: (standing) => comparison(trx, COMPARE_SAMPLES, sampleContent(standing)),
-  });
+export function insertRealtimeSamples(trx: Trx, rows: readonly NewRealtimeSample[]): Promise<VersionVerdict[]> {
+  return rows.length === 0 ? Promise.resolve([]) : keepVersions(rows, SAMPLES(trx));
 }
 
-function sampleContent(rows: readonly NewRealtimeSample[]): string[] {
-  return [
-    plainArray(rows.map((row) => row.orgId)),
-    plainArray(rows.map((row) => row.plantId)),
-    plainArray(rows.map((row) => row.measuredAt)),
-    plainArray(rows.map((row) => row.gridKw)),
-    plainArray(rows.map((row) => row.pvKw)),
-    plainArray(rows.map((row) => row.batteryKw)),
-    plainArray(rows.map((row) => row.consumptionKw)),
-    plainArray(rows.map((row) => row.socPercent)),
-    plainArray(rows.map((row) => row.batteryEnergyKwh)),
-    plainArray(rows.map((row) => row.batteryTemperatureCelsius)),
-    textArray(rows.map((row) => row.operatingMode)),
-    textArray(rows.map((row) => row.dataQuality)),
-    textArray(rows.map((row) => row.devices)),
-    textArray(rows.map((row) => row.messageId)),
-  ];
-}
-
-const INSERT_READINGS = `
-  with offered as (
-    select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::float8[],
-      $8::text[], $9::text[], $10::timestamptz[], $11::bytea[], $12::timestamptz[])
-    with ordinality as o (org_id, plant_id, device_id, register, read_at, role, value_kwh, data_quality, message_id,
-      published_at, body_sha256, received_at, n)
-  ), stored as (
-    insert into app.telemetry_meter (org_id, plant_id, device_id, register, read_at, role, value_kwh, data_quality,
-      message_id, published_at, body_sha256, received_at)
-    select org_id, plant_id, device_id, register, read_at, role, value_kwh, data_quality, message_id, published_at,
-      body_sha256, received_at
-    from offered
-    on conflict (org_id, plant_id, device_id, register, read_at) do nothing
-    returning org_id, plant_id, device_id, register, read_at
-  )
-  select o.n::int - 1 as position
-    from offered o
-   where (o.org_id, o.plant_id, o.device_id, o.register, o.read_at) not in (select org_id, plant_id, device_id, register, read_at from stored)`;
-
-const COMPARE_READINGS = `
-  select o.n::int - 1 as position,
-    s.message_id = o.message_id or (s.role, s.value_kwh, s.data_quality)
-    is not distinct from (o.role, o.value_kwh, o.data_quality) as same
-  from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::float8[], $8::text[],
-      $9::text[])
-    with ordinality as o (org_id, plant_id, device_id, register, read_at, role, value_kwh, data_quality, message_id, n)
-  cross join lateral (
-    select * from app.telemetry_meter t
-     where t.org_id = o.org_id and t.plant_id = o.plant_id and t.device_id = o.device_id and t.register = o.register
-       and t.read_at = o.read_at) s`;
+const READINGS = versionedTable<NewMeterReading>({
+  table: 'telemetry_meter',
+  key: [
+    { name: 'org_id', field: 'orgId', type: 'uuid', of: (row) => row.orgId },
+    { name: 'plant_id', field: 'plantId', type: 'uuid', of: (row) => row.plantId },
+    { name: 'device_id', field: 'deviceId', type: 'text', of: (row) => row.deviceId },
+    { name: 'register', field: 'register', type: 'text', of: (row) => row.register },
+    { name: 'read_at', field: 'readAt', type: 'timestamptz', of: (row) => row.readAt },
+  ],
+  content: [
+    { name: 'role', field: 'role', type: 'text', of: (row) => row.role },
+    { name: 'value_kwh', field: 'valueKwh', type: 'float8', of: (row) => row.valueKwh },
+    { name: 'data_quality', field: 'dataQuality', type: 'text', of: (row) => row.dataQuality },
+  ],
+  provenance: PROVENANCE,
+  keyOf: (row) => `${row.orgId} ${row.plantId} ${row.deviceId} ${row.register} ${row.readAt}`,
+  hasSameContent: (left, right) =>
+    left.role === right.role && left.valueKwh === right.valueKwh && left.dataQuality === right.dataQuality,
+});
 
 /**
- * Stores meter readings; the first of a plant, device, register and instant stands.
+ * Stores meter readings and their corrections, see {@link keepVersions}.
  *
- * A reading is a duplicate when its message id, or its role, value and quality, are those of the stored one. A message
- * of several readings is stored whole or not at all: the caller rolls back when the verdicts of one message differ.
+ * A reading is a duplicate when its message is known, or its role, value and quality are those of the current version.
  *
- * @param rows in any order; keys may repeat. Their days must have partitions, see {@link ensurePartitions}
+ * @param rows in the order of their arrival; keys may repeat. Their days must have partitions, see {@link ensurePartitions}
  * @returns a verdict per row, in the order of `rows`
  */
-export function insertMeterReadings(trx: Trx, rows: readonly NewMeterReading[]): Promise<RowVerdict[]> {
-  return insertOnce(rows, {
-    keyOf: (row) => `${row.orgId} ${row.plantId} ${row.deviceId} ${row.register} ${row.readAt}`,
-    insert: (fresh) => positions(trx, INSERT_READINGS, [...readingContent(fresh), ...provenance(fresh)]),
-    hasSameContent: (standing) => comparison(trx, COMPARE_READINGS, readingContent(standing)),
-  });
-}
-
-function readingContent(rows: readonly NewMeterReading[]): string[] {
-  return [
-    plainArray(rows.map((row) => row.orgId)),
-    plainArray(rows.map((row) => row.plantId)),
-    textArray(rows.map((row) => row.deviceId)),
-    textArray(rows.map((row) => row.register)),
-    plainArray(rows.map((row) => row.readAt)),
-    textArray(rows.map((row) => row.role)),
-    plainArray(rows.map((row) => row.valueKwh)),
-    textArray(rows.map((row) => row.dataQuality)),
-    textArray(rows.map((row) => row.messageId)),
-  ];
-}
-
-function provenance(rows: readonly (NewRealtimeSample | NewMeterReading)[]): string[] {
-  return [
-    plainArray(rows.map((row) => row.publishedAt)),
-    byteaArray(rows.map((row) => row.bodySha256)),
-    plainArray(rows.map((row) => row.receivedAt)),
-  ];
-}
-
-async function positions(trx: Trx, text: string, values: readonly string[]): Promise<number[]> {
-  const rows = await trx.query<{ position: number }>(prepared(text, values));
-  return rows.map(({ position }) => position);
-}
-
-async function comparison(trx: Trx, text: string, values: readonly string[]): Promise<Map<number, boolean>> {
-  const rows = await trx.query<{ position: number; same: boolean }>(prepared(text, values));
-  return new Map(rows.map(({ position, same }) => [position, same]));
+export function insertMeterReadings(trx: Trx, rows: readonly NewMeterReading[]): Promise<VersionVerdict[]> {
+  return rows.length === 0 ? Promise.resolve([]) : keepVersions(rows, READINGS(trx));
 }
 
 /** Columns that a projection of realtime telemetry may show. */
-export type RealtimeColumn =
-  | 'plant_id'
-  | 'measured_at'
-  | 'grid_kw'
-  | 'pv_kw'
-  | 'battery_kw'
-  | 'consumption_kw'
-  | 'soc_percent'
-  | 'battery_energy_kwh'
-  | 'battery_temperature_celsius'
-  | 'operating_mode'
-  | 'data_quality'
-  | 'devices'
-  | 'message_id'
-  | 'published_at'
-  | 'received_at';
+export type RealtimeColumn = (typeof REALTIME_COLUMNS)[number];
+
+const REALTIME_COLUMNS = [
+  'plant_id',
+  'measured_at',
+  'grid_kw',
+  'pv_kw',
+  'battery_kw',
+  'consumption_kw',
+  'soc_percent',
+  'battery_energy_kwh',
+  'battery_temperature_celsius',
+  'operating_mode',
+  'data_quality',
+  'devices',
+  'message_id',
+  'published_at',
+  'received_at',
+] as const;
+
+/** How far before the bound to look first: planning over every day's partition costs more than the answer. */
+const RECENTLY = '2 days';
+
+/** No source's clock runs that far ahead: nothing measured later than this can have been known at the bound. */
+const AHEAD = '1 hour';
 
 const FIND_OWNER = `
-  select org_id as "orgId", (now() - interval '2 days')::text as "recently" from app.plant where id = $1::uuid`;
+  select org_id as "orgId", ($2::timestamptz - interval '${RECENTLY}')::text as "recently"
+  from app.plant where id = $1::uuid`;
 
 /**
- * The newest realtime sample of a plant as a JSON object; null when the plant never reported, or is not in scope.
+ * The newest realtime sample of a plant as a JSON object, as it was known at an instant; null when the plant had not
+ * reported by then, or is not in scope.
  *
- * Looks into the last days first: planning over every day's partition costs more than the answer.
+ * @param knownAt a mark from {@link measuredKnownAt}, or an earlier instant
  */
 export async function latestTelemetry(
   trx: Trx,
   plantId: string,
+  knownAt: UtcInstant,
   projection: Projection<RealtimeColumn>,
 ): Promise<string | null> {
-  const [owner] = await trx.query<{ orgId: string; recently: string }>(prepared(FIND_OWNER, [plantId]));
+  const [owner] = await trx.query<{ orgId: string; recently: string }>(prepared(FIND_OWNER, [plantId, knownAt]));
   if (owner === undefined) return null;
-  const newest = (since: string): Promise<string | null> => newestSince(trx, owner.orgId, plantId, since, projection);
+  const newest = (since: string): Promise<string | null> =>
+    newestSince(trx, { orgId: owner.orgId, plantId, since, knownAt }, projection);
   return (await newest(owner.recently)) ?? (await newest('-infinity'));
 }
 
-/** Unnamed on purpose: the planner must see `since` to leave out the partitions before it. */
+/**
+ * A version that was displaced since is looked for only among the instants after the newest current sample that was known.
+ *
+ * Unnamed on purpose: the planner must see `since` to leave out the partitions before it.
+ */
 async function newestSince(
   trx: Trx,
-  orgId: string,
-  plantId: string,
-  since: string,
+  { orgId, plantId, since, knownAt }: { orgId: string; plantId: string; since: string; knownAt: UtcInstant },
   projection: Projection<RealtimeColumn>,
 ): Promise<string | null> {
+  const columns = REALTIME_COLUMNS.join(', ');
+  const inReach = (alias: string) =>
+    `${alias}.org_id = $1::uuid and ${alias}.plant_id = $2::uuid and ${alias}.measured_at >= $3::timestamptz
+       and ${alias}.measured_at <= $4::timestamptz + interval '${AHEAD}'`;
   const [row] = await trx.query<{ json: string }>({
     text: `
-      select ${objectText(projection, 's')} as json from (
-        select * from app.telemetry_realtime
-         where org_id = $1::uuid and plant_id = $2::uuid and measured_at >= $3::timestamptz
-         order by measured_at desc limit 1) s`,
-    values: [orgId, plantId, since],
+      with standing as materialized (
+        select ${columns} from app.telemetry_realtime t
+         where ${inReach('t')} and t.received_at <= $4::timestamptz
+         order by t.measured_at desc limit 1
+      ), displaced as (
+        select ${REALTIME_COLUMNS.map((name) => `h.${name}`).join(', ')} from app.telemetry_realtime t
+          join app.telemetry_realtime_history h
+            on h.org_id = t.org_id and h.plant_id = t.plant_id and h.measured_at = t.measured_at
+         where ${inReach('t')} and t.received_at > $4::timestamptz
+           and t.measured_at > coalesce((select measured_at from standing), '-infinity')
+           and h.received_at <= $4::timestamptz and h.displaced_at > $4::timestamptz
+         order by h.measured_at desc limit 1
+      )
+      select ${objectText(projection, 's')} as json
+        from (select * from standing union all select * from displaced) s order by s.measured_at desc limit 1`,
+    values: [orgId, plantId, since, knownAt],
   });
   return row?.json ?? null;
 }

@@ -1,17 +1,14 @@
-import { hash } from 'node:crypto';
-import canonicalize from 'canonicalize';
 import { dispatchKey, dispatchMessage, type DispatchMessage } from '@quarterhour/contracts';
 import { NO_ORGANISATION, insertDispatches, raiseKnownAt, type NewDispatch, type Trx } from '@quarterhour/db';
-import { deliveryDayOf, isOnQuarterHour, marketZoneOfDeliveryArea, type UtcInstant } from '@quarterhour/domain';
+import { deliveryDayOf, isOnQuarterHour, marketZoneOfDeliveryArea } from '@quarterhour/domain';
+import { contentHash, refuseInexactNumbers } from '../canonical.js';
 import { decode } from '../decode.js';
 import type { Delivery } from '../delivery.js';
+import { knownAtOf } from '../known-at.js';
 import { FaultError, type ReceiveContext, type Received, type Understood } from '../received.js';
 import { textOf, understanding } from '../understanding.js';
 import { decimalAt, fromDomain, instantAt, shaped } from '../shape.js';
 import { PRECIOUS, type Stream, type Verdict } from '../stream.js';
-
-/** Most significant digits with which a JSON number literal is certain to mean what it says. */
-const EXACT_NUMBER_DIGITS = 15;
 
 /** What a dispatch command says, ready to be kept; when it became known is added by the transaction. */
 export type DispatchFact = Omit<NewDispatch, 'receivedAt'>;
@@ -20,6 +17,7 @@ export type DispatchFact = Omit<NewDispatch, 'receivedAt'>;
 export const dispatchStream: Stream<DispatchFact> = {
   name: 'dispatch',
   limits: PRECIOUS,
+  ownerOf: ({ routingKey }, register) => register.asset(assetNamedBy(routingKey))?.orgId ?? null,
   receive,
   partitionDays: () => [],
   store,
@@ -36,7 +34,8 @@ function receive(delivery: Delivery, ctx: ReceiveContext): Received<DispatchFact
     refuseOtherKey(delivery.routingKey, message.asset_id);
     const terms = termsOf(message);
     if (asset === undefined) {
-      throw new FaultError('unknown_asset', 'asset_id', `no asset ${message.asset_id} is registered`);
+      const detail = `no asset ${message.asset_id} is registered`;
+      throw new FaultError('unknown_asset', 'asset_id', detail, `asset ${message.asset_id}`);
     }
     const zone = marketZoneOfDeliveryArea(asset.deliveryArea);
     return {
@@ -55,13 +54,6 @@ function receive(delivery: Delivery, ctx: ReceiveContext): Received<DispatchFact
 /** Whose a command is follows from the transport, never from the body. */
 function assetNamedBy(routingKey: string): string {
   return routingKey.replace(/^dispatch\./, '');
-}
-
-function refuseInexactNumbers(longestNumber: number): void {
-  if (longestNumber > EXACT_NUMBER_DIGITS) {
-    const detail = `a number of ${longestNumber} significant digits is not exact in JSON: send the amount as a string`;
-    throw new FaultError('schema', null, detail);
-  }
 }
 
 function refuseOtherKey(routingKey: string, assetId: string): void {
@@ -93,35 +85,10 @@ function optionalAmount(quantity: { amount: string | number } | null | undefined
   return quantity ? decimalAt(quantity.amount, `${path}.amount`) : null;
 }
 
-/**
- * Two copies are the same when this is: key order, white space and a signature do not matter.
- *
- * @throws FaultError for what has no canonical form: a number beyond a double, a lone surrogate
- */
-function contentHash(value: Readonly<Record<string, unknown>>): Buffer {
-  const { signature, ...content } = value;
-  return hash('sha256', canonicalText(content), 'buffer');
-}
-
-function canonicalText(content: Readonly<Record<string, unknown>>): string {
-  try {
-    return canonicalize(content) ?? '';
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new FaultError('schema', null, `has no canonical form: ${why}`);
-  }
-}
-
 async function store(trx: Trx, batch: readonly Understood<DispatchFact>[]): Promise<readonly Verdict[]> {
   const knownAt = await raiseKnownAt(trx, [...new Set(batch.map(({ orgId }) => orgId))]);
   return insertDispatches(
     trx,
-    batch.map(({ fact, orgId }) => ({ ...fact, receivedAt: stampOf(knownAt, orgId) })),
+    batch.map(({ fact, orgId }) => ({ ...fact, receivedAt: knownAtOf(knownAt, orgId) })),
   );
-}
-
-function stampOf(knownAt: ReadonlyMap<string, UtcInstant>, orgId: string): UtcInstant {
-  const stamp = knownAt.get(orgId);
-  if (stamp === undefined) throw new Error(`organisation ${orgId} has no head row`);
-  return stamp;
 }

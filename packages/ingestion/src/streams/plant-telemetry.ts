@@ -1,13 +1,14 @@
-import { EXCHANGES, vcpEnvelope } from '@quarterhour/contracts';
-import { NO_ORGANISATION, insertMeterReadings, insertRealtimeSamples, type Trx } from '@quarterhour/db';
+import { vcpEnvelope } from '@quarterhour/contracts';
+import { NO_ORGANISATION, insertMeterReadings, insertRealtimeSamples, takeStamp, type Trx } from '@quarterhour/db';
 import { epochSeconds, type UtcInstant } from '@quarterhour/domain';
 import { decode } from '../decode.js';
 import type { Delivery } from '../delivery.js';
 import { meterFromVcp, realtimeFromVcp, type PlantTelemetryFact } from '../profiles/vcp.js';
 import { FaultError, type ReceiveContext, type Received, type Understood } from '../received.js';
-import type { Register, RegisteredPlant } from '../register.js';
+import type { Register } from '../register.js';
+import { plantOf, senderOf, type Sender } from '../sender.js';
 import { shaped } from '../shape.js';
-import { HIGH_RATE, PartlyStoredError, type Stream, type Verdict } from '../stream.js';
+import { HIGH_RATE, type Stream, type Verdict } from '../stream.js';
 import { textOf, understanding } from '../understanding.js';
 
 const SECONDS_PER_DAY = 86_400;
@@ -22,6 +23,7 @@ export const FUTURE_TOLERANCE_SECONDS = 5 * 60;
 export const plantTelemetryStream: Stream<PlantTelemetryFact> = {
   name: 'plant-telemetry',
   limits: HIGH_RATE,
+  ownerOf: (delivery, register) => senderOf(delivery, 'telemetry', register)?.orgId ?? null,
   receive,
   partitionDays,
   store,
@@ -29,7 +31,7 @@ export const plantTelemetryStream: Stream<PlantTelemetryFact> = {
 
 function receive(delivery: Delivery, ctx: ReceiveContext): Received<PlantTelemetryFact> {
   return understanding(delivery, (claims) => {
-    const sender = senderOf(delivery, ctx.register);
+    const sender = telemetrySender(delivery, ctx.register);
     claims.orgId = sender.orgId ?? NO_ORGANISATION;
     const { value } = decode(delivery, HIGH_RATE.bodyBytes);
     claims.messageId = textOf(value['messageId']);
@@ -44,35 +46,11 @@ function receive(delivery: Delivery, ctx: ReceiveContext): Received<PlantTelemet
   });
 }
 
-/** Who sends, what kind, and which site the key names: all of it from the transport, none from the body. */
-interface Sender {
-  readonly kind: 'realtime' | 'meter';
-  readonly orgId: string | null;
-  readonly site: string | null;
-}
-
-/** `{prefix}.telemetry.{kind}[.{site}]` of a partner on `vcp`; `telemetry.{kind}.{plantId}` of our gateways on `fleet`. */
-function senderOf(delivery: Delivery, register: Register): Sender {
-  const words = delivery.routingKey.split('.');
-  const prefix = delivery.exchange === EXCHANGES.fleet ? null : (words.shift() ?? '');
-  const [family, kind, ...site] = words;
-  if (family !== 'telemetry' || (kind !== 'realtime' && kind !== 'meter')) {
-    throw new FaultError('schema', null, 'the routing key names neither realtime nor meter telemetry');
-  }
-  const namedSite = site.length === 0 ? null : site.join('.');
-  if (prefix === null) return { kind, orgId: register.plant(namedSite ?? '')?.orgId ?? null, site: namedSite };
-  return { kind, orgId: register.organisationByPrefix(prefix)?.id ?? null, site: namedSite };
-}
-
-function plantOf(sender: Sender, siteId: string, register: Register): RegisteredPlant {
-  if (sender.orgId === null)
-    throw new FaultError('unknown_plant', null, 'the routing key names nobody who is registered');
-  const plant = register.plantOf(sender.orgId, siteId);
-  if (plant === undefined) throw new FaultError('unknown_plant', 'siteId', 'no plant of this organisation has that id');
-  if (sender.site !== null && register.plantOf(sender.orgId, sender.site) !== plant) {
-    throw new FaultError('schema', 'siteId', 'the site is not the one that the routing key names');
-  }
-  return plant;
+/** @throws FaultError when the routing key is not one of telemetry */
+function telemetrySender(delivery: Delivery, register: Register): Sender & { readonly kind: 'realtime' | 'meter' } {
+  const sender = senderOf(delivery, 'telemetry', register);
+  if (sender?.kind === 'realtime' || sender?.kind === 'meter') return { ...sender, kind: sender.kind };
+  throw new FaultError('schema', null, 'the routing key names neither realtime nor meter telemetry');
 }
 
 function refuseOutsideWindow(fact: PlantTelemetryFact, nowMillis: number): void {
@@ -94,11 +72,8 @@ function partitionDays(batch: readonly Understood<PlantTelemetryFact>[]): readon
   return [...new Set(batch.map(({ fact }) => fact.measuredAt.slice(0, 10)))].sort();
 }
 
-async function store(
-  trx: Trx,
-  batch: readonly Understood<PlantTelemetryFact>[],
-  receivedAt: UtcInstant,
-): Promise<readonly Verdict[]> {
+async function store(trx: Trx, batch: readonly Understood<PlantTelemetryFact>[]): Promise<readonly Verdict[]> {
+  const receivedAt = await takeStamp(trx);
   const verdicts: Verdict[] = batch.map(() => 'duplicate');
   await storeSamples(trx, batch, receivedAt, verdicts);
   await storeReadings(trx, batch, receivedAt, verdicts);
@@ -111,16 +86,17 @@ async function storeSamples(
   receivedAt: UtcInstant,
   verdicts: Verdict[],
 ): Promise<void> {
-  const samples = batch.flatMap(({ fact }, position) =>
-    fact.kind === 'realtime' ? [{ position, row: { ...fact.sample, receivedAt } }] : [],
+  const samples = batch.flatMap(({ fact, delivery }, position) =>
+    fact.kind === 'realtime'
+      ? [{ position, row: { ...fact.sample, arrivedAt: delivery.firstSeen ?? null, receivedAt } }]
+      : [],
   );
-  if (samples.length === 0) return;
-  const outcomes = await insertRealtimeSamples(
+  const kept = await insertRealtimeSamples(
     trx,
     samples.map(({ row }) => row),
   );
   samples.forEach(({ position }, index) => {
-    verdicts[position] = outcomes[index] ?? 'conflict';
+    verdicts[position] = kept[index] ?? 'duplicate';
   });
 }
 
@@ -130,22 +106,22 @@ async function storeReadings(
   receivedAt: UtcInstant,
   verdicts: Verdict[],
 ): Promise<void> {
-  const rows = batch.flatMap(({ fact }, position) =>
-    fact.kind === 'meter' ? fact.readings.map((row) => ({ position, row: { ...row, receivedAt } })) : [],
+  const rows = batch.flatMap(({ fact, delivery }, position) =>
+    fact.kind === 'meter'
+      ? fact.readings.map((row) => ({ position, row: { ...row, arrivedAt: delivery.firstSeen ?? null, receivedAt } }))
+      : [],
   );
-  if (rows.length === 0) return;
-  const outcomes = await insertMeterReadings(
+  const kept = await insertMeterReadings(
     trx,
     rows.map(({ row }) => row),
   );
-  const perMessage = new Map<number, Set<Verdict>>();
   rows.forEach(({ position }, index) => {
-    const seen = perMessage.get(position) ?? new Set<Verdict>();
-    perMessage.set(position, seen.add(outcomes[index] ?? 'conflict'));
+    verdicts[position] = ofBoth(verdicts[position], kept[index]);
   });
-  const partly = [...perMessage].filter(([, seen]) => seen.has('conflict') && seen.has('stored'));
-  if (partly.length > 0) throw new PartlyStoredError(partly.map(([position]) => position));
-  for (const [position, seen] of perMessage) {
-    verdicts[position] = seen.has('conflict') ? 'conflict' : seen.has('stored') ? 'stored' : 'duplicate';
-  }
+}
+
+/** A message of several rows revised something if one of them did, and is a duplicate only if all of them are. */
+function ofBoth(message: Verdict | undefined, row: Verdict | undefined): Verdict {
+  if (message === 'revised' || row === 'revised') return 'revised';
+  return message === 'stored' || row === 'stored' ? 'stored' : 'duplicate';
 }

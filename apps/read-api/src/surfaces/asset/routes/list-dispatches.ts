@@ -38,7 +38,7 @@ export const listDispatchesRoute = route({
     const { position } = listing;
 
     return db.read(scope.organisations, async (trx) => {
-      const known = position === undefined ? await knownAt(trx) : knownAtOf(position);
+      const known = position === undefined ? ((await knownAt(trx))?.knownAt ?? null) : knownAtOf(position);
       const page = await listDispatches(trx, { ...filter, ...startAt(known, position) }, DISPATCH_PROJECTION);
       const text = `{"dispatches":${page.json},"limit":${filter.limit},"offset":${filter.offset}}`;
       return jsonText(text, {

@@ -1,5 +1,5 @@
 import { latestTelemetryResponse, plantPath } from '@quarterhour/contracts';
-import { findPlant, latestTelemetry } from '@quarterhour/db';
+import { findPlant, latestTelemetry, measuredKnownAt } from '@quarterhour/db';
 import { json, noBody, noParameters, NotFoundError, route, tradingSurface } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
 import { presentTelemetry, TELEMETRY_PROJECTION } from '../present.js';
@@ -21,7 +21,7 @@ export const getLatestTelemetryRoute = route({
     const projected = await db.read(scope.organisations, async (trx) => {
       const plant = await findPlant(trx, plantId);
       if (plant === null) throw new NotFoundError('plant');
-      return latestTelemetry(trx, plantId, TELEMETRY_PROJECTION);
+      return latestTelemetry(trx, plantId, (await measuredKnownAt(trx)).knownAt, TELEMETRY_PROJECTION);
     });
     return json(projected === null ? null : presentTelemetry(projected));
   },

@@ -1,0 +1,175 @@
+import { compareInstants, epochMicros, instantFromEpochMicros, type UtcInstant } from '@quarterhour/domain';
+
+/**
+ * What became of one row of a fact that may be corrected.
+ *
+ * - `stored`: its key is new
+ * - `revised`: its key was there with other content; both versions are kept
+ * - `duplicate`: its message, or its content, is there already; nothing changed
+ */
+export type VersionVerdict = 'stored' | 'revised' | 'duplicate';
+
+/** What orders the versions of one key. */
+export interface Version {
+  readonly messageId: string;
+  readonly publishedAt: UtcInstant;
+  /** When it first came, if it was parked before it was stored; null: when it was stored. */
+  readonly arrivedAt: UtcInstant | null;
+  /** Stamp of the transaction that stored it, see `takeStamp`. */
+  readonly receivedAt: UtcInstant;
+}
+
+/** A version that is not current: it was until `displacedAt`, or never. */
+export type Displaced<Row> = Row & { readonly displacedAt: UtcInstant };
+
+/** How one table and its history take rows that may be there already. */
+export interface VersionedTable<Row extends Version> {
+  /** The row's unique key as text. Its order is the order of the locks. */
+  readonly keyOf: (row: Row) => string;
+  readonly hasSameContent: (left: Row, right: Row) => boolean;
+  /** Inserts rows of distinct keys, in order; returns the positions of those whose key was there before. */
+  readonly insert: (rows: readonly Row[]) => Promise<readonly number[]>;
+  /**
+   * Locks, in order, the current rows of these keys, and answers them by position. A row whose current one has the same
+   * message or content, and for which it is all that is asked, may be left out and unlocked: it is a duplicate.
+   */
+  readonly lock: (
+    rows: readonly { readonly row: Row; readonly isOnly: boolean }[],
+  ) => Promise<ReadonlyMap<number, Row>>;
+  /** Message ids of the displaced versions of these keys, by position. A statement of its own, after the lock. */
+  readonly displacedMessages: (rows: readonly Row[]) => Promise<ReadonlyMap<number, ReadonlySet<string>>>;
+  /** Makes these the current rows of their keys, which are locked. */
+  readonly replace: (rows: readonly Row[]) => Promise<void>;
+  readonly archive: (rows: readonly Displaced<Row>[]) => Promise<void>;
+}
+
+/**
+ * Stores rows of facts that may be corrected: a new key is inserted, another content of a known key becomes its current
+ * version or goes to the history at once, and a copy changes nothing.
+ *
+ * Of several versions the one published later is current; among those published at the same time, the one that came
+ * later. Three statements where something is corrected, never one: a statement that waited for another transaction would
+ * go on with the row it saw before, and lose the version in between.
+ *
+ * @param rows in the order of their arrival; keys may repeat
+ * @returns a verdict per row, in the order of `rows`
+ */
+export async function keepVersions<Row extends Version>(
+  rows: readonly Row[],
+  table: VersionedTable<Row>,
+): Promise<VersionVerdict[]> {
+  const verdicts = new Array<VersionVerdict>(rows.length).fill('stored');
+  const series = seriesByKey(rows, table.keyOf);
+  const lost = new Set(await table.insert(series.map(({ first }) => first.row)));
+  const known = series.filter((_one, position) => lost.has(position));
+  const offered = [
+    ...(await againstStanding(known, table)),
+    ...series.filter((_one, position) => !lost.has(position)).map(againstItsFirst),
+  ].filter(({ offers }) => offers.length > 0);
+  for (const { index } of known.flatMap(({ all }) => all)) verdicts[index] = 'duplicate';
+
+  const settled = offered.map((one) => settleVersions(one, table.hasSameContent));
+  for (const { placed } of settled) for (const { index, verdict } of placed) verdicts[index] = verdict;
+  const displaced = settled.flatMap((one) => one.displaced);
+  if (displaced.length === 0) return verdicts;
+  await table.replace(settled.flatMap(({ current, standing }) => (current === standing ? [] : [current])));
+  await table.archive(displaced);
+  return verdicts;
+}
+
+interface Placed<Row> {
+  readonly row: Row;
+  readonly index: number;
+}
+
+/** The rows of one key, in the order of their arrival. */
+interface Series<Row> {
+  readonly key: string;
+  readonly first: Placed<Row>;
+  readonly all: Placed<Row>[];
+}
+
+function seriesByKey<Row>(rows: readonly Row[], keyOf: (row: Row) => string): Series<Row>[] {
+  const byKey = new Map<string, Series<Row>>();
+  for (const [index, row] of rows.entries()) {
+    const key = keyOf(row);
+    const known = byKey.get(key);
+    if (known === undefined) byKey.set(key, { key, first: { row, index }, all: [{ row, index }] });
+    else known.all.push({ row, index });
+  }
+  return [...byKey.values()].sort((left, right) => (left.key < right.key ? -1 : 1));
+}
+
+/** What is offered to one key, beside what stands there. */
+export interface Offer<Row> {
+  readonly standing: Row;
+  readonly displacedMessages: ReadonlySet<string>;
+  readonly offers: readonly Placed<Row>[];
+}
+
+function againstItsFirst<Row>({ first, all }: Series<Row>): Offer<Row> {
+  return { standing: first.row, displacedMessages: new Set(), offers: all.slice(1) };
+}
+
+async function againstStanding<Row extends Version>(
+  known: readonly Series<Row>[],
+  table: VersionedTable<Row>,
+): Promise<Offer<Row>[]> {
+  if (known.length === 0) return [];
+  const locked = await table.lock(known.map(({ first, all }) => ({ row: first.row, isOnly: all.length === 1 })));
+  const contested = known.flatMap(({ all }, position) => {
+    const standing = locked.get(position);
+    return standing === undefined ? [] : [{ standing, offers: all }];
+  });
+  if (contested.length === 0) return [];
+  const displaced = await table.displacedMessages(contested.map(({ standing }) => standing));
+  return contested.map((one, position) => ({ ...one, displacedMessages: displaced.get(position) ?? new Set() }));
+}
+
+/** What becomes of the offers to one key. */
+export interface Settlement<Row> {
+  readonly standing: Row;
+  readonly current: Row;
+  readonly displaced: readonly Displaced<Row>[];
+  readonly placed: readonly { readonly index: number; readonly verdict: VersionVerdict }[];
+}
+
+/**
+ * Decides what is current after these offers, in their order, and what is displaced. Pure.
+ *
+ * Versions of one transaction bear one stamp, later than that of the version that stood: so the times during which the
+ * versions of a key were current never overlap.
+ */
+export function settleVersions<Row extends Version>(
+  { standing, displacedMessages, offers }: Offer<Row>,
+  hasSameContent: (left: Row, right: Row) => boolean,
+): Settlement<Row> {
+  const messages = new Set([...displacedMessages, standing.messageId]);
+  const displaced: Displaced<Row>[] = [];
+  const placed: { index: number; verdict: VersionVerdict }[] = [];
+  let current = standing;
+  for (const { row, index } of offers) {
+    const isCopy = messages.has(row.messageId) || hasSameContent(row, current);
+    placed.push({ index, verdict: isCopy ? 'duplicate' : 'revised' });
+    if (isCopy) continue;
+    messages.add(row.messageId);
+    const version = { ...row, receivedAt: stampAfter(standing, row) };
+    const older = isLater(version, current) ? current : version;
+    displaced.push({ ...older, displacedAt: version.receivedAt });
+    if (older === current) current = version;
+  }
+  return { standing, current, displaced, placed };
+}
+
+function stampAfter(standing: Version, { receivedAt }: Version): UtcInstant {
+  if (compareInstants(receivedAt, standing.receivedAt) > 0) return receivedAt;
+  return instantFromEpochMicros(epochMicros(standing.receivedAt) + 1);
+}
+
+/** What was not parked comes now, and so after everything that stands. */
+function isLater(version: Version, current: Version): boolean {
+  const byPublication = compareInstants(version.publishedAt, current.publishedAt);
+  if (byPublication !== 0) return byPublication > 0;
+  if (version.arrivedAt === null) return true;
+  return compareInstants(version.arrivedAt, current.arrivedAt ?? current.receivedAt) >= 0;
+}

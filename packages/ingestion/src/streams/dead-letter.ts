@@ -1,0 +1,66 @@
+import { EXCHANGES } from '@quarterhour/contracts';
+import { NO_ORGANISATION } from '@quarterhour/db';
+import type { Delivery } from '../delivery.js';
+import type { ReceiveContext, Refused } from '../received.js';
+import { PRECIOUS, type Stream } from '../stream.js';
+import { dispatchStream } from './dispatch.js';
+import { plantTelemetryStream } from './plant-telemetry.js';
+import { tradingConfigStream } from './trading-config.js';
+
+/**
+ * What the broker gave up on, because nobody settled it however often it was delivered. It may be what killed those who
+ * tried, so it is not read: it goes to quarantine as it is, with the stream that it was meant for, to be replayed from
+ * there.
+ */
+export const deadLetterStream: Stream<never> = {
+  name: 'dead-letter',
+  limits: PRECIOUS,
+  ownerOf: () => null,
+  receive,
+  partitionDays: () => [],
+  store: () => Promise.resolve([]),
+};
+
+function receive(delivery: Delivery, { register }: ReceiveContext): Refused {
+  const { exchange, queue, why } = deathOf(delivery);
+  const original: Delivery = { ...delivery, exchange, queue };
+  const stream = streamMeant(original);
+  return {
+    kind: 'refused',
+    stream: stream?.name ?? 'dead-letter',
+    delivery: original,
+    orgId: stream?.ownerOf(original, register) ?? NO_ORGANISATION,
+    messageId: delivery.properties.messageId?.slice(0, 200) ?? null,
+    fault: { reason: 'delivery_limit', path: null, detail: `the broker gave up on it: ${why}`, waitsFor: null },
+  };
+}
+
+function streamMeant({ exchange, routingKey }: Delivery): Pick<Stream<unknown>, 'name' | 'ownerOf'> | null {
+  switch (exchange) {
+    case EXCHANGES.dispatch:
+      return dispatchStream;
+    case EXCHANGES.trading:
+      return tradingConfigStream;
+    case EXCHANGES.fleet:
+      return plantTelemetryStream;
+    case EXCHANGES.vcp:
+      return routingKey.split('.')[1] === 'config' ? tradingConfigStream : plantTelemetryStream;
+    default:
+      return null;
+  }
+}
+
+/** The broker writes the last death first. What it did not write is taken from the delivery itself. */
+function deathOf(delivery: Delivery): { exchange: string; queue: string; why: string } {
+  const deaths = delivery.properties.headers['x-death'];
+  const death: unknown = Array.isArray(deaths) ? deaths[0] : undefined;
+  const member = (name: string): string | undefined => {
+    const value: unknown = typeof death === 'object' && death !== null ? Reflect.get(death, name) : undefined;
+    return typeof value === 'string' ? value : undefined;
+  };
+  return {
+    exchange: member('exchange') ?? delivery.exchange,
+    queue: member('queue') ?? delivery.queue,
+    why: (member('reason') ?? 'it does not say why').slice(0, 100),
+  };
+}

@@ -1,0 +1,20 @@
+import type { StreamName } from '@quarterhour/contracts';
+import type { Stream } from '../stream.js';
+import { deadLetterStream } from './dead-letter.js';
+import { dispatchStream } from './dispatch.js';
+import { plantTelemetryStream } from './plant-telemetry.js';
+import { tradingConfigStream } from './trading-config.js';
+
+/** Does something with a stream that is known by its name only, whatever its facts are. */
+export function withStream<T>(name: StreamName, use: <Fact>(stream: Stream<Fact>) => T): T {
+  switch (name) {
+    case 'dispatch':
+      return use(dispatchStream);
+    case 'plant-telemetry':
+      return use(plantTelemetryStream);
+    case 'trading-config':
+      return use(tradingConfigStream);
+    case 'dead-letter':
+      return use(deadLetterStream);
+  }
+}
