@@ -8,6 +8,11 @@ export interface AmqpDelivery {
   readonly routingKey: string;
   /** The broker has handed it to somebody before. False proves nothing. */
   readonly redelivered: boolean;
+  /**
+   * How often a quorum queue has handed it over in vain: it was given back, or its consumer was lost. 0 the first time,
+   * and on other queues.
+   */
+  readonly failedDeliveries: number;
   readonly properties: AmqpProperties;
   /** For the consumer that delivered it, to settle it. */
   readonly tag: DeliveryTag;
@@ -62,6 +67,7 @@ export function deliveryOf(channel: Channel, message: ConsumeMessage): AmqpDeliv
     exchange: fields.exchange,
     routingKey: fields.routingKey,
     redelivered: fields.redelivered,
+    failedDeliveries: fields.redelivered ? countOf(properties.headers) : 0,
     properties: {
       messageId: textOrNothing(properties.messageId),
       contentType: textOrNothing(properties.contentType),
@@ -73,6 +79,12 @@ export function deliveryOf(channel: Channel, message: ConsumeMessage): AmqpDeliv
     },
     tag: new DeliveryTag(channel, message),
   };
+}
+
+/** Written by the queue, over whatever a publisher wrote, but only from the second delivery on. */
+function countOf(headers: ConsumeMessage['properties']['headers']): number {
+  const count: unknown = headers?.['x-delivery-count'];
+  return typeof count === 'number' && Number.isSafeInteger(count) && count > 0 ? count : 0;
 }
 
 function textOrNothing(value: unknown): string | undefined {
