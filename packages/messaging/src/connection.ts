@@ -1,6 +1,7 @@
 import { connect } from 'amqplib';
 import type { Channel, ChannelModel, ConfirmChannel, Options, RecoveringChannelModel } from 'amqplib';
 import { BrokerClosedError, BrokerRefusedError, BrokerUnreachableError, InvalidBrokerUrlError } from './errors.js';
+import { bearDeepHeaders } from './deep-headers.js';
 import type { Reporting } from './reporting.js';
 import { backOff, endsWithin } from './timing.js';
 
@@ -128,6 +129,7 @@ export class Connection {
   #follow(model: RecoveringChannelModel, name: string, { log, onEvent }: Reporting): RecoveringChannelModel {
     const about = { connection: name, broker: this.#target };
     model.on('connect', (current) => {
+      if (!bearDeepHeaders(current)) log.warn(about, 'deeply nested headers would cost this connection');
       this.#current = current;
       this.#state = 'connected';
       onEvent('connected');

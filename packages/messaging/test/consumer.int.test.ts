@@ -236,6 +236,39 @@ describe('a connection that is made anew', () => {
   });
 });
 
+describe('headers that are nested too deeply', () => {
+  test.each([
+    ['tables', '{"a":', '}'],
+    ['lists', '[', ']'],
+  ])('are taken for none: %s in %s', async (_what, opening, closing) => {
+    const { say, exchange, deliveries, texts, events } = await aConsumedQueue();
+    await publishByHttp(exchange, `${opening.repeat(12_000)}1${closing.repeat(12_000)}`);
+    await publishByHttp(exchange, `${opening.repeat(60)}1${closing.repeat(60)}`);
+    await say('after');
+    await eventually(() => expect(texts()).toEqual(['deep', 'deep', 'after']));
+    expect(deliveries.map(({ properties }) => Object.keys(properties.headers))).toEqual([[], ['nested'], []]);
+    expect(deliveries[0]?.properties).toMatchObject({ messageId: 'm-1', contentType: 'application/json', type: 'T' });
+    expect(events).not.toContain('connection-lost');
+  });
+
+  /** No client of ours can write such a message: the library's encoder fails as its decoder does. */
+  async function publishByHttp(exchange: string, nested: string): Promise<void> {
+    const url = new URL(
+      `/api/exchanges/${encodeURIComponent(setting.vhost.name)}/${exchange}/publish`,
+      setting.vhost.apiUrl,
+    );
+    const authorization = `Basic ${Buffer.from(`${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`).toString('base64')}`;
+    [url.username, url.password] = ['', ''];
+    const answer = await fetch(url, {
+      method: 'POST',
+      headers: { authorization, 'content-type': 'application/json' },
+      body: `{"routing_key":"key.one","payload":"deep","payload_encoding":"string","properties":{
+        "message_id":"m-1","content_type":"application/json","type":"T","headers":{"nested":${nested}}}}`,
+    });
+    expect(await answer.json()).toEqual({ routed: true });
+  }
+});
+
 describe('a queue that is deleted', () => {
   test('is consumed again once it has been declared again', async () => {
     const { broker, say, queue, topology, consumer, texts, lost } = await aConsumedQueue();
