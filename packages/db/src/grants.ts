@@ -1,6 +1,6 @@
 import { LOGIN_ROLES, type LoginRole } from './roles.js';
 
-type Privilege = 'select' | 'insert' | 'update';
+type Privilege = 'select' | 'insert' | 'update' | 'delete';
 
 /**
  * What each login role may do with each table, and nothing else. Partitions are reached through their parents.
@@ -22,6 +22,7 @@ export const TABLE_GRANTS: Readonly<Record<string, Partial<Readonly<Record<Login
   'app.quarantine': { ingest: ['select', 'insert', 'update'], read: ['select'] },
   'app.ingest_minute': { ingest: ['select', 'insert', 'update'], read: ['select'] },
   'ops.ingest_progress': { ingest: ['select', 'insert', 'update'] },
+  'ops.suspect': { ingest: ['select', 'insert', 'update', 'delete'] },
   'ops.register_version': { ingest: ['select'] },
   'ops.stream': { ingest: ['select'] },
   'ops.migration': { ingest: ['select'], read: ['select'] },

@@ -87,6 +87,7 @@ export {
   type QuarantineKey,
   type QuarantineQuery,
 } from './queries/quarantine.js';
+export { forgetSuspect, lowerSuspect, raiseSuspect, type Suspect } from './queries/suspects.js';
 export {
   listIngestMinutes,
   readProgress,

@@ -13,6 +13,7 @@ import {
   SCHEMA_VERSION,
   UnsuitableDatabaseError,
 } from '@quarterhour/db';
+import { MIGRATIONS } from '../src/migrations/index.js';
 import { connect, query } from './fixtures.js';
 
 const { adminDatabaseUrl, rolePassword } = testServers();
@@ -66,7 +67,7 @@ describe('migrate', () => {
   test('brings an empty database to the newest schema, and changes nothing the second time', async () => {
     const url = await emptyDatabase();
     const first = await migrate(url, { rolePasswords });
-    expect(first).toMatchObject({ applied: [SCHEMA_VERSION], schemaVersion: SCHEMA_VERSION });
+    expect(first).toMatchObject({ applied: Object.keys(MIGRATIONS), schemaVersion: SCHEMA_VERSION });
     expect(Number.parseFloat(first.serverVersion)).toBeGreaterThanOrEqual(15);
     expect(await migrate(url, { rolePasswords })).toMatchObject({ applied: [], rolesChanged: false });
   });
@@ -74,7 +75,9 @@ describe('migrate', () => {
   test('may be started by several at once, on one database and on another', async () => {
     const [one, other] = [await emptyDatabase(), await emptyDatabase()];
     const reports = await Promise.all([one, one, one, other, other].map((url) => migrate(url, { rolePasswords })));
-    expect(reports.flatMap(({ applied }) => applied)).toHaveLength(2);
+    expect(reports.flatMap(({ applied }) => applied).sort()).toEqual(
+      Object.keys(MIGRATIONS).flatMap((name) => [name, name]),
+    );
   });
 
   test('puts grants right that somebody changed', async () => {
@@ -135,7 +138,7 @@ describe('migrate', () => {
     if (!(error instanceof RolesNeededError)) throw new Error('unreachable');
     await run(url, error.sql);
     const report = await migrate(as(url, user, user), { rolePasswords });
-    expect(report.applied).toEqual([SCHEMA_VERSION]);
+    expect(report.applied).toEqual(Object.keys(MIGRATIONS));
   });
 
   test('prints SQL without passwords for a server that has no roles yet', () => {
@@ -188,7 +191,7 @@ describe('the check at start', () => {
 
   test('refuses a schema that is newer than the program, and one that is older', async () => {
     const url = await migratedDatabase();
-    await run(url, `update ops.migration set name = '9999-the-future'`);
+    await run(url, `update ops.migration set name = '9999-the-future' where name = '${SCHEMA_VERSION}'`);
     expect(await checked(ingest(url))).toEqual([
       `the schema is older than ${SCHEMA_VERSION}: run quarterhour migrate`,
       'the schema is newer than this program, it has 9999-the-future',
