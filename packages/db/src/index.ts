@@ -5,6 +5,7 @@ export {
   classifyError,
   CommitRefusedError,
   CommitUnknownError,
+  isStatementTimeout,
   TransactionMisuseError,
   UnansweredError,
   type ErrorClass,
@@ -89,6 +90,7 @@ export {
 } from './queries/quarantine.js';
 export { forgetSuspect, lowerSuspect, raiseSuspect, type Suspect } from './queries/suspects.js';
 export {
+  beginProgress,
   listIngestMinutes,
   readProgress,
   recordBatch,
