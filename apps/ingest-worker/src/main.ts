@@ -1,4 +1,4 @@
-import { QUEUES, partnerTelemetryQueue, partnerTopology, staticTopology } from '@quarterhour/contracts';
+import { QUEUES, staticTopology } from '@quarterhour/contracts';
 import { assertReady, openDatabase } from '@quarterhour/db';
 import { dispatchStream, plantTelemetryStream } from '@quarterhour/ingestion';
 import { openBroker } from '@quarterhour/messaging';
@@ -8,6 +8,7 @@ import { brokerCheck, databaseCheck, jobCheck } from './health.js';
 import { StreamIngest } from './ingest.js';
 import { ingestMetrics } from './ingest-metrics.js';
 import { Partitions } from './partitions.js';
+import { Partners } from './partners.js';
 import { periodically } from './periodically.js';
 import { RegisterWatch } from './register-watch.js';
 
@@ -51,27 +52,19 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const telemetry = new StreamIngest(ctx, plantTelemetryStream);
   onStop(() => Promise.all([dispatches.drain(), telemetry.drain()]));
 
-  const followed = new Set<string>();
-  const followPartners = async () => {
-    for (const prefix of register.current.prefixes) {
-      if (followed.has(prefix)) continue;
-      await broker.declare(partnerTopology(prefix));
-      await telemetry.consume(partnerTelemetryQueue(prefix));
-      followed.add(prefix);
-    }
-  };
+  const partners = new Partners(ctx, (queue) => telemetry.consume(queue));
   const lookAhead = () => partitions.lookAhead(plantTelemetryStream.name);
   await lookAhead();
   await dispatches.consume(QUEUES.dispatch);
   await telemetry.consume(QUEUES.fleetTelemetry);
-  await followPartners();
+  await partners.follow();
 
   const followRegister = periodically(ctx, {
     name: 'register',
     everyMs: REGISTER_POLL_MS,
     job: async () => {
       await register.refresh();
-      await followPartners();
+      await partners.follow();
     },
     stopping,
   });
@@ -86,6 +79,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
       brokerCheck(broker),
       dispatches.healthCheck,
       telemetry.healthCheck,
+      partners.healthCheck,
       jobCheck('register', followRegister.state),
       jobCheck('partitions', makePartitions.state),
     ],
