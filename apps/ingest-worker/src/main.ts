@@ -10,9 +10,11 @@ import { ingestMetrics } from './ingest-metrics.js';
 import { Partitions } from './partitions.js';
 import { Partners } from './partners.js';
 import { periodically } from './periodically.js';
+import { stillReady } from './readiness.js';
 import { RegisterWatch } from './register-watch.js';
 
 const REGISTER_POLL_MS = 1_000;
+const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
 const config = readConfig();
@@ -27,7 +29,8 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     onIdleError: (error) => log.warn({ err: error }, 'an idle database connection was lost'),
   });
   onStop(() => db.close());
-  await assertReady(db, { acceptVolatile: config.acceptsVolatile });
+  const readyOptions = { acceptVolatile: config.acceptsVolatile };
+  await assertReady(db, readyOptions);
 
   const broker = await openBroker({ url: config.amqpUrl, applicationName: 'ingest-worker', log, signal: stopping });
   onStop(() => broker.close());
@@ -69,7 +72,14 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     stopping,
   });
   const makePartitions = periodically(ctx, { name: 'partitions', everyMs: HOUR_MS, job: lookAhead, stopping });
-  onStop(() => Promise.all([followRegister.done, makePartitions.done]));
+  const checkReady = periodically(ctx, {
+    name: 'ready',
+    everyMs: HOUR_MS,
+    afterFailureMs: MINUTE_MS,
+    job: () => stillReady(ctx, readyOptions),
+    stopping,
+  });
+  onStop(() => Promise.all([followRegister.done, makePartitions.done, checkReady.done]));
 
   const health = await startHealthServer({
     ...config.health,
@@ -82,6 +92,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
       partners.healthCheck,
       jobCheck('register', followRegister.state),
       jobCheck('partitions', makePartitions.state),
+      jobCheck('ready', checkReady.state, { isVital: true }),
     ],
   });
   onStop(() => health.close());
