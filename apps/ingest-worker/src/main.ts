@@ -12,8 +12,11 @@ import { Partners } from './partners.js';
 import { periodically } from './periodically.js';
 import { stillReady } from './readiness.js';
 import { RegisterWatch } from './register-watch.js';
+import { Suspects } from './suspects.js';
+import { Watchdog } from './watchdog.js';
 
 const REGISTER_POLL_MS = 1_000;
+const WATCH_MS = 15_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
@@ -39,6 +42,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const metrics = createMetrics({ processMetrics: true });
   const register = await RegisterWatch.open(db);
   const partitions = new Partitions(db, clock);
+  const watchdog = new Watchdog({ broker, clock, log, endProcess: () => process.exit(1) });
   const ctx = {
     db,
     log,
@@ -46,6 +50,8 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     broker,
     register,
     partitions,
+    watchdog,
+    suspects: new Suspects(db, log),
     stopping,
     worker: config.worker,
     metrics: ingestMetrics(metrics),
@@ -72,6 +78,12 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     stopping,
   });
   const makePartitions = periodically(ctx, { name: 'partitions', everyMs: HOUR_MS, job: lookAhead, stopping });
+  const watchQueues = periodically(ctx, {
+    name: 'watchdog',
+    everyMs: WATCH_MS,
+    job: () => watchdog.look(),
+    stopping,
+  });
   const checkReady = periodically(ctx, {
     name: 'ready',
     everyMs: HOUR_MS,
@@ -79,7 +91,8 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     job: () => stillReady(ctx, readyOptions),
     stopping,
   });
-  onStop(() => Promise.all([followRegister.done, makePartitions.done, checkReady.done]));
+  const jobs = [followRegister.done, makePartitions.done, watchQueues.done, checkReady.done];
+  onStop(() => Promise.all(jobs));
 
   const health = await startHealthServer({
     ...config.health,
@@ -92,6 +105,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
       partners.healthCheck,
       jobCheck('register', followRegister.state),
       jobCheck('partitions', makePartitions.state),
+      jobCheck('watchdog', watchQueues.state),
       jobCheck('ready', checkReady.state, { isVital: true }),
     ],
   });

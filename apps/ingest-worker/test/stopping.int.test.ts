@@ -9,6 +9,8 @@ import { StreamIngest } from '../src/ingest.js';
 import { ingestMetrics } from '../src/ingest-metrics.js';
 import { Partitions } from '../src/partitions.js';
 import { RegisterWatch } from '../src/register-watch.js';
+import { Suspects } from '../src/suspects.js';
+import { Watchdog } from '../src/watchdog.js';
 import { aWorkerHouse, type WorkerHouse } from './worker-house.js';
 
 const MESSAGES = 20;
@@ -57,6 +59,8 @@ describe('a stream that is stopped while the database is away for one batch', ()
         partitions: new Partitions(ingest, systemClock),
         stopping: stopping.signal,
         worker: 'stopped',
+        suspects: new Suspects(ingest, log),
+        watchdog: new Watchdog({ broker, clock: systemClock, log, endProcess: () => undefined }),
         metrics: ingestMetrics(createMetrics()),
         nextBatchNo: () => (batches += 1),
       },
