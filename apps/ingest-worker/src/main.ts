@@ -2,7 +2,14 @@ import { QUEUES, staticTopology } from '@quarterhour/contracts';
 import { assertReady, openDatabase } from '@quarterhour/db';
 import { dispatchStream, plantTelemetryStream } from '@quarterhour/ingestion';
 import { openBroker } from '@quarterhour/messaging';
-import { createLogger, createMetrics, runProcess, startHealthServer, systemClock } from '@quarterhour/runtime';
+import {
+  createLogger,
+  createMetrics,
+  endsWithin,
+  runProcess,
+  startHealthServer,
+  systemClock,
+} from '@quarterhour/runtime';
 import { readConfig } from './config.js';
 import { brokerCheck, databaseCheck, jobCheck } from './health.js';
 import { StreamIngest } from './ingest.js';
@@ -19,6 +26,11 @@ const REGISTER_POLL_MS = 1_000;
 const WATCH_MS = 15_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
+const STATEMENT_TIMEOUT_MS = 10_000;
+/** A database that does not answer at all is given up soon after one that says that it is too slow. */
+const ANSWER_TIMEOUT_MS = 12_000;
+/** For what may hang when the process stops, and loses nothing when it is left. */
+const CLOSE_MS = 1_000;
 
 const config = readConfig();
 const log = createLogger({ name: 'ingest-worker', level: config.logLevel });
@@ -29,9 +41,11 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     url: config.databaseUrl,
     applicationName: 'ingest-worker',
     maxConnections: 4,
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    answerTimeoutMs: ANSWER_TIMEOUT_MS,
     onIdleError: (error) => log.warn({ err: error }, 'an idle database connection was lost'),
   });
-  onStop(() => db.close());
+  onStop(() => endsWithin(CLOSE_MS, db.close()));
   const readyOptions = { acceptVolatile: config.acceptsVolatile };
   await assertReady(db, readyOptions);
 
@@ -92,7 +106,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     stopping,
   });
   const jobs = [followRegister.done, makePartitions.done, watchQueues.done, checkReady.done];
-  onStop(() => Promise.all(jobs));
+  onStop(() => endsWithin(CLOSE_MS, Promise.all(jobs)));
 
   const health = await startHealthServer({
     ...config.health,
