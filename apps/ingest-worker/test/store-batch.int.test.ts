@@ -169,6 +169,12 @@ describe('storing a batch', () => {
     expect(transaction).toHaveBeenCalledTimes(5 + 1);
   });
 
+  test('whose commit may have happened is not halved, however long the question takes', async () => {
+    const ctx = contextWith(failing(committedButUnheard, timesOut, timesOut, timesOut, timesOut));
+    expect(await storeBatch(ctx, dispatchStream, deliveries(2))).toEqual(['stored', 'stored']);
+    expect(await countsOf(ctx.worker)).toEqual({ stored: 2 });
+  });
+
   test('of one message is never set aside for taking too long', async () => {
     const ctx = contextWith(failing(timesOut, timesOut, timesOut, timesOut, timesOut));
     expect(await storeBatch(ctx, dispatchStream, deliveries(1))).toEqual(['stored']);
