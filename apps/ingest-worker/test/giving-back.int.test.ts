@@ -22,6 +22,14 @@ async function detailOf(stream: StreamIngest<unknown>): Promise<Readonly<Record<
 
 const inHand = (messages: number) => ({ queues: { [QUEUES.dispatch]: { inHand: messages } } });
 
+test('a stream has a record of its progress before its first batch', async () => {
+  const stream = await house.aStream(dispatchStream, {}, { worker: 'first' });
+  await stream.consume(QUEUES.dispatch);
+  expect(await house.rows('select worker, stream, batch_no::int as n from ops.ingest_progress')).toEqual([
+    { worker: 'first', stream: 'dispatch', n: 0 },
+  ]);
+});
+
 describe('a stream whose database does not come back', () => {
   test('gives everything in hand back when its patience ends, takes it anew, and stores it once', async () => {
     const stream = await house.aStream(dispatchStream, { giveBackAfterMs: 1_000 });
