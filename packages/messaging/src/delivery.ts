@@ -67,7 +67,7 @@ export function deliveryOf(channel: Channel, message: ConsumeMessage): AmqpDeliv
     exchange: fields.exchange,
     routingKey: fields.routingKey,
     redelivered: fields.redelivered,
-    failedDeliveries: fields.redelivered ? countOf(properties.headers) : 0,
+    failedDeliveries: countFailedDeliveries(fields, properties.headers ?? {}),
     properties: {
       messageId: textOrNothing(properties.messageId),
       contentType: textOrNothing(properties.contentType),
@@ -81,10 +81,20 @@ export function deliveryOf(channel: Channel, message: ConsumeMessage): AmqpDeliv
   };
 }
 
-/** Written by the queue, over whatever a publisher wrote, but only from the second delivery on. */
-function countOf(headers: ConsumeMessage['properties']['headers']): number {
-  const count: unknown = headers?.['x-delivery-count'];
-  return typeof count === 'number' && Number.isSafeInteger(count) && count > 0 ? count : 0;
+/**
+ * Written by the queue, over whatever a publisher wrote, but only from the second delivery on. RabbitMQ up to 4.2 counts
+ * every return in the first; since 4.3 the first counts only what surely failed, and the second every return.
+ */
+const COUNTS = ['x-delivery-count', 'x-acquired-count'];
+
+/** For {@link AmqpDelivery.failedDeliveries}. */
+export function countFailedDeliveries(
+  { redelivered }: { readonly redelivered: boolean },
+  headers: Readonly<Record<string, unknown>>,
+): number {
+  if (!redelivered) return 0;
+  const counts = COUNTS.map((name) => numberOrNothing(headers[name]) ?? 0);
+  return Math.max(0, ...counts.filter((count) => Number.isSafeInteger(count)));
 }
 
 function textOrNothing(value: unknown): string | undefined {
