@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { aDispatch, eventually, openTcpProxy, type StartedProcess, type TcpProxy } from '@quarterhour/testkit';
-import { aWorkerHouse, healthOf, type WorkerHouse } from './worker-house.js';
+import { aDispatch, openTcpProxy, type StartedProcess, type TcpProxy } from '@quarterhour/testkit';
+import { aWorkerHouse, type WorkerHouse } from './worker-house.js';
 
 const MESSAGES = 30;
 
@@ -43,12 +43,8 @@ describe('a worker with a batch in hand that is told to stop', () => {
       await house.settled(1);
       await begin();
       await publish(MESSAGES);
-      await eventually(async () => {
-        const ready = await fetch(new URL('/readyz', healthOf(worker)));
-        expect(await ready.json()).toMatchObject({
-          checks: { 'stream-dispatch': { detail: { queues: { 'ingest.dispatch': { inHand: MESSAGES } } } } },
-        });
-      });
+      // Not by the health page, which would wait for the database as well: the statement in hand is to be a fresh one.
+      await new Promise((resolve) => setTimeout(resolve, 500));
       expect(await worker.kill('SIGTERM')).toEqual(IN_TIME);
 
       await databaseProxy.restore();
