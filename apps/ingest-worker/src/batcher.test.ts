@@ -37,6 +37,28 @@ describe('a batcher', () => {
     expect(batches).toEqual([[0, 1, 2], [3, 4], [5], [6], [7]]);
   });
 
+  test('makes a batch of its own of an item that is to be alone, in its place', async () => {
+    const batches: number[][] = [];
+    const batcher = new Batcher<number>(limits, (batch) => Promise.resolve(void batches.push([...batch])));
+    for (const item of [1, 2, 3, 4, 5]) batcher.add(item, 1, { isAlone: item === 2 || item === 3 });
+    await batcher.drained();
+    expect(batches).toEqual([[1], [2], [3], [4, 5]]);
+  });
+
+  test('forgets what waits, not what is in hand, and goes on with what comes then', async () => {
+    const batches: number[][] = [];
+    const batcher = new Batcher<number>({ batchMessages: 1, batchBytes: 100 }, (batch) => {
+      if (batches.push([...batch]) === 1) {
+        batcher.forget();
+        batcher.add(9, 1);
+      }
+      return Promise.resolve();
+    });
+    for (const item of [1, 2, 3]) batcher.add(item, 1);
+    await batcher.drained();
+    expect(batches).toEqual([[1], [9]]);
+  });
+
   test('is drained only when what was added during the last flush is flushed too', async () => {
     const seen: number[] = [];
     const batcher = new Batcher<number>(limits, async (batch) => {

@@ -13,7 +13,7 @@ export interface BatchLimits {
 export class Batcher<T> {
   readonly #limits: BatchLimits;
   readonly #flush: (batch: readonly T[]) => Promise<void>;
-  #waiting: { readonly item: T; readonly bytes: number }[] = [];
+  #waiting: { readonly item: T; readonly bytes: number; readonly isAlone: boolean }[] = [];
   #flushing: Promise<void> | null = null;
 
   constructor(limits: BatchLimits, flush: (batch: readonly T[]) => Promise<void>) {
@@ -26,9 +26,15 @@ export class Batcher<T> {
     return this.#waiting.length;
   }
 
-  add(item: T, bytes: number): void {
-    this.#waiting.push({ item, bytes });
+  /** @param isAlone makes it a batch of its own */
+  add(item: T, bytes: number, { isAlone = false }: { isAlone?: boolean } = {}): void {
+    this.#waiting.push({ item, bytes, isAlone });
     this.#flushing ??= this.#flushAll();
+  }
+
+  /** Drops what is not yet taken into a batch. */
+  forget(): void {
+    this.#waiting = [];
   }
 
   /** Resolves when nothing waits and nothing is in hand. */
@@ -48,7 +54,9 @@ export class Batcher<T> {
     for (const one of this.#waiting) {
       bytes += one.bytes;
       if (size === this.#limits.batchMessages || (size > 0 && bytes > this.#limits.batchBytes)) break;
+      if (size > 0 && one.isAlone) break;
       size += 1;
+      if (one.isAlone) break;
     }
     return this.#waiting.splice(0, size).map(({ item }) => item);
   }

@@ -17,7 +17,14 @@ export function brokerCheck(broker: Broker): HealthCheck {
   };
 }
 
-/** A job that fails shows why; whether it matters is what the streams say. */
-export function jobCheck(name: string, state: Readonly<JobState>): HealthCheck {
-  return { name: `job-${name}`, check: () => Promise.resolve({ ok: true, detail: { ...state } }) };
+/**
+ * A job that fails shows why.
+ *
+ * @param isVital its failure matters by itself. Of others, the streams say whether it does
+ */
+export function jobCheck(name: string, state: Readonly<JobState>, { isVital = false } = {}): HealthCheck {
+  return {
+    name: `job-${name}`,
+    check: () => Promise.resolve({ ok: !isVital || state.error === null, detail: { ...state } }),
+  };
 }

@@ -1,77 +1,132 @@
-import type { Consumer, AmqpDelivery, Broker } from '@quarterhour/messaging';
-import type { Delivery, Received, Stream } from '@quarterhour/ingestion';
-import type { HealthCheck, HealthReport } from '@quarterhour/runtime';
+import type { Outcome } from '@quarterhour/contracts';
+import { beginProgress, NO_ORGANISATION, type Database } from '@quarterhour/db';
+import type { Delivery, Received, Refused, Stream } from '@quarterhour/ingestion';
+import type { AmqpDelivery, Broker, Consumer } from '@quarterhour/messaging';
+import { endsWithin, type HealthCheck, type HealthReport } from '@quarterhour/runtime';
 import { Alarm } from './alarm.js';
 import { Batcher } from './batcher.js';
 import type { IngestMetrics } from './ingest-metrics.js';
+import { Intake, isSuspect } from './intake.js';
 import type { RegisterWatch } from './register-watch.js';
-import { StoppedError, storeBatch, type StoreContext } from './store-batch.js';
+import { StoppedError, storeBatch, untilDone, type StoreContext } from './store-batch.js';
+import { MOST_DEATHS, suspectOf, type Suspects } from './suspects.js';
+import type { Watchdog } from './watchdog.js';
 
 /** A batch that is in hand for longer does not get through, whatever the database answers to a ping. */
 const STANDSTILL_MS = 5_000;
+/** The broker closes channels that hold a delivery for half an hour: what cannot be stored is given back well before. */
+const GIVE_BACK_AFTER_MS = 600_000;
+const QUIET_MESSAGES = 50;
+/** What is not stored that long after the last delivery was taken is given back, so that the process can end. */
+const DRAIN_MS = 3_000;
 
 /** What one stream of the worker needs. */
 export interface IngestContext extends Omit<StoreContext, 'alarm'> {
-  readonly broker: Broker;
+  readonly broker: Pick<Broker, 'consume'>;
   readonly register: RegisterWatch;
   readonly metrics: IngestMetrics;
+  readonly suspects: Suspects;
+  readonly watchdog: Watchdog;
+}
+
+/** How patient a stream is. Tests are in a hurry. */
+export interface IngestSettings {
+  /** How long a batch may wait for the database before everything in hand is given back, and taken anew. */
+  readonly giveBackAfterMs?: number;
+  /** How many messages have to go through after a suspect before the queue is taken by the window again. */
+  readonly quietMessages?: number;
 }
 
 interface InHand<Fact> {
-  readonly consumer: Consumer;
+  readonly intake: Intake;
   readonly amqp: AmqpDelivery;
-  readonly received: Received<Fact>;
+  readonly delivery: Delivery;
+  /** Null while nobody has looked at it: a suspect, or what came while one was in hand. */
+  readonly received: Received<Fact> | null;
+}
+
+interface Stored {
+  readonly received: readonly Received<unknown>[];
+  readonly outcomes: readonly Outcome[];
 }
 
 /** One stream from its queues to the database and back: receive, collect, store, settle. */
 export class StreamIngest<Fact> {
   readonly #ctx: IngestContext;
   readonly #stream: Stream<Fact>;
+  readonly #giveBackAfterMs: number;
+  readonly #quietMessages: number;
   readonly #batcher: Batcher<InHand<Fact>>;
-  readonly #consumers = new Map<string, Consumer>();
+  readonly #intakes = new Map<string, Intake>();
   readonly #alarm: Alarm;
+  #hasBegun = false;
+  #isDraining = false;
   #lastCommit: string | null = null;
   #inHandSince: number | null = null;
+  #lastEnd = 0;
   /** A batch was left unstored because the process stops. To settle a later one would settle it too. */
   #hasGivenUp = false;
 
-  constructor(ctx: IngestContext, stream: Stream<Fact>) {
+  constructor(ctx: IngestContext, stream: Stream<Fact>, settings: IngestSettings = {}) {
     this.#ctx = ctx;
     this.#stream = stream;
+    this.#giveBackAfterMs = settings.giveBackAfterMs ?? GIVE_BACK_AFTER_MS;
+    this.#quietMessages = settings.quietMessages ?? QUIET_MESSAGES;
     this.#alarm = new Alarm(ctx.clock, ctx.log, stream.name);
     this.#batcher = new Batcher(stream.limits, (batch) => this.#storeAndSettle(batch));
   }
 
-  /** Consumers of one stream feed one batcher, each queue through a channel of its own. */
+  /** Makes the record of the worker's progress, which every batch must find. Done by {@link consume} unless it is done. */
+  async begin(): Promise<void> {
+    if (this.#hasBegun) return;
+    await beginProgress(this.#ctx.db, this.#ctx.worker, this.#stream.name);
+    this.#hasBegun = true;
+  }
+
+  /** Consumers of one stream feed one batcher, each queue through a channel of its own. Again is without effect. */
   async consume(queue: string): Promise<void> {
+    await this.begin();
+    if (this.#isDraining || this.#intakes.has(queue)) return;
+    const { prefetch } = this.#stream.limits;
+    const intake = new Intake(queue, { prefetch, quietMessages: this.#quietMessages }, this.#ctx.log);
+    this.#intakes.set(queue, intake);
     const consumer = await this.#ctx.broker.consume({
       queue,
-      prefetch: this.#stream.limits.prefetch,
-      onDelivery: (amqp, from) => this.#take(queue, from, amqp),
+      prefetch,
+      onDelivery: (amqp, from) => this.#take(intake, amqp, from),
+      onLost: () => intake.lost(),
     });
-    this.#consumers.set(queue, consumer);
+    intake.consumedBy(consumer);
+    this.#ctx.watchdog.watch(intake);
   }
 
-  /** Takes nothing more, stores and settles what is in hand. */
+  /** Takes nothing more, stores and settles what is in hand if that is possible soon, and gives back the rest. */
   async drain(): Promise<void> {
-    await Promise.all([...this.#consumers.values()].map((consumer) => consumer.stop()));
-    await this.#batcher.drained();
-    await Promise.all([...this.#consumers.values()].map((consumer) => consumer.close()));
+    this.#isDraining = true;
+    const intakes = [...this.#intakes.values()];
+    const stopped = Promise.all(intakes.map((intake) => intake.stop())).then(() => this.#batcher.drained());
+    if (!(await endsWithin(DRAIN_MS, stopped))) {
+      this.#hasGivenUp = true;
+      this.#ctx.log.warn({ stream: this.#stream.name }, 'what is in hand cannot be stored now: giving it back');
+    }
+    await Promise.all(intakes.map((intake) => intake.close()));
   }
 
-  /** Ready while every queue is consumed, batches get through and nothing of ours holds the stream up. */
+  /** Ready while every queue is consumed and flows, batches get through and nothing of ours holds the stream up. */
   get healthCheck(): HealthCheck {
     return { name: `stream-${this.#stream.name}`, check: () => Promise.resolve(this.#health()) };
   }
 
   #health(): HealthReport {
-    const queues = Object.fromEntries([...this.#consumers].map(([queue, consumer]) => [queue, consumer.state]));
-    const consuming = Object.values(queues).every((state) => state === 'consuming');
-    const inHandMs = this.#inHandSince === null ? 0 : this.#ctx.clock.monotonicMillis() - this.#inHandSince;
+    const intakes = [...this.#intakes.values()];
+    const isFlowing = intakes.every(({ queue, state }) => state === 'consuming' && this.#ctx.watchdog.isFlowing(queue));
+    const isAnyInHand = intakes.some(({ inHand }) => inHand > 0);
+    const inHandMs =
+      this.#inHandSince === null || !isAnyInHand ? 0 : this.#ctx.clock.monotonicMillis() - this.#inHandSince;
     return {
-      ok: consuming && inHandMs < STANDSTILL_MS && this.#alarm.raised === null,
+      ok: isFlowing && inHandMs < STANDSTILL_MS && this.#alarm.raised === null,
       detail: {
-        queues,
+        queues: Object.fromEntries(intakes.map((intake) => [intake.queue, this.#report(intake)])),
         waiting: this.#batcher.waiting,
         inHandMs: Math.round(inHandMs),
         lastCommit: this.#lastCommit,
@@ -80,16 +135,23 @@ export class StreamIngest<Fact> {
     };
   }
 
-  #take(queue: string, consumer: Consumer, amqp: AmqpDelivery): void {
-    const received = this.#receive({
+  #report({ queue, state, inHand, isCareful }: Intake): object {
+    return { state, inHand, oneAtATime: isCareful, ...this.#ctx.watchdog.reportOf(queue) };
+  }
+
+  #take(intake: Intake, amqp: AmqpDelivery, from: Consumer): void {
+    if (!intake.admit(amqp, from)) return;
+    const delivery: Delivery = {
       body: amqp.body,
       exchange: amqp.exchange,
       routingKey: amqp.routingKey,
-      queue,
+      queue: intake.queue,
       redelivered: amqp.redelivered,
       properties: amqp.properties,
-    });
-    this.#batcher.add({ consumer, amqp, received }, amqp.body.length);
+    };
+    const isForLater = isSuspect(amqp) || this.#ctx.suspects.isTrying;
+    const received = isForLater ? null : this.#receive(delivery);
+    this.#batcher.add({ intake, amqp, delivery, received }, amqp.body.length, { isAlone: intake.isCareful });
   }
 
   #receive(delivery: Delivery): Received<Fact> {
@@ -97,24 +159,87 @@ export class StreamIngest<Fact> {
     return this.#stream.receive(delivery, { register: register.current, nowMillis: clock.nowMillis() });
   }
 
-  async #storeAndSettle(batch: readonly InHand<Fact>[]): Promise<void> {
+  /** What a channel delivered that is gone comes again: to store it now would only make a duplicate. */
+  async #storeAndSettle(taken: readonly InHand<Fact>[]): Promise<void> {
     if (this.#hasGivenUp) return;
-    const { metrics, clock, log } = this.#ctx;
+    const batch = taken.filter(({ intake, amqp }) => intake.isCurrent(amqp));
+    if (batch.length === 0) return;
+    const { metrics, clock, log, stopping } = this.#ctx;
     const began = clock.monotonicMillis();
-    this.#inHandSince = began;
+    if (this.#inHandSince === null || began - this.#lastEnd > STANDSTILL_MS) this.#inHandSince = began;
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), this.#giveBackAfterMs);
     try {
-      const received = await this.#knownByNow(batch.map((one) => one.received));
-      const outcomes = await storeBatch({ ...this.#ctx, alarm: this.#alarm }, this.#stream, received);
+      const { received, outcomes } = await this.#store(batch, AbortSignal.any([stopping, patience.signal]));
       settle(batch);
+      this.#inHandSince = null;
       this.#lastCommit = clock.nowInstantText();
       metrics.stored(this.#stream.name, received, outcomes, clock.monotonicMillis() - began);
     } catch (error) {
       if (!(error instanceof StoppedError)) throw error;
-      this.#hasGivenUp = true;
-      log.warn({ stream: this.#stream.name, messages: batch.length }, error.message);
+      const about = { err: error, stream: this.#stream.name, messages: batch.length };
+      if (stopping.aborted) {
+        this.#hasGivenUp = true;
+        log.warn(about, 'batch left with the broker');
+      } else {
+        this.#giveBack();
+        log.warn(about, 'gave back what was in hand, taking it anew');
+      }
     } finally {
-      this.#inHandSince = null;
+      clearTimeout(timer);
+      this.#lastEnd = clock.monotonicMillis();
     }
+  }
+
+  #giveBack(): void {
+    for (const intake of this.#intakes.values()) intake.reopen();
+    this.#batcher.forget();
+  }
+
+  async #store(batch: readonly InHand<Fact>[], stopping: AbortSignal): Promise<Stored> {
+    const { db, suspects } = this.#ctx;
+    const [first] = batch;
+    if (first !== undefined && isSuspect(first.amqp)) return this.#storeSuspect(first, stopping);
+    const received = await suspects.besideOthers(() =>
+      this.#knownByNow(batch.map((one) => one.received ?? this.#receive(one.delivery))),
+    );
+    const beside = transactionsWithin(db, (work) => suspects.besideOthers(work));
+    const outcomes = await storeBatch(this.#storeContext(beside, stopping), this.#stream, received);
+    return { received, outcomes };
+  }
+
+  /** A suspect is alone in its batch. Whoever dies now, died of it. */
+  async #storeSuspect({ delivery }: InHand<Fact>, stopping: AbortSignal): Promise<Stored> {
+    const { db, suspects } = this.#ctx;
+    const suspect = suspectOf(delivery);
+    const onRecord = transactionsWithin(db, (work) => suspects.onRecord(suspect, work));
+    const ctx = this.#storeContext(onRecord, stopping);
+    const received = await untilDone(ctx, this.#stream.name, () =>
+      suspects.onRecord(suspect, (deaths) =>
+        deaths >= MOST_DEATHS ? [this.#unread(delivery, deaths)] : this.#knownByNow([this.#receive(delivery)]),
+      ),
+    );
+    const outcomes = await storeBatch(ctx, this.#stream, received);
+    await suspects.forget(suspect);
+    return { received, outcomes };
+  }
+
+  /** Whose it is follows from its routing key: only that is looked at. */
+  #unread(delivery: Delivery, deaths: number): Refused {
+    const orgId = this.#stream.ownerOf(delivery, this.#ctx.register.current) ?? NO_ORGANISATION;
+    this.#ctx.log.error({ stream: this.#stream.name, queue: delivery.queue, deaths }, 'a message is set aside unread');
+    const detail = `${deaths} processes ended while they had this message, and nothing else, in hand`;
+    return {
+      kind: 'refused',
+      delivery,
+      orgId,
+      messageId: null,
+      fault: { reason: 'delivery_limit', path: null, detail, waitsFor: null },
+    };
+  }
+
+  #storeContext(db: Database, stopping: AbortSignal): StoreContext {
+    return { ...this.#ctx, db, stopping, alarm: this.#alarm };
   }
 
   /** Somebody unknown may have been registered a moment ago: look once before setting a message aside for it. */
@@ -131,9 +256,18 @@ function isOfUnknown(received: Received<unknown>): boolean {
   return received.kind === 'refused' && received.fault.waitsFor !== null;
 }
 
-/** A batch is a gap-free prefix of what each of its consumers was given, so one ack per consumer settles it. */
+/** A batch is a gap-free prefix of what each of its channels delivered, so one ack per queue settles it. */
 function settle(batch: readonly InHand<unknown>[]): void {
-  const last = new Map<Consumer, AmqpDelivery>();
-  for (const { consumer, amqp } of batch) last.set(consumer, amqp);
-  for (const [consumer, amqp] of last) consumer.ackUpTo(amqp);
+  const byIntake = new Map<Intake, AmqpDelivery[]>();
+  for (const { intake, amqp } of batch) {
+    const prefix = byIntake.get(intake);
+    if (prefix === undefined) byIntake.set(intake, [amqp]);
+    else prefix.push(amqp);
+  }
+  for (const [intake, prefix] of byIntake) intake.settle(prefix);
+}
+
+/** The same database, each of its transactions within what `around` does. */
+function transactionsWithin(db: Database, around: <T>(work: () => Promise<T>) => Promise<T>): Database {
+  return { ...db, transaction: (organisations, work) => around(() => db.transaction(organisations, work)) };
 }

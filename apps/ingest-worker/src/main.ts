@@ -1,26 +1,38 @@
-import {
-  QUEUES,
-  partnerConfigQueue,
-  partnerTelemetryQueue,
-  partnerTopology,
-  staticTopology,
-} from '@quarterhour/contracts';
+import { QUEUES, partnerConfigQueue, partnerTelemetryQueue, staticTopology } from '@quarterhour/contracts';
 import { assertReady, openDatabase } from '@quarterhour/db';
 import { deadLetterStream, dispatchStream, plantTelemetryStream, tradingConfigStream } from '@quarterhour/ingestion';
 import { openBroker } from '@quarterhour/messaging';
-import { createLogger, createMetrics, runProcess, startHealthServer, systemClock } from '@quarterhour/runtime';
+import {
+  createLogger,
+  createMetrics,
+  endsWithin,
+  runProcess,
+  startHealthServer,
+  systemClock,
+} from '@quarterhour/runtime';
 import { readConfig } from './config.js';
 import { brokerCheck, databaseCheck, jobCheck } from './health.js';
 import { StreamIngest } from './ingest.js';
 import { ingestMetrics } from './ingest-metrics.js';
 import { takeInParked } from './parked.js';
 import { Partitions } from './partitions.js';
+import { Partners } from './partners.js';
 import { periodically } from './periodically.js';
+import { stillReady } from './readiness.js';
 import { RegisterWatch } from './register-watch.js';
+import { Suspects } from './suspects.js';
+import { Watchdog } from './watchdog.js';
 
 const REGISTER_POLL_MS = 1_000;
 const PARKED_POLL_MS = 1_000;
+const WATCH_MS = 15_000;
+const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
+const STATEMENT_TIMEOUT_MS = 10_000;
+/** A database that does not answer at all is given up soon after one that says that it is too slow. */
+const ANSWER_TIMEOUT_MS = 12_000;
+/** For what may hang when the process stops, and loses nothing when it is left. */
+const CLOSE_MS = 1_000;
 
 const config = readConfig();
 const log = createLogger({ name: 'ingest-worker', level: config.logLevel });
@@ -31,10 +43,13 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     url: config.databaseUrl,
     applicationName: 'ingest-worker',
     maxConnections: 4,
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    answerTimeoutMs: ANSWER_TIMEOUT_MS,
     onIdleError: (error) => log.warn({ err: error }, 'an idle database connection was lost'),
   });
-  onStop(() => db.close());
-  await assertReady(db, { acceptVolatile: config.acceptsVolatile });
+  onStop(() => endsWithin(CLOSE_MS, db.close()));
+  const readyOptions = { acceptVolatile: config.acceptsVolatile };
+  await assertReady(db, readyOptions);
 
   const broker = await openBroker({ url: config.amqpUrl, applicationName: 'ingest-worker', log, signal: stopping });
   onStop(() => broker.close());
@@ -43,6 +58,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const metrics = createMetrics({ processMetrics: true });
   const register = await RegisterWatch.open(db);
   const partitions = new Partitions(db, clock);
+  const watchdog = new Watchdog({ broker, clock, log, endProcess: () => process.exit(1) });
   const ctx = {
     db,
     log,
@@ -50,6 +66,8 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     broker,
     register,
     partitions,
+    watchdog,
+    suspects: new Suspects(db, log),
     stopping,
     worker: config.worker,
     metrics: ingestMetrics(metrics),
@@ -62,36 +80,44 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const streams = [dispatches, telemetry, tradingConfig, deadLetters];
   onStop(() => Promise.all(streams.map((stream) => stream.drain())));
 
-  const followed = new Set<string>();
-  const followPartners = async () => {
-    for (const prefix of register.current.prefixes) {
-      if (followed.has(prefix)) continue;
-      await broker.declare(partnerTopology(prefix));
-      await telemetry.consume(partnerTelemetryQueue(prefix));
-      await tradingConfig.consume(partnerConfigQueue(prefix));
-      followed.add(prefix);
-    }
-  };
+  const partners = new Partners(ctx, async (prefix) => {
+    await telemetry.consume(partnerTelemetryQueue(prefix));
+    await tradingConfig.consume(partnerConfigQueue(prefix));
+  });
   const lookAhead = () => partitions.lookAhead(plantTelemetryStream.name);
   await lookAhead();
   await dispatches.consume(QUEUES.dispatch);
   await telemetry.consume(QUEUES.fleetTelemetry);
   await tradingConfig.consume(QUEUES.tradingConfig);
   await deadLetters.consume(QUEUES.dead);
-  await followPartners();
+  await partners.follow();
 
   const followRegister = periodically(ctx, {
     name: 'register',
     everyMs: REGISTER_POLL_MS,
     job: async () => {
       await register.refresh();
-      await followPartners();
+      await partners.follow();
     },
     stopping,
   });
   const makePartitions = periodically(ctx, { name: 'partitions', everyMs: HOUR_MS, job: lookAhead, stopping });
   const parked = periodically(ctx, { name: 'parked', everyMs: PARKED_POLL_MS, job: () => takeInParked(ctx), stopping });
-  onStop(() => Promise.all([followRegister.done, makePartitions.done, parked.done]));
+  const watchQueues = periodically(ctx, {
+    name: 'watchdog',
+    everyMs: WATCH_MS,
+    job: () => watchdog.look(),
+    stopping,
+  });
+  const checkReady = periodically(ctx, {
+    name: 'ready',
+    everyMs: HOUR_MS,
+    afterFailureMs: MINUTE_MS,
+    job: () => stillReady(ctx, readyOptions),
+    stopping,
+  });
+  const jobs = [followRegister.done, makePartitions.done, parked.done, watchQueues.done, checkReady.done];
+  onStop(() => endsWithin(CLOSE_MS, Promise.all(jobs)));
 
   const health = await startHealthServer({
     ...config.health,
@@ -100,9 +126,12 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
       databaseCheck(db),
       brokerCheck(broker),
       ...streams.map((stream) => stream.healthCheck),
+      partners.healthCheck,
       jobCheck('register', followRegister.state),
       jobCheck('partitions', makePartitions.state),
       jobCheck('parked', parked.state),
+      jobCheck('watchdog', watchQueues.state),
+      jobCheck('ready', checkReady.state, { isVital: true }),
     ],
   });
   onStop(() => health.close());

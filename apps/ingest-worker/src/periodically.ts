@@ -7,20 +7,28 @@ export interface JobState {
   error: string | null;
 }
 
-/** Runs a job again and again until the signal, and never because one run failed. */
+/** Runs a job again and again until the signal, whatever became of the run before. */
 export function periodically(
   { clock, log }: { clock: Clock; log: Logger },
   {
     name,
     everyMs,
+    afterFailureMs = everyMs,
     job,
     stopping,
-  }: { name: string; everyMs: number; job: () => Promise<unknown>; stopping: AbortSignal },
+  }: {
+    name: string;
+    everyMs: number;
+    /** How soon to run again after a run that failed. */
+    afterFailureMs?: number;
+    job: () => Promise<unknown>;
+    stopping: AbortSignal;
+  },
 ): { readonly state: Readonly<JobState>; readonly done: Promise<void> } {
   const state: JobState = { lastRun: null, tookMs: null, error: null };
   const run = async () => {
     for (;;) {
-      await sleep(everyMs, stopping);
+      await sleep(state.error === null ? everyMs : afterFailureMs, stopping);
       if (stopping.aborted) return;
       const began = clock.monotonicMillis();
       state.lastRun = clock.nowInstantText();

@@ -1,5 +1,5 @@
-import type { Outcome } from '@quarterhour/contracts';
-import { classifyError, readProgress, type Database } from '@quarterhour/db';
+import type { Outcome, StreamName } from '@quarterhour/contracts';
+import { classifyError, isStatementTimeout, readProgress, type Database } from '@quarterhour/db';
 import { instantFromEpochMillis } from '@quarterhour/domain';
 import { storeAll, type Received, type Refused, type Stream } from '@quarterhour/ingestion';
 import { sleep, type Clock, type Logger } from '@quarterhour/runtime';
@@ -9,6 +9,7 @@ import type { Partitions } from './partitions.js';
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 5_000;
 const ALARM_RETRY_MS = 30_000;
+const TIMEOUTS_BEFORE_HALVING = 3;
 
 /** What storing needs to know of its worker. */
 export interface StoreContext {
@@ -18,13 +19,13 @@ export interface StoreContext {
   readonly partitions: Partitions;
   readonly worker: string;
   readonly nextBatchNo: () => number;
-  /** Aborts waiting when the process stops: what is not stored by then stays with the broker. */
+  /** Aborts waiting: what is not stored by then stays with the broker. */
   readonly stopping: AbortSignal;
   /** Raised for a fault of ours, not the message's: the stream stands still and says so until it is mended. */
   readonly alarm: Alarm;
 }
 
-/** The process stops before this batch could be stored. Nothing of it is acknowledged. */
+/** Told to stop waiting before this batch could be stored. Nothing of it is acknowledged. */
 export class StoppedError extends Error {
   override readonly name = 'StoppedError';
 
@@ -33,13 +34,23 @@ export class StoppedError extends Error {
   }
 }
 
+/** The database gave the batch up for taking too long, again and again. Halves may pass. */
+class TooSlowError extends Error {
+  override readonly name = 'TooSlowError';
+
+  constructor(cause: unknown) {
+    super('the batch takes longer than a statement may', { cause });
+  }
+}
+
 /**
  * Stores one batch and returns an outcome per delivery, in order.
  *
  * A batch is never left half settled: what the database cannot do now is tried again until it can, and a message that it
- * refuses is searched for by halving, until it stands alone and goes to quarantine.
+ * refuses is searched for by halving, until it stands alone and goes to quarantine. A batch that takes too long is halved
+ * as well, but a message is never set aside for that.
  *
- * @throws StoppedError when the process stops first
+ * @throws StoppedError when told to stop waiting first
  */
 export async function storeBatch<Fact>(
   ctx: StoreContext,
@@ -49,7 +60,7 @@ export async function storeBatch<Fact>(
   try {
     return await commit(ctx, stream, batch);
   } catch (error) {
-    if (classifyError(error) !== 'data') throw error;
+    if (!(error instanceof TooSlowError) && classifyError(error) !== 'data') throw error;
     const [only, ...others] = batch;
     if (only !== undefined && others.length === 0) return commit(ctx, stream, [refusedByDatabase(only, error)]);
     const middle = Math.ceil(batch.length / 2);
@@ -58,7 +69,19 @@ export async function storeBatch<Fact>(
   }
 }
 
-/** One transaction, repeated until it is known to have happened. Data errors are the caller's. */
+/** Does something short that needs the database, again and again until it worked. Data errors are the caller's. */
+export async function untilDone<T>(ctx: StoreContext, stream: StreamName, work: () => Promise<T>): Promise<T> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (classifyError(error) === 'data') throw error;
+      await waitToRepeat(ctx, error, { stream, attempt, messages: 1 });
+    }
+  }
+}
+
+/** One transaction, repeated until it is known to have happened. Data errors are the caller's, and slow batches. */
 async function commit<Fact>(
   ctx: StoreContext,
   stream: Stream<Fact>,
@@ -73,6 +96,7 @@ async function commit<Fact>(
   const understood = batch.flatMap((received) => (received.kind === 'understood' ? [received] : []));
   let outcomes: Outcome[] = [];
   let mayHaveCommitted = false;
+  let timeouts = 0;
   for (let attempt = 0; ; attempt += 1) {
     try {
       if (mayHaveCommitted && (await isCommitted(ctx, stream, by.batchNo))) return outcomes;
@@ -87,17 +111,26 @@ async function commit<Fact>(
       const kind = classifyError(error);
       if (kind === 'data') throw error;
       if (kind === 'commit-unknown') mayHaveCommitted = true;
-      if (kind === 'bug') {
-        ctx.alarm.raise(error);
-        ctx.partitions.forget();
-      }
-      ctx.log.warn(
-        { err: error, stream: stream.name, kind, attempt, messages: batch.length },
-        'batch kept, trying again',
-      );
-      await pause(ctx, kind === 'bug' ? ALARM_RETRY_MS : retryDelay(attempt), error);
+      timeouts = isStatementTimeout(error) && !mayHaveCommitted ? timeouts + 1 : 0;
+      if (timeouts === TIMEOUTS_BEFORE_HALVING && batch.length > 1) throw new TooSlowError(error);
+      await waitToRepeat(ctx, error, { stream: stream.name, attempt, messages: batch.length });
     }
   }
+}
+
+/** Also says what went wrong, and raises the alarm when it is ours. */
+async function waitToRepeat(
+  ctx: StoreContext,
+  error: unknown,
+  about: { readonly stream: StreamName; readonly attempt: number; readonly messages: number },
+): Promise<void> {
+  const kind = classifyError(error);
+  if (kind === 'bug') {
+    ctx.alarm.raise(error);
+    ctx.partitions.forget();
+  }
+  ctx.log.warn({ err: error, kind, ...about }, 'batch kept, trying again');
+  await pause(ctx, kind === 'bug' ? ALARM_RETRY_MS : retryDelay(about.attempt), error);
 }
 
 async function isCommitted<Fact>(ctx: StoreContext, stream: Stream<Fact>, batchNo: number): Promise<boolean> {

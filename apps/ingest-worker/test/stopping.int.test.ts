@@ -9,9 +9,13 @@ import { StreamIngest } from '../src/ingest.js';
 import { ingestMetrics } from '../src/ingest-metrics.js';
 import { Partitions } from '../src/partitions.js';
 import { RegisterWatch } from '../src/register-watch.js';
+import { Suspects } from '../src/suspects.js';
+import { Watchdog } from '../src/watchdog.js';
 import { aWorkerHouse, type WorkerHouse } from './worker-house.js';
 
 const MESSAGES = 20;
+/** The transaction before it makes the record of the stream's progress. */
+const FIRST_BATCH = 2;
 const log = createLogger({ name: 'test', level: 'fatal' });
 
 let house: WorkerHouse;
@@ -38,7 +42,7 @@ describe('a stream that is stopped while the database is away for one batch', ()
     let calls = 0;
     const awayOnce: Database['transaction'] = async (organisations, work) => {
       calls += 1;
-      if (calls > 1) return ingest.transaction(organisations, work);
+      if (calls !== FIRST_BATCH) return ingest.transaction(organisations, work);
       await publish(MESSAGES - 1);
       await eventually(async () =>
         expect((await stream.healthCheck.check()).detail).toMatchObject({ waiting: MESSAGES - 1 }),
@@ -57,6 +61,8 @@ describe('a stream that is stopped while the database is away for one batch', ()
         partitions: new Partitions(ingest, systemClock),
         stopping: stopping.signal,
         worker: 'stopped',
+        suspects: new Suspects(ingest, log),
+        watchdog: new Watchdog({ broker, clock: systemClock, log, endProcess: () => undefined }),
         metrics: ingestMetrics(createMetrics()),
         nextBatchNo: () => (batches += 1),
       },

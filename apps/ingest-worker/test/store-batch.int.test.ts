@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { CommitUnknownError, loadRegister, openDatabase, type Database } from '@quarterhour/db';
+import { beginProgress, CommitUnknownError, loadRegister, openDatabase, type Database } from '@quarterhour/db';
 import { Register, dispatchStream, type Received } from '@quarterhour/ingestion';
 import { createLogger, systemClock } from '@quarterhour/runtime';
-import { aDispatch, anAsset, anOrganisation, testDatabase, type TestDatabase } from '@quarterhour/testkit';
+import { aDispatch, anAsset, anOrganisation, eventually, testDatabase, type TestDatabase } from '@quarterhour/testkit';
 import { Alarm } from '../src/alarm.js';
 import { Partitions } from '../src/partitions.js';
 import { StoppedError, storeBatch, type StoreContext } from '../src/store-batch.js';
@@ -75,6 +75,17 @@ async function countsOf(worker: string): Promise<Record<string, number>> {
   return Object.fromEntries(rows.map(({ outcome, n }) => [outcome, Number(n)]));
 }
 
+async function sessionsWaiting(): Promise<number | undefined> {
+  const [found] = await admin.read([], (trx) =>
+    trx.query<{ n: number }>({
+      text: `select count(*)::int as n from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`,
+      values: [],
+    }),
+  );
+  return found?.n;
+}
+
 /** Fails the first calls, each in its own way, and lets the rest through. */
 function failing(...failures: ((real: Transaction, ...call: Parameters<Transaction>) => Promise<never>)[]) {
   let calls = 0;
@@ -92,6 +103,13 @@ const committedButUnheard = async (real: Transaction, ...[organisations, work]: 
   throw lostReply;
 };
 const neverCommitted = () => Promise.reject(lostReply);
+/** What a statement that takes too long comes to. */
+const timesOut = (real: Transaction, ...[organisations]: Parameters<Transaction>) =>
+  real(organisations, async (trx) => {
+    await trx.query({ text: `set local statement_timeout = '20ms'`, values: [] });
+    await trx.query({ text: 'select pg_sleep(10)', values: [] });
+    throw new Error('slept on');
+  });
 const connectionRefused = () => Promise.reject(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }));
 
 describe('storing a batch', () => {
@@ -105,6 +123,61 @@ describe('storing a batch', () => {
     const ctx = contextWith(failing(neverCommitted, connectionRefused, neverCommitted));
     expect(await storeBatch(ctx, dispatchStream, deliveries(3))).toEqual(['stored', 'stored', 'stored']);
     expect(await countsOf(ctx.worker)).toEqual({ stored: 3 });
+  });
+
+  test.each([
+    ['commits after all', false],
+    ['rolls back at last', true],
+  ])('whose transaction lives on after its reply was lost, and %s, counts each delivery once', async (_end, fails) => {
+    let end: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (end = resolve));
+    const zombies: Promise<unknown>[] = [];
+    const livesOn = (real: Transaction, ...[organisations, work]: Parameters<Transaction>) =>
+      new Promise<never>((_resolve, reject) => {
+        const zombie = real(organisations, async (trx) => {
+          await work(trx);
+          reject(lostReply);
+          await held;
+          if (fails) throw new Error('rolled back');
+        });
+        zombies.push(zombie.catch(() => undefined));
+      });
+    const ctx = contextWith(failing(livesOn));
+    await beginProgress(ingest, ctx.worker, 'dispatch');
+    const storing = storeBatch(ctx, dispatchStream, deliveries(3));
+    await eventually(async () => expect(await sessionsWaiting()).toBe(1));
+    expect(await countsOf(ctx.worker)).toEqual({});
+    end();
+    await Promise.all(zombies);
+    expect(await storing).toEqual(['stored', 'stored', 'stored']);
+    expect(await countsOf(ctx.worker)).toEqual({ stored: 3 });
+  });
+
+  test('that takes too long three times is halved, and still says what became of each delivery in order', async () => {
+    const ctx = contextWith(failing(timesOut, timesOut, timesOut));
+    const transaction = jest.spyOn(ctx.db, 'transaction');
+    const [one, two] = deliveries(2);
+    if (one === undefined || two === undefined) throw new Error('no deliveries');
+    expect(await storeBatch(ctx, dispatchStream, [one, one, two])).toEqual(['stored', 'duplicate', 'stored']);
+    expect(transaction).toHaveBeenCalledTimes(3 + 2);
+  });
+
+  test('that takes too long now and then, between other troubles, is not halved', async () => {
+    const ctx = contextWith(failing(timesOut, timesOut, connectionRefused, timesOut, timesOut));
+    const transaction = jest.spyOn(ctx.db, 'transaction');
+    expect(await storeBatch(ctx, dispatchStream, deliveries(2))).toEqual(['stored', 'stored']);
+    expect(transaction).toHaveBeenCalledTimes(5 + 1);
+  });
+
+  test('whose commit may have happened is not halved, however long the question takes', async () => {
+    const ctx = contextWith(failing(committedButUnheard, timesOut, timesOut, timesOut, timesOut));
+    expect(await storeBatch(ctx, dispatchStream, deliveries(2))).toEqual(['stored', 'stored']);
+    expect(await countsOf(ctx.worker)).toEqual({ stored: 2 });
+  });
+
+  test('of one message is never set aside for taking too long', async () => {
+    const ctx = contextWith(failing(timesOut, timesOut, timesOut, timesOut, timesOut));
+    expect(await storeBatch(ctx, dispatchStream, deliveries(1))).toEqual(['stored']);
   });
 
   test('waits for a database that is away, and says what became of each delivery in order', async () => {

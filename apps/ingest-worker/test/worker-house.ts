@@ -115,6 +115,13 @@ export async function aWorkerHouse(): Promise<WorkerHouse> {
   };
 }
 
+/** Where a worker that takes deliveries tells how it is. */
+export function healthOf(worker: StartedProcess): string {
+  const line = worker.stdout.find((one) => one.includes('taking deliveries')) ?? '{}';
+  const { health }: { health?: string } = JSON.parse(line);
+  return health ?? '';
+}
+
 function bytes(message: object | string | Buffer): Buffer {
   if (Buffer.isBuffer(message)) return message;
   return Buffer.from(typeof message === 'string' ? message : JSON.stringify(message));

@@ -4,6 +4,7 @@ import {
   classifyError,
   CommitRefusedError,
   CommitUnknownError,
+  isStatementTimeout,
   TransactionMisuseError,
   UnansweredError,
 } from './errors.js';
@@ -74,4 +75,12 @@ describe('an error without SQLSTATE', () => {
     expect(classifyError(new CommitUnknownError(databaseError('23505')))).toBe('commit-unknown');
     expect(classifyError(new Error('a batch', { cause: new CommitUnknownError(undefined) }))).toBe('commit-unknown');
   });
+});
+
+test('a statement that took too long is told from others that were ended', () => {
+  expect(isStatementTimeout(databaseError('57014'))).toBe(true);
+  expect(isStatementTimeout(new Error('a batch', { cause: databaseError('57014') }))).toBe(true);
+  expect(isStatementTimeout(databaseError('57P01'))).toBe(false);
+  expect(isStatementTimeout(new UnansweredError(100))).toBe(false);
+  expect(isStatementTimeout(undefined)).toBe(false);
 });

@@ -55,6 +55,16 @@ export class TransactionMisuseError extends Error {
   readonly code = 'transaction_misuse';
 }
 
+const STATEMENT_TIMEOUT = '57014';
+
+/** Whether the server ended a statement because it took too long. */
+export function isStatementTimeout(error: unknown): boolean {
+  for (let at = error; isNativeError(at); at = at.cause) {
+    if (at instanceof DatabaseError) return at.code === STATEMENT_TIMEOUT;
+  }
+  return false;
+}
+
 const DATA_CLASSES = new Set(['22', '23', '54']);
 const INFRASTRUCTURE_CLASSES = new Set(['08', '28', '40', '53', '55', '57', '58']);
 const READ_ONLY_TRANSACTION = '25006';

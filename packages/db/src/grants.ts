@@ -1,6 +1,6 @@
 import { LOGIN_ROLES, type LoginRole } from './roles.js';
 
-type Privilege = 'select' | 'insert' | 'update';
+type Privilege = 'select' | 'insert' | 'update' | 'delete';
 type Grants = Partial<Readonly<Record<LoginRole, readonly Privilege[]>>>;
 
 /** What is only added to: by the worker, and by a replay of what was set aside. */
@@ -37,6 +37,7 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'app.ingest_minute': { ingest: ['select', 'insert', 'update'], read: ['select'] },
   'app.audit': { read: ['select'], control: ['select', 'insert'] },
   'ops.ingest_progress': { ingest: ['select', 'insert', 'update'] },
+  'ops.suspect': { ingest: ['select', 'insert', 'update', 'delete'] },
   'ops.register_version': { ingest: ['select'], control: ['select'] },
   'ops.stream': { ingest: ['select'] },
   'ops.migration': { ingest: ['select'], read: ['select'], control: ['select'] },

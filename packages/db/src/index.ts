@@ -5,6 +5,7 @@ export {
   classifyError,
   CommitRefusedError,
   CommitUnknownError,
+  isStatementTimeout,
   TransactionMisuseError,
   UnansweredError,
   type ErrorClass,
@@ -117,7 +118,9 @@ export {
   type QuarantineKey,
   type QuarantineQuery,
 } from './queries/quarantine.js';
+export { forgetSuspect, lowerSuspect, raiseSuspect, type Suspect } from './queries/suspects.js';
 export {
+  beginProgress,
   listIngestMinutes,
   readProgress,
   recordBatch,

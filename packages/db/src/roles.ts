@@ -20,7 +20,12 @@ export type LoginRole = keyof typeof LOGIN_ROLES;
 export type RolePasswords = Readonly<Record<LoginRole, string>>;
 
 const SETTINGS: Readonly<Record<LoginRole, Readonly<Record<string, string>>>> = {
-  ingest: common({ statement_timeout: '60s', synchronous_commit: 'on' }),
+  ingest: common({
+    statement_timeout: '60s',
+    synchronous_commit: 'on',
+    // A worker never pauses inside a transaction: after this long it is gone, and its locks are in its successor's way.
+    idle_in_transaction_session_timeout: '15s',
+  }),
   read: common({ statement_timeout: '30s', default_transaction_read_only: 'on' }),
   control: common({ statement_timeout: '30s', synchronous_commit: 'on' }),
   usage: common({ statement_timeout: '10s' }),

@@ -165,6 +165,15 @@ describe('the roles', () => {
     expect(settings).toEqual({ zone: 'UTC', path: 'pg_catalog', readOnly: 'on', jit: 'off' });
   });
 
+  test('lose a session that does nothing inside a transaction, the sooner the more its locks are in the way', async () => {
+    const ingest = connect(server.ingestUrl);
+    const settings = await ingest.read([], (trx) =>
+      trx.query(query(`select current_setting('idle_in_transaction_session_timeout') as idle`)),
+    );
+    await ingest.close();
+    expect(settings).toEqual([{ idle: '15s' }]);
+  });
+
   test('cannot make tables, not even temporary ones that shadow ours', async () => {
     const ingest = connect(server.ingestUrl);
     const create = (name: string): Promise<unknown> =>

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { anOrganisation, testDatabase, type TestDatabase } from '@quarterhour/testkit';
+import { anOrganisation, eventually, testDatabase, type TestDatabase } from '@quarterhour/testkit';
 import {
+  beginProgress,
   listIngestMinutes,
   NO_ORGANISATION,
   readProgress,
@@ -105,6 +106,51 @@ describe('the books of ingestion', () => {
     await record({ worker: 'w-8', batchNo: 2, counts: [] });
     expect(await readProgress(ingest, 'w-8', 'dispatch')).toBe(2);
   });
+
+  test('begin with a row, once', async () => {
+    await beginProgress(ingest, 'w-7', 'dispatch');
+    expect(await readProgress(ingest, 'w-7', 'dispatch')).toBe(0);
+    await record({ worker: 'w-7', batchNo: 5 });
+    await beginProgress(ingest, 'w-7', 'dispatch');
+    expect(await readProgress(ingest, 'w-7', 'dispatch')).toBe(5);
+  });
+
+  test.each([
+    ['commits', false, 1],
+    ['rolls back', true, 0],
+  ])('wait for a batch that is recorded and not over, until it %s', async (how, fails, reached) => {
+    const worker = `w-${how}`;
+    await beginProgress(ingest, worker, 'dispatch');
+    let end: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (end = resolve));
+    let isRecorded = false;
+    const zombie = ingest.transaction([orgId], async (trx) => {
+      await recordBatch(trx, { worker, stream: 'dispatch', batchNo: 1, counts: [count()] });
+      isRecorded = true;
+      await held;
+      if (fails) throw new Error('rolled back');
+    });
+    const ended = zombie.catch(() => undefined);
+    await eventually(() => expect(isRecorded).toBe(true));
+    let answer: number | null | undefined;
+    const reading = readProgress(ingest, worker, 'dispatch').then((progress) => (answer = progress));
+    await eventually(async () => expect(await waiting()).toBe(1));
+    expect(answer).toBeUndefined();
+    end();
+    await ended;
+    expect(await reading).toBe(reached);
+  });
+
+  const waiting = async () => {
+    const [found] = await server.admin.read([], (trx) =>
+      trx.query<{ n: number }>({
+        text: `select count(*)::int as n from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock'`,
+        values: [],
+      }),
+    );
+    return found?.n;
+  };
 
   test('are read by stream and span, and walked by key', async () => {
     const outcomes = ['stored', 'duplicate', 'quarantined'];

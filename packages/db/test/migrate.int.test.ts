@@ -19,8 +19,6 @@ import { connect, query } from './fixtures.js';
 const { adminDatabaseUrl, rolePassword } = testServers();
 const rolePasswords = { ingest: rolePassword, read: rolePassword, control: rolePassword, usage: rolePassword };
 
-const ALL_MIGRATIONS = Object.keys(MIGRATIONS);
-
 const undo: (() => Promise<unknown>)[] = [];
 
 afterEach(async () => {
@@ -69,7 +67,7 @@ describe('migrate', () => {
   test('brings an empty database to the newest schema, and changes nothing the second time', async () => {
     const url = await emptyDatabase();
     const first = await migrate(url, { rolePasswords });
-    expect(first).toMatchObject({ applied: ALL_MIGRATIONS, schemaVersion: SCHEMA_VERSION });
+    expect(first).toMatchObject({ applied: Object.keys(MIGRATIONS), schemaVersion: SCHEMA_VERSION });
     expect(Number.parseFloat(first.serverVersion)).toBeGreaterThanOrEqual(15);
     expect(await migrate(url, { rolePasswords })).toMatchObject({ applied: [], rolesChanged: false });
   });
@@ -77,7 +75,9 @@ describe('migrate', () => {
   test('may be started by several at once, on one database and on another', async () => {
     const [one, other] = [await emptyDatabase(), await emptyDatabase()];
     const reports = await Promise.all([one, one, one, other, other].map((url) => migrate(url, { rolePasswords })));
-    expect(reports.flatMap(({ applied }) => applied)).toHaveLength(2 * ALL_MIGRATIONS.length);
+    expect(reports.flatMap(({ applied }) => applied).sort()).toEqual(
+      Object.keys(MIGRATIONS).flatMap((name) => [name, name]),
+    );
   });
 
   test('puts grants right that somebody changed', async () => {
@@ -138,7 +138,7 @@ describe('migrate', () => {
     if (!(error instanceof RolesNeededError)) throw new Error('unreachable');
     await run(url, error.sql);
     const report = await migrate(as(url, user, user), { rolePasswords });
-    expect(report.applied).toEqual(ALL_MIGRATIONS);
+    expect(report.applied).toEqual(Object.keys(MIGRATIONS));
   });
 
   test('prints SQL without passwords for a server that has no roles yet', () => {

@@ -6,7 +6,8 @@ import type { ConsumeOptions, Consumer, ConsumerState } from './consumer.js';
 import { ConfirmedPublisher } from './publisher.js';
 import type { Publisher, PublisherOptions, PublisherState } from './publisher.js';
 import type { BrokerEvent, Log, Reporting } from './reporting.js';
-import { declareTopology } from './topology.js';
+import { askDepth, declareTopology } from './topology.js';
+import type { QueueDepth } from './topology.js';
 
 /** What {@link openBroker} needs. */
 export interface BrokerOptions {
@@ -51,6 +52,18 @@ export interface Broker {
    * read, is tried again for ever, and the consumer says `recovering`.
    */
   consume(options: ConsumeOptions): Promise<Consumer>;
+  /**
+   * How much a queue holds, asked on a channel of its own, so that the answer disturbs nobody.
+   *
+   * @returns null when there is no such queue
+   * @throws BrokerUnreachableError when no answer came within five seconds
+   */
+  depthOf(queue: string): Promise<QueueDepth | null>;
+  /**
+   * Ends the connection that consumes, so that another is made: what is not settled comes again. For when the broker and
+   * we disagree about what is consumed.
+   */
+  reconnect(): Promise<void>;
   /** A new publisher; opens the publishing connection when it is the first. */
   publisher(options?: PublisherOptions): Publisher;
   state(): BrokerState;
@@ -103,6 +116,14 @@ class ConnectedBroker implements Broker {
     this.#consumers.add(consumer);
     await consumer.firstAttempt;
     return consumer;
+  }
+
+  depthOf(queue: string): Promise<QueueDepth | null> {
+    return askDepth(this.#consuming, queue);
+  }
+
+  reconnect(): Promise<void> {
+    return this.#consuming.reconnect();
   }
 
   publisher(options: PublisherOptions = {}): Publisher {

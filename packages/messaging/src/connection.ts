@@ -1,6 +1,7 @@
 import { connect } from 'amqplib';
-import type { Channel, ConfirmChannel, Options, RecoveringChannelModel } from 'amqplib';
+import type { Channel, ChannelModel, ConfirmChannel, Options, RecoveringChannelModel } from 'amqplib';
 import { BrokerClosedError, BrokerRefusedError, BrokerUnreachableError, InvalidBrokerUrlError } from './errors.js';
+import { bearDeepHeaders } from './deep-headers.js';
 import type { Reporting } from './reporting.js';
 import { backOff, endsWithin } from './timing.js';
 
@@ -37,6 +38,7 @@ export class Connection {
   readonly #model: Promise<RecoveringChannelModel>;
   readonly #target: string;
   #state: ConnectionState = 'connecting';
+  #current: ChannelModel | null = null;
   #blockedBy: string | null = null;
   #onBlockedChange: () => void = () => undefined;
 
@@ -108,6 +110,12 @@ export class Connection {
     }
   }
 
+  /** Ends the present connection, if there is one; another is made at once. */
+  async reconnect(): Promise<void> {
+    const current = this.#current;
+    if (current !== null) await endsWithin(CLOSE_TIMEOUT_MS, current.close());
+  }
+
   /** Says goodbye, or stops waiting for an answer after two seconds. */
   async close(): Promise<void> {
     if (this.#state === 'closed') return;
@@ -120,12 +128,15 @@ export class Connection {
 
   #follow(model: RecoveringChannelModel, name: string, { log, onEvent }: Reporting): RecoveringChannelModel {
     const about = { connection: name, broker: this.#target };
-    model.on('connect', () => {
+    model.on('connect', (current) => {
+      if (!bearDeepHeaders(current)) log.warn(about, 'deeply nested headers would cost this connection');
+      this.#current = current;
       this.#state = 'connected';
       onEvent('connected');
       log.info(about, 'connected to the broker');
     });
     model.on('disconnect', (error) => {
+      this.#current = null;
       this.#state = 'reconnecting';
       this.#block(null);
       onEvent('connection-lost');

@@ -35,6 +35,13 @@ export interface Consumer {
   ack(deliveries: Iterable<AmqpDelivery>): void;
   /** Settles this delivery and every earlier one of the same channel: the caller is done with all of them. */
   ackUpTo(delivery: AmqpDelivery): void;
+  /**
+   * Gives back to the queue what is not settled, by closing the channel, and goes on with another. What was delivered is
+   * no longer current at once, and comes again; the broker counts that as a failed delivery of each.
+   *
+   * @param prefetch from now on; default: as before
+   */
+  reopen(prefetch?: number): void;
   /** Takes no further delivery; what was delivered can still be settled. */
   stop(): Promise<void>;
   /** Stops, and gives back to the queue what is not settled. Acknowledgements before it are not lost. */
@@ -48,6 +55,7 @@ export class SupervisedConsumer implements Consumer {
   readonly #options: ConsumeOptions;
   readonly #reporting: Reporting;
   readonly #supervised: SupervisedChannel<Channel>;
+  #prefetch: number;
   #channel: Channel | null = null;
   #consumerTag: string | null = null;
   #isStopped = false;
@@ -55,12 +63,13 @@ export class SupervisedConsumer implements Consumer {
 
   constructor(connection: Connection, options: ConsumeOptions, reporting: Reporting) {
     this.#options = options;
+    this.#prefetch = options.prefetch;
     this.#reporting = reporting;
     this.#supervised = new SupervisedChannel(
       {
         name: `consume ${options.queue}`,
         open: () => connection.createChannel(),
-        prefetch: options.prefetch,
+        prefetch: () => this.#prefetch,
         prepare: (channel) => this.#subscribe(channel),
       },
       reporting,
@@ -98,6 +107,13 @@ export class SupervisedConsumer implements Consumer {
     this.#acknowledge(delivery, true);
   }
 
+  reopen(prefetch = this.#prefetch): void {
+    if (this.#isStopped) return;
+    this.#prefetch = prefetch;
+    if (this.#channel !== null) this.#lose(this.#channel);
+    this.#supervised.reopen();
+  }
+
   async stop(): Promise<void> {
     if (this.#isStopped) return;
     this.#isStopped = true;
@@ -119,11 +135,12 @@ export class SupervisedConsumer implements Consumer {
     channel.on('close', () => this.#lose(channel));
     const { consumerTag } = await channel.consume(queue, (message) => {
       if (message === null) this.#onCancelledByBroker(channel);
-      else if (!this.#isStopped) this.#options.onDelivery(deliveryOf(channel, message), this);
+      else if (!this.#isStopped && this.#channel === channel)
+        this.#options.onDelivery(deliveryOf(channel, message), this);
     });
     if (this.#isStopped) return cancel(channel, consumerTag);
     if (this.#channel === channel) this.#consumerTag = consumerTag;
-    this.#reporting.log.info({ queue, prefetch: this.#options.prefetch }, 'consuming');
+    this.#reporting.log.info({ queue, prefetch: this.#prefetch }, 'consuming');
   }
 
   /** The broker does so when the queue is deleted or moves; the channel stays open but would be deaf for ever. */

@@ -8,6 +8,11 @@ export interface AmqpDelivery {
   readonly routingKey: string;
   /** The broker has handed it to somebody before. False proves nothing. */
   readonly redelivered: boolean;
+  /**
+   * How often a quorum queue has handed it over in vain: it was given back, or its consumer was lost. 0 the first time,
+   * and on other queues.
+   */
+  readonly failedDeliveries: number;
   readonly properties: AmqpProperties;
   /** For the consumer that delivered it, to settle it. */
   readonly tag: DeliveryTag;
@@ -62,6 +67,7 @@ export function deliveryOf(channel: Channel, message: ConsumeMessage): AmqpDeliv
     exchange: fields.exchange,
     routingKey: fields.routingKey,
     redelivered: fields.redelivered,
+    failedDeliveries: countFailedDeliveries(fields, properties.headers ?? {}),
     properties: {
       messageId: textOrNothing(properties.messageId),
       contentType: textOrNothing(properties.contentType),
@@ -73,6 +79,22 @@ export function deliveryOf(channel: Channel, message: ConsumeMessage): AmqpDeliv
     },
     tag: new DeliveryTag(channel, message),
   };
+}
+
+/**
+ * Written by the queue, over whatever a publisher wrote, but only from the second delivery on. RabbitMQ up to 4.2 counts
+ * every return in the first; since 4.3 the first counts only what surely failed, and the second every return.
+ */
+const COUNTS = ['x-delivery-count', 'x-acquired-count'];
+
+/** For {@link AmqpDelivery.failedDeliveries}. */
+export function countFailedDeliveries(
+  { redelivered }: { readonly redelivered: boolean },
+  headers: Readonly<Record<string, unknown>>,
+): number {
+  if (!redelivered) return 0;
+  const counts = COUNTS.map((name) => numberOrNothing(headers[name]) ?? 0);
+  return Math.max(0, ...counts.filter((count) => Number.isSafeInteger(count)));
 }
 
 function textOrNothing(value: unknown): string | undefined {

@@ -15,6 +15,7 @@ export {
   TopologyMismatchError,
   UnroutableError,
 } from './errors.js';
+export type { QueueDepth } from './topology.js';
 export type { OutgoingMessage, Publisher, PublisherOptions, PublisherState } from './publisher.js';
 export { rabbitApi } from './rabbit-api.js';
 export type {

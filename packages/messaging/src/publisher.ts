@@ -117,7 +117,7 @@ export class ConfirmedPublisher implements Publisher {
       {
         name: 'publish',
         open: () => connection.createConfirmChannel(),
-        prefetch: 0,
+        prefetch: () => 0,
         prepare: (channel) => Promise.resolve(this.#takeUp(channel)),
       },
       reporting,

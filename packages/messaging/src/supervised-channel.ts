@@ -7,8 +7,8 @@ export interface ChannelPurpose<C extends Channel> {
   /** For log lines. */
   name: string;
   open(): Promise<C>;
-  /** Unsettled deliveries at a time; 0 on a channel that delivers nothing. */
-  prefetch: number;
+  /** Unsettled deliveries at a time, asked anew for each channel; 0 on a channel that delivers nothing. */
+  prefetch: () => number;
   /** Attaches listeners and starts work. A rejection costs this channel; another is opened. */
   prepare(channel: C): Promise<void>;
 }
@@ -18,6 +18,9 @@ interface Life {
   reason: unknown;
   lastedMs: number;
 }
+
+/** The reason of a life that ended because its user wanted another channel, not because it failed. */
+const REOPENING = Symbol('reopening');
 
 const CLOSE_TIMEOUT_MS = 2_000;
 
@@ -49,6 +52,11 @@ export class SupervisedChannel<C extends Channel> {
     this.#endLife(reason);
   }
 
+  /** Closes the present channel, which gives back what it delivered, and opens another as soon as it is closed. */
+  reopen(): void {
+    this.#endLife(REOPENING);
+  }
+
   /** Opens no further channel. The present one stays. */
   retire(): void {
     this.#retired.abort();
@@ -67,6 +75,7 @@ export class SupervisedChannel<C extends Channel> {
       const { reason, lastedMs } = await this.#liveOnce();
       this.#attempted();
       if (this.#isRetired()) return;
+      if (reason === REOPENING) continue;
       failures = lastedMs > SETTLED_AFTER_MS ? 1 : failures + 1;
       const delayMs = backOff(failures);
       this.#reporting.onEvent('channel-lost');
@@ -90,7 +99,7 @@ export class SupervisedChannel<C extends Channel> {
     const ended = this.#endOf(channel);
     try {
       // Also a proof of life: a channel that died before its listeners were attached refuses it.
-      await channel.prefetch(this.#purpose.prefetch);
+      await channel.prefetch(this.#purpose.prefetch());
       this.#channel = channel;
       if (!this.#isRetired()) await this.#purpose.prepare(channel);
       if (this.#isClosed) await closeQuietly(channel);
@@ -100,7 +109,8 @@ export class SupervisedChannel<C extends Channel> {
     }
     const reason = await ended;
     this.#channel = null;
-    void closeQuietly(channel);
+    const closed = closeQuietly(channel);
+    if (reason === REOPENING) await closed;
     return { reason, lastedMs: performance.now() - openedAt };
   }
 

@@ -1,8 +1,15 @@
 import type { Topology } from '@quarterhour/contracts';
 import type { Channel } from 'amqplib';
 import type { Connection } from './connection.js';
-import { TopologyMismatchError } from './errors.js';
-import { endsWithin } from './timing.js';
+import { BrokerUnreachableError, TopologyMismatchError } from './errors.js';
+import { endsWithin, sleep } from './timing.js';
+
+/** What waits in a queue. */
+export interface QueueDepth {
+  /** Messages that nobody has in hand. */
+  readonly ready: number;
+  readonly consumers: number;
+}
 
 interface Declaration {
   object: string;
@@ -10,7 +17,9 @@ interface Declaration {
 }
 
 const PRECONDITION_FAILED = 406;
+const NOT_FOUND = 404;
 const CLOSE_TIMEOUT_MS = 2_000;
+const DEPTH_TIMEOUT_MS = 5_000;
 
 /**
  * Declares exchanges, queues and bindings, in that order. What exists as declared is left alone; so is what exists
@@ -28,7 +37,7 @@ export async function declareTopology(connection: Connection, topology: Topology
       try {
         await make(channel);
       } catch (error) {
-        if (!isPreconditionFailed(error)) throw error;
+        if (!hasCode(error, PRECONDITION_FAILED)) throw error;
         mismatches.push({ object, error });
         channel = null; // the broker closes a channel on which a declaration failed
       }
@@ -42,6 +51,36 @@ export async function declareTopology(connection: Connection, topology: Topology
       mismatches.map(({ object }) => object),
       { cause: first.error },
     );
+  }
+}
+
+/**
+ * Asks how much a queue holds. A queue that is missing costs the channel, which therefore is used for nothing else.
+ *
+ * @throws BrokerUnreachableError when no answer came in time
+ */
+export async function askDepth(connection: Connection, queue: string): Promise<QueueDepth | null> {
+  const over = new AbortController();
+  const overdue = sleep(DEPTH_TIMEOUT_MS, over.signal).then(() => {
+    throw new BrokerUnreachableError(`no answer within ${DEPTH_TIMEOUT_MS / 1_000} s about queue "${queue}"`);
+  });
+  overdue.catch(() => undefined);
+  try {
+    return await Promise.race([depthOn(connection, queue), overdue]);
+  } finally {
+    over.abort();
+  }
+}
+
+async function depthOn(connection: Connection, queue: string): Promise<QueueDepth | null> {
+  const channel = await openQuietly(connection);
+  try {
+    const { messageCount, consumerCount } = await channel.checkQueue(queue);
+    await endsWithin(CLOSE_TIMEOUT_MS, closed(channel));
+    return { ready: messageCount, consumers: consumerCount };
+  } catch (error) {
+    if (hasCode(error, NOT_FOUND)) return null;
+    throw error;
   }
 }
 
@@ -73,6 +112,6 @@ async function closed(channel: Channel): Promise<void> {
   await channel.close();
 }
 
-function isPreconditionFailed(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === PRECONDITION_FAILED;
+function hasCode(error: unknown, code: number): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
 }

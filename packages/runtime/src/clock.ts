@@ -85,6 +85,23 @@ export function sleep(millis: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
+/**
+ * Waits for something that may fail or never end, where going on is all that matters.
+ *
+ * @returns whether it ended well within the time
+ */
+export async function endsWithin(millis: number, work: Promise<unknown>): Promise<boolean> {
+  const ended = new AbortController();
+  const overdue = sleep(millis, ended.signal).then(() => false);
+  const done = work.then(
+    () => true,
+    () => false,
+  );
+  const isDone = await Promise.race([done, overdue]);
+  ended.abort();
+  return isDone;
+}
+
 function instantText(millis: number): string {
   return new Date(millis).toISOString().replace('.000Z', 'Z');
 }

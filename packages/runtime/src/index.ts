@@ -1,4 +1,4 @@
-export { fixedClock, sleep, systemClock } from './clock.js';
+export { endsWithin, fixedClock, sleep, systemClock } from './clock.js';
 export type { Clock, FixedClock } from './clock.js';
 export { ConfigError, readEnvironment } from './environment.js';
 export type { Environment } from './environment.js';

@@ -8,5 +8,7 @@ export type { MeterEnvelope, RealtimeEnvelope } from './messages.js';
 export { startProcess } from './process.js';
 export type { Exit, StartedProcess } from './process.js';
 export { anAsset, anOrganisation, aPlant } from './register.js';
+export { openTcpProxy } from './tcp-proxy.js';
+export type { TcpProxy } from './tcp-proxy.js';
 export { testVhost } from './vhost.js';
 export type { TestVhost } from './vhost.js';

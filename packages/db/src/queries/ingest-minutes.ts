@@ -69,11 +69,28 @@ function addedUp(counts: readonly MinuteCount[]): MinuteCount[] {
   return [...byKey].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, count]) => count);
 }
 
-const PROGRESS = 'select batch_no::text as "batchNo" from ops.ingest_progress where worker = $1 and stream = $2';
+const BEGIN_PROGRESS = `
+  insert into ops.ingest_progress (worker, stream, batch_no) values ($1::text, $2::text, 0)
+  on conflict (worker, stream) do nothing`;
 
-/** Number of the last committed batch of a worker's stream; null before its first. */
+/** Makes the row of a worker's stream, so that {@link readProgress} finds one to wait for from the first batch on. */
+export async function beginProgress(db: Database, worker: string, stream: string): Promise<void> {
+  await db.transaction([], (trx) => trx.query(prepared(BEGIN_PROGRESS, [worker, stream])));
+}
+
+const PROGRESS = `
+  select batch_no::text as "batchNo" from ops.ingest_progress where worker = $1 and stream = $2 for update`;
+
+/**
+ * Number of the last committed batch of a worker's stream; null before {@link beginProgress}.
+ *
+ * Waits for a transaction that has recorded a batch and is neither committed nor rolled back: after a COMMIT without an
+ * answer the server may still be busy with it, and an answer without it would be wrong a moment later.
+ *
+ * @throws when that transaction does not end within the statement timeout (SQLSTATE 57014: `infrastructure`)
+ */
 export async function readProgress(db: Database, worker: string, stream: string): Promise<number | null> {
-  const [row] = await db.read([], (trx) => trx.query<{ batchNo: string }>(prepared(PROGRESS, [worker, stream])));
+  const [row] = await db.transaction([], (trx) => trx.query<{ batchNo: string }>(prepared(PROGRESS, [worker, stream])));
   return row === undefined ? null : Number(row.batchNo);
 }
 
