@@ -143,6 +143,9 @@ describe('what no stream takes', () => {
     ['5,000 levels', '['.repeat(5_000), {}, 'depth'],
     ['a repeated key', '{"source":"a","source":"b"}', {}, 'duplicate_key'],
     ['a key repeated deep inside', '{"a":{"b":[{"c":1,"\\u0063":2}]}}', {}, 'duplicate_key'],
+    ['20,001 elements', `{"a":[${'0,'.repeat(20_001)}0]}`, {}, 'schema'],
+    ['20,001 members', `{${Array.from({ length: 20_001 }, (_one, index) => `"k${index}":0`).join(',')}}`, {}, 'schema'],
+    ['a key of 1,001 bytes', `{"${'k'.repeat(1_001)}":0}`, {}, 'schema'],
     ['256 KiB and a byte', ' '.repeat(256 * 1024 + 1), {}, 'size'],
   ])('%s', (_case, body, change, reason) => {
     expect(faultOf(receiveDispatch(body, change)).reason).toBe(reason);
