@@ -378,6 +378,24 @@ describe('a realtime sample', () => {
     expect(received.orgId).toBe(ORG);
   });
 
+  test.each<[string, object, string]>([
+    ['a name with an invisible character', { siteId: 'SITE\u200b-1' }, 'siteId'],
+    ['a name that is not composed', { siteId: 'SITE-e\u0301' }, 'siteId'],
+    ['a message id with a direction mark', { messageId: 'a\u200fb' }, 'messageId'],
+    ['a message id with a byte-order mark', { messageId: 'a\ufeffb' }, 'messageId'],
+  ])('with an id that may be shown like another is set aside: %s', (_case, change, path) => {
+    expect(faultOf(receiveTelemetry(envelope(realtimePayload(), change)))).toMatchObject({ reason: 'schema', path });
+  });
+
+  test.each([
+    ['a NUL', { name: 'a\u0000b' }, 'payload.devices.1.name'],
+    ['half a character', { deep: [{ name: '\ud83d' }] }, 'payload.devices.1.deep.0.name'],
+    ['a NUL in a name', { 'a\u0000b': 1 }, 'payload.devices.1'],
+  ])('is set aside, naming the member, when a device says what cannot be kept: %s', (_case, device, path) => {
+    const received = receiveTelemetry(envelope(realtimePayload({ devices: [{}, device] })));
+    expect(faultOf(received)).toMatchObject({ reason: 'schema', path });
+  });
+
   test('is set aside when a device reports a number that no double holds', () => {
     const body = JSON.stringify(envelope(realtimePayload({ devices: [{ power: 77 }] }))).replace('77', '1e400');
     expect(faultOf(receiveTelemetry(body))).toMatchObject({ reason: 'schema', path: 'payload.devices.0.power' });
