@@ -34,7 +34,8 @@ export interface Message {
   readonly exchange: string;
   readonly key: string;
   readonly body: Buffer;
-  readonly properties: Readonly<Record<string, unknown>>;
+  /** When given, it goes with exactly these, also with none. */
+  readonly properties?: Readonly<Record<string, unknown>>;
 }
 
 interface Different {
@@ -123,11 +124,13 @@ export async function aVectorHouse(): Promise<VectorHouse> {
     }
   };
   const publishAll = async (messages: readonly Message[]): Promise<void> => {
-    const queue = [...messages];
-    const send = async (): Promise<void> => {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) await publish(house, next);
-    };
-    await Promise.all(Array.from({ length: 8 }, send));
+    await Promise.all(
+      messages.map(({ exchange, key, body, properties }) =>
+        properties === undefined
+          ? house.publisher.publish({ exchange, routingKey: key, body })
+          : publishWith(house, properties, { exchange, key, body }),
+      ),
+    );
     settled += messages.length;
   };
 
@@ -148,7 +151,7 @@ export async function aVectorHouse(): Promise<VectorHouse> {
       sample({ payload: { ...aRealtimeEnvelope().payload, ...payload }, ...different }),
     message(to, body, different = {}) {
       const [exchange, key] = routeOf(to, body);
-      return { exchange, key, properties: {}, ...different, body: bytesOf(body) };
+      return { exchange, key, ...different, body: bytesOf(body) };
     },
     sent: () => settled,
     async inOneGo(messages) {
@@ -203,7 +206,11 @@ function bytesOf(body: unknown): Buffer {
 }
 
 /** Through the broker's HTTP API, which sends what no decent client would. */
-async function publish(house: WorkerHouse, { exchange, key, body, properties }: Message): Promise<void> {
+async function publishWith(
+  house: WorkerHouse,
+  properties: Readonly<Record<string, unknown>>,
+  { exchange, key, body }: Message,
+): Promise<void> {
   const api = new URL(house.vhost.apiUrl);
   const credentials = Buffer.from(`${decodeURIComponent(api.username)}:${decodeURIComponent(api.password)}`);
   const route = `api/exchanges/${encodeURIComponent(house.vhost.name)}/${encodeURIComponent(exchange)}/publish`;

@@ -268,7 +268,7 @@ const MEMBER_VECTORS: readonly Vector[] = [
   vector(
     'P11 2^53 + 1 as a number in a dispatch',
     'dispatch',
-    (at) => JSON.stringify(at.dispatch(amount(77))).replace('77', '9007199254740993'),
+    (at) => JSON.stringify(at.dispatch(amount(77))).replace('"amount":77', '"amount":9007199254740993'),
     quarantined('schema'),
   ),
   vector(
@@ -475,7 +475,7 @@ const MEMBER_VECTORS: readonly Vector[] = [
     STORED,
   ),
 
-  vector('P27 no message id, no content type', 'dispatch', (at) => at.dispatch(), STORED),
+  vector('P27 no message id, no content type', 'dispatch', (at) => at.dispatch(), STORED, { properties: {} }),
   vector('P27 another message id than in the body', 'realtime', (at) => at.sample(), STORED, {
     properties: { message_id: 'x'.repeat(255) },
   }),
