@@ -190,8 +190,11 @@ describe('the worker', () => {
   });
 
   test('finds the one message that the database refuses and stores its neighbours', async () => {
+    await house.admin.transaction([], (trx) =>
+      trx.query({ text: `alter table app.telemetry_realtime add check (operating_mode <> 'REFUSED')`, values: [] }),
+    );
     const good = Array.from({ length: 20 }, () => sample());
-    const refused = sample({ payload: { devices: [{ name: 'a\u0000b' }] } });
+    const refused = sample({ payload: { currentOperatingMode: 'REFUSED' } });
     await publishAll(
       ...good.slice(0, 7).map((one) => house.publishTelemetry('realtime', one)),
       house.publishTelemetry('realtime', refused),

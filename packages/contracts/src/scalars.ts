@@ -34,6 +34,18 @@ export function plainText(maxLength: number): z.ZodString {
     .refine((text) => !UNSAFE_TEXT.test(text), { error: 'control and direction characters are not allowed' });
 }
 
+const INVISIBLE = /\p{Cf}|\p{Default_Ignorable_Code_Point}/u;
+
+/**
+ * An id that others chose: {@link plainText} that looks like what it is. Two ids that are shown alike must be equal, so
+ * there are no invisible characters in it, and it is composed (Unicode NFC).
+ */
+export function idText(maxLength: number): z.ZodString {
+  return plainText(maxLength)
+    .refine((text) => !INVISIBLE.test(text), { error: 'an id has no invisible characters' })
+    .refine((text) => text.normalize('NFC') === text, { error: 'an id is composed, as Unicode NFC has it' });
+}
+
 /** Id of an asset as the register makes it, for example `DE_50HZ_WU_1`. */
 export const assetIdText = z
   .string()

@@ -30,6 +30,7 @@ describe('an error of the database', () => {
     ['57014', 'infrastructure', 'a statement that took too long'],
     ['58030', 'infrastructure', 'a disk that fails'],
     ['25006', 'infrastructure', 'a server that only reads for now'],
+    ['25P03', 'infrastructure', 'a session that was ended because its process had stood still'],
     ['40001', 'infrastructure', 'a serialisation failure'],
     ['40P01', 'infrastructure', 'a deadlock'],
     ['55P03', 'infrastructure', 'a lock that was not had'],

@@ -68,6 +68,7 @@ export function isStatementTimeout(error: unknown): boolean {
 const DATA_CLASSES = new Set(['22', '23', '54']);
 const INFRASTRUCTURE_CLASSES = new Set(['08', '28', '40', '53', '55', '57', '58']);
 const READ_ONLY_TRANSACTION = '25006';
+const IDLE_IN_TRANSACTION = '25P03';
 const PROTOCOL_VIOLATION = '08P01';
 const CHECK_VIOLATION = '23514';
 
@@ -75,7 +76,7 @@ const CHECK_VIOLATION = '23514';
  * Says what an error from this package means for the batch or request in hand.
  *
  * - `data`: one row is refused by the database (SQLSTATE 22, 23, 54). Bisect; set the guilty message aside
- * - `infrastructure`: the same call may pass later (08, 28, 40, 53, 55, 57, 58, 25006, or no SQLSTATE: socket, deadline)
+ * - `infrastructure`: the same call may pass later (08, 28, 40, 53, 55, 57, 58, 25006, 25P03, or no SQLSTATE: socket, deadline)
  * - `commit-unknown`: see {@link CommitUnknownError}
  * - `bug`: everything else, and those that look like data or infrastructure but are ours: 08P01, and 23514 raised while
  *   looking for a partition. Stop and alarm; neither quarantine nor retry
@@ -93,7 +94,7 @@ export function classifyError(error: unknown): ErrorClass {
 function classOfSqlState(error: DatabaseError): ErrorClass {
   const code = error.code ?? '';
   if (code === PROTOCOL_VIOLATION) return 'bug';
-  if (code === READ_ONLY_TRANSACTION) return 'infrastructure';
+  if (code === READ_ONLY_TRANSACTION || code === IDLE_IN_TRANSACTION) return 'infrastructure';
   if (code === CHECK_VIOLATION && error.routine === 'ExecFindPartition') return 'bug';
   if (DATA_CLASSES.has(code.slice(0, 2))) return 'data';
   if (INFRASTRUCTURE_CLASSES.has(code.slice(0, 2))) return 'infrastructure';

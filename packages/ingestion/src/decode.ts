@@ -1,10 +1,16 @@
 import { isUtf8 } from 'node:buffer';
 import type { Delivery } from './delivery.js';
-import { countMembers, scanJson } from './json-scan.js';
+import { countMembers, scanJson, type JsonScan } from './json-scan.js';
 import { FaultError } from './received.js';
 
 /** Deepest nesting that is read; a deeper body is refused before it is parsed. */
 export const MAX_DEPTH = 64;
+
+/** Most members and elements of a body, at whatever depth; far beyond what any format has. */
+export const MAX_VALUES = 20_000;
+
+/** Longest key of a member, in bytes as it is written. */
+export const MAX_KEY_BYTES = 1_000;
 
 /** A body that is one JSON object, and what only its bytes could show. */
 export interface DecodedBody {
@@ -17,7 +23,7 @@ export interface DecodedBody {
  * Reads a delivery's body as one JSON object, strictly and without I/O.
  *
  * @param maxBytes largest body of the stream
- * @throws FaultError size, encoding, charset, depth, syntax, duplicate_key or schema, in this order
+ * @throws FaultError size, encoding, charset, depth, syntax, schema or duplicate_key, in this order
  */
 export function decode(delivery: Delivery, maxBytes: number): DecodedBody {
   const { body, properties } = delivery;
@@ -28,6 +34,7 @@ export function decode(delivery: Delivery, maxBytes: number): DecodedBody {
   if (scan.depth > MAX_DEPTH) throw new FaultError('depth', null, `nested deeper than ${MAX_DEPTH} levels`);
   const value = parse(body);
   if (!isObject(value)) throw new FaultError('schema', null, 'the body is not a JSON object');
+  refuseAbundance(scan);
   if (countMembers(value) !== scan.members) {
     throw new FaultError('duplicate_key', null, 'a key is given more than once in one object');
   }
@@ -52,6 +59,13 @@ function refuseOtherCharsets(body: Buffer, contentType: string | undefined): voi
     throw new FaultError('charset', null, 'content_type names a charset other than UTF-8');
   }
   if (!isUtf8(body)) throw new FaultError('charset', null, 'the body is not valid UTF-8');
+}
+
+function refuseAbundance({ members, further, longestKey }: JsonScan): void {
+  if (members > MAX_VALUES || further > MAX_VALUES) {
+    throw new FaultError('schema', null, `more than ${MAX_VALUES} members or elements`);
+  }
+  if (longestKey > MAX_KEY_BYTES) throw new FaultError('schema', null, `a key of more than ${MAX_KEY_BYTES} bytes`);
 }
 
 function parse(body: Buffer): unknown {

@@ -16,7 +16,16 @@ describe('a scan of JSON bytes', () => {
     ['[1234567890.1234567]', 1, 0, 17],
     ['[1e400,10000000000000000000]', 1, 0, 1],
   ])('%s is %i deep, has %i members and a number of %i digits', (text, depth, members, longestNumber) => {
-    expect(scan(text)).toEqual({ depth, members, longestNumber });
+    expect(scan(text)).toMatchObject({ depth, members, longestNumber });
+  });
+
+  test.each([
+    ['{}', 0, 0],
+    ['[1,2,[3,4],"a,b"]', 4, 0],
+    ['{"a":1,"bcd":"a longer value","é":2}', 2, 3],
+    ['{"\\u0061" : 1}', 0, 6],
+  ])('%s has %i further values and a key of %i bytes', (text, further, longestKey) => {
+    expect(scan(text)).toMatchObject({ further, longestKey });
   });
 
   test('stops one level above the limit, however deep the text goes', () => {

@@ -4,6 +4,10 @@ export interface JsonScan {
   readonly depth: number;
   /** Members written, repeated keys included: colons outside strings. */
   readonly members: number;
+  /** Values in objects and arrays that follow another one: commas outside strings. */
+  readonly further: number;
+  /** Bytes of the longest key, as it is written. */
+  readonly longestKey: number;
   /** Significant digits of the longest number literal. */
   readonly longestNumber: number;
 }
@@ -11,6 +15,7 @@ export interface JsonScan {
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
+const COMMA = 0x2c;
 const DOT = 0x2e;
 const ZERO = 0x30;
 const NINE = 0x39;
@@ -32,13 +37,21 @@ export function scanJson(body: Uint8Array, maxDepth: number): JsonScan {
   let depth = 0;
   let deepest = 0;
   let members = 0;
+  let further = 0;
+  let lastString = 0;
+  let longestKey = 0;
   let longestNumber = 0;
   for (let at = 0; at < body.length; at += 1) {
     const byte = body[at] ?? 0;
     if (byte === QUOTE) {
-      at = endOfString(body, at);
+      const end = endOfString(body, at);
+      lastString = end - at - 1;
+      at = end;
     } else if (byte === COLON) {
       members += 1;
+      if (lastString > longestKey) longestKey = lastString;
+    } else if (byte === COMMA) {
+      further += 1;
     } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
       depth += 1;
       if (depth > deepest) deepest = depth;
@@ -59,7 +72,7 @@ export function scanJson(body: Uint8Array, maxDepth: number): JsonScan {
       if (significant > longestNumber) longestNumber = significant;
     }
   }
-  return { depth: deepest, members, longestNumber };
+  return { depth: deepest, members, further, longestKey, longestNumber };
 }
 
 function endOfString(body: Uint8Array, start: number): number {

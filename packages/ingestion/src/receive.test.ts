@@ -143,6 +143,9 @@ describe('what no stream takes', () => {
     ['5,000 levels', '['.repeat(5_000), {}, 'depth'],
     ['a repeated key', '{"source":"a","source":"b"}', {}, 'duplicate_key'],
     ['a key repeated deep inside', '{"a":{"b":[{"c":1,"\\u0063":2}]}}', {}, 'duplicate_key'],
+    ['20,001 elements', `{"a":[${'0,'.repeat(20_001)}0]}`, {}, 'schema'],
+    ['20,001 members', `{${Array.from({ length: 20_001 }, (_one, index) => `"k${index}":0`).join(',')}}`, {}, 'schema'],
+    ['a key of 1,001 bytes', `{"${'k'.repeat(1_001)}":0}`, {}, 'schema'],
     ['256 KiB and a byte', ' '.repeat(256 * 1024 + 1), {}, 'size'],
   ])('%s', (_case, body, change, reason) => {
     expect(faultOf(receiveDispatch(body, change)).reason).toBe(reason);
@@ -373,6 +376,24 @@ describe('a realtime sample', () => {
     const received = receiveTelemetry(envelope(realtimePayload(payload), change));
     expect(faultOf(received)).toMatchObject({ reason, path });
     expect(received.orgId).toBe(ORG);
+  });
+
+  test.each<[string, object, string]>([
+    ['a name with an invisible character', { siteId: 'SITE\u200b-1' }, 'siteId'],
+    ['a name that is not composed', { siteId: 'SITE-e\u0301' }, 'siteId'],
+    ['a message id with a direction mark', { messageId: 'a\u200fb' }, 'messageId'],
+    ['a message id with a byte-order mark', { messageId: 'a\ufeffb' }, 'messageId'],
+  ])('with an id that may be shown like another is set aside: %s', (_case, change, path) => {
+    expect(faultOf(receiveTelemetry(envelope(realtimePayload(), change)))).toMatchObject({ reason: 'schema', path });
+  });
+
+  test.each([
+    ['a NUL', { name: 'a\u0000b' }, 'payload.devices.1.name'],
+    ['half a character', { deep: [{ name: '\ud83d' }] }, 'payload.devices.1.deep.0.name'],
+    ['a NUL in a name', { 'a\u0000b': 1 }, 'payload.devices.1'],
+  ])('is set aside, naming the member, when a device says what cannot be kept: %s', (_case, device, path) => {
+    const received = receiveTelemetry(envelope(realtimePayload({ devices: [{}, device] })));
+    expect(faultOf(received)).toMatchObject({ reason: 'schema', path });
   });
 
   test('is set aside when a device reports a number that no double holds', () => {

@@ -45,3 +45,26 @@ export function fromDomain<T>(reason: Reason, path: string, read: () => T): T {
     throw error;
   }
 }
+
+const UNSTORABLE = /\0|\p{Surrogate}/u;
+
+/**
+ * A value as JSON text that the database can keep.
+ *
+ * @throws FaultError `schema`, naming the first member whose text or name has a NUL or half a character in it
+ */
+export function jsonTextAt(value: object, path: string): string {
+  refuseUnstorable(value, path);
+  return JSON.stringify(value);
+}
+
+function refuseUnstorable(value: unknown, path: string): void {
+  if (typeof value === 'string' && UNSTORABLE.test(value)) {
+    throw new FaultError('schema', path, 'a NUL or half a character cannot be kept');
+  }
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, member] of Object.entries(value)) {
+    if (UNSTORABLE.test(name)) throw new FaultError('schema', path, 'a name with a NUL or half a character');
+    refuseUnstorable(member, `${path}.${name}`);
+  }
+}

@@ -3,8 +3,15 @@ export type { TestDatabase } from './database.js';
 export { testServers } from './environment.js';
 export type { TestServers } from './environment.js';
 export { eventually } from './eventually.js';
-export { aDispatch, aMeterEnvelope, aRealtimeEnvelope, recentQuarterHour } from './messages.js';
-export type { MeterEnvelope, RealtimeEnvelope } from './messages.js';
+export {
+  aConfigEnvelope,
+  aDispatch,
+  aMeterEnvelope,
+  aRealtimeEnvelope,
+  aTradingChange,
+  recentQuarterHour,
+} from './messages.js';
+export type { ConfigEnvelope, MeterEnvelope, RealtimeEnvelope } from './messages.js';
 export { startProcess } from './process.js';
 export type { Exit, StartedProcess } from './process.js';
 export { anAsset, anOrganisation, aPlant } from './register.js';

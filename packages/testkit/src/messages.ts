@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { VCP_VERSION } from '@quarterhour/contracts';
-import type { DispatchMessage, VcpEnvelope, VcpMeterPayload, VcpRealtimePayload } from '@quarterhour/contracts';
+import type {
+  DispatchMessage,
+  TradingConfigMessage,
+  VcpConfigPayload,
+  VcpEnvelope,
+  VcpMeterPayload,
+  VcpRealtimePayload,
+} from '@quarterhour/contracts';
 import { systemClock } from '@quarterhour/runtime';
 
 const QUARTER_HOUR_MS = 15 * 60 * 1000;
@@ -8,6 +15,7 @@ const QUARTER_HOUR_MS = 15 * 60 * 1000;
 /** An envelope whose payload is known to be telemetry. */
 export type RealtimeEnvelope = Omit<VcpEnvelope, 'payload'> & { payload: VcpRealtimePayload };
 export type MeterEnvelope = Omit<VcpEnvelope, 'payload'> & { payload: VcpMeterPayload };
+export type ConfigEnvelope = Omit<VcpEnvelope, 'payload'> & { payload: VcpConfigPayload };
 
 /** Start of the last delivery period that is over: recent enough for every stream, and never ahead of the clock. */
 export function recentQuarterHour(): string {
@@ -70,6 +78,21 @@ export function aMeterEnvelope({
     },
     ...different,
   };
+}
+
+/** A valid envelope with what a partner says about a plant. */
+export function aConfigEnvelope({
+  payload = { socMinPercent: 10, socMaxPercent: 90 },
+  ...different
+}: Partial<ConfigEnvelope> = {}): ConfigEnvelope {
+  return { ...anEnvelope(), payload, ...different };
+}
+
+/** A valid event of a control plane, for an organisation that a test has registered. */
+export function aTradingChange(
+  different: Partial<TradingConfigMessage> & Pick<TradingConfigMessage, 'organisation_id'>,
+): TradingConfigMessage {
+  return { event_id: randomUUID(), occurred_at: recentQuarterHour(), source: 'control', ...different };
 }
 
 function anEnvelope(): Omit<VcpEnvelope, 'payload'> {

@@ -10,7 +10,7 @@ import type { NewMeterReading, NewRealtimeSample } from '@quarterhour/db';
 import type { UtcInstant } from '@quarterhour/domain';
 import { FaultError } from '../received.js';
 import type { RegisteredPlant } from '../register.js';
-import { instantAt, shaped } from '../shape.js';
+import { instantAt, jsonTextAt, shaped } from '../shape.js';
 
 /** A realtime sample or the registers of one reading, in our signs and units, as one message brought them. */
 export type PlantTelemetryFact = {
@@ -52,7 +52,7 @@ export function realtimeFromVcp(envelope: VcpEnvelope, plant: RegisteredPlant, b
       batteryTemperatureCelsius: payload.batteryTemperatureCelsius ?? null,
       operatingMode: payload.currentOperatingMode ?? null,
       dataQuality: payload.dataQuality,
-      devices: payload.devices === undefined ? null : JSON.stringify(payload.devices),
+      devices: payload.devices === undefined ? null : jsonTextAt(payload.devices, 'payload.devices'),
       messageId: envelope.messageId,
       bodySha256: hash('sha256', body, 'buffer'),
     },

@@ -6,6 +6,7 @@ import {
   vcpConfigPayload,
   vcpEnvelope,
   type TradingConfigKind,
+  type TradingConfigMessage,
 } from '@quarterhour/contracts';
 import {
   NO_ORGANISATION,
@@ -21,7 +22,7 @@ import { knownAtOf } from '../known-at.js';
 import { FaultError, type ReceiveContext, type Received, type Understood } from '../received.js';
 import type { Register } from '../register.js';
 import { plantOf, senderOf } from '../sender.js';
-import { instantAt, shaped } from '../shape.js';
+import { instantAt, jsonTextAt, shaped } from '../shape.js';
 import { PRECIOUS, type Stream, type Verdict } from '../stream.js';
 import { textOf, understanding, type Claims } from '../understanding.js';
 
@@ -80,11 +81,13 @@ function changeOf(delivery: Delivery, register: Register, claims: Claims): Tradi
     actor: message.actor ?? null,
     reason: message.reason ?? null,
     occurredAt: instantAt(message.occurred_at, 'occurred_at'),
-    payload: JSON.stringify({
-      ...(message.queue_prefix ? { queue_prefix: message.queue_prefix } : {}),
-      ...(message.details ? { details: message.details } : {}),
-    }),
+    payload: changeText(message),
   };
+}
+
+function changeText({ queue_prefix: prefix, details }: TradingConfigMessage): string {
+  if (details) jsonTextAt(details, 'details');
+  return JSON.stringify({ ...(prefix ? { queue_prefix: prefix } : {}), ...(details ? { details } : {}) });
 }
 
 function partnerConfigOf(delivery: Delivery, register: Register, claims: Claims): TradingConfigFact {
@@ -110,7 +113,7 @@ function partnerConfigOf(delivery: Delivery, register: Register, claims: Claims)
     actor: null,
     reason: null,
     occurredAt: instantAt(envelope.timestamp, 'timestamp'),
-    payload: JSON.stringify(payload),
+    payload: jsonTextAt(payload, 'payload'),
   };
 }
 

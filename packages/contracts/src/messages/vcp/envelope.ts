@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { plainText, utcInstantText } from '../../scalars.js';
+import { idText, plainText, utcInstantText } from '../../scalars.js';
 
 /** The only envelope version there is; any other value is refused. */
 export const VCP_VERSION = '1.1';
@@ -13,11 +13,11 @@ export const VCP_VERSION = '1.1';
 export const vcpEnvelope = z
   .object({
     version: z.literal(VCP_VERSION, { error: `version "${VCP_VERSION}"` }),
-    messageId: plainText(200),
-    correlationId: plainText(200).optional(),
+    messageId: idText(200),
+    correlationId: idText(200).optional(),
     timestamp: utcInstantText,
     source: plainText(200),
-    siteId: plainText(200),
+    siteId: idText(200),
     payload: z.record(z.string(), z.unknown(), { error: 'an object' }),
     signatureAlgo: z.literal('HMAC-SHA256').optional(),
     signature: z.string().max(200).optional(),
