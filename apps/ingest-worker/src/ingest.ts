@@ -1,10 +1,9 @@
 import type { Consumer, AmqpDelivery, Broker } from '@quarterhour/messaging';
-import type { Delivery, Received, Stream } from '@quarterhour/ingestion';
+import type { Delivery, Received, RegisterWatch, Stream } from '@quarterhour/ingestion';
 import type { HealthCheck, HealthReport } from '@quarterhour/runtime';
 import { Alarm } from './alarm.js';
 import { Batcher } from './batcher.js';
 import type { IngestMetrics } from './ingest-metrics.js';
-import type { RegisterWatch } from './register-watch.js';
 import { StoppedError, storeBatch, type StoreContext } from './store-batch.js';
 
 /** A batch that is in hand for longer does not get through, whatever the database answers to a ping. */

@@ -6,7 +6,13 @@ import {
   staticTopology,
 } from '@quarterhour/contracts';
 import { assertReady, openDatabase } from '@quarterhour/db';
-import { deadLetterStream, dispatchStream, plantTelemetryStream, tradingConfigStream } from '@quarterhour/ingestion';
+import {
+  deadLetterStream,
+  dispatchStream,
+  plantTelemetryStream,
+  RegisterWatch,
+  tradingConfigStream,
+} from '@quarterhour/ingestion';
 import { openBroker } from '@quarterhour/messaging';
 import { createLogger, createMetrics, runProcess, startHealthServer, systemClock } from '@quarterhour/runtime';
 import { readConfig } from './config.js';
@@ -16,7 +22,6 @@ import { ingestMetrics } from './ingest-metrics.js';
 import { takeInParked } from './parked.js';
 import { Partitions } from './partitions.js';
 import { periodically } from './periodically.js';
-import { RegisterWatch } from './register-watch.js';
 
 const REGISTER_POLL_MS = 1_000;
 const PARKED_POLL_MS = 1_000;
