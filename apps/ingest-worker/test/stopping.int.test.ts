@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { QUEUES, staticTopology } from '@quarterhour/contracts';
 import { openDatabase, type Database } from '@quarterhour/db';
-import { dispatchStream } from '@quarterhour/ingestion';
+import { dispatchStream, RegisterWatch } from '@quarterhour/ingestion';
 import { openBroker, type Broker } from '@quarterhour/messaging';
 import { createLogger, createMetrics, systemClock } from '@quarterhour/runtime';
 import { aDispatch, eventually } from '@quarterhour/testkit';
 import { StreamIngest } from '../src/ingest.js';
 import { ingestMetrics } from '../src/ingest-metrics.js';
 import { Partitions } from '../src/partitions.js';
-import { RegisterWatch } from '../src/register-watch.js';
 import { aWorkerHouse, type WorkerHouse } from './worker-house.js';
 
 const MESSAGES = 20;

@@ -1,9 +1,20 @@
 export { testDatabase } from './database.js';
 export type { TestDatabase } from './database.js';
+export { sentConfig, sentDispatch, sentTelemetry, sentTradingEvent, takeIn } from './deliveries.js';
+export type { SentMessage } from './deliveries.js';
 export { testServers } from './environment.js';
 export type { TestServers } from './environment.js';
 export { eventually } from './eventually.js';
-export { aDispatch, aMeterEnvelope, aRealtimeEnvelope, recentQuarterHour } from './messages.js';
+export { AUDIENCE, ISSUER, openTestIssuer } from './issuer.js';
+export type { TestIssuer, TokenClaims } from './issuer.js';
+export {
+  aConfigEnvelope,
+  aDispatch,
+  aMeterEnvelope,
+  aRealtimeEnvelope,
+  aTradingEvent,
+  recentQuarterHour,
+} from './messages.js';
 export type { MeterEnvelope, RealtimeEnvelope } from './messages.js';
 export { startProcess } from './process.js';
 export type { Exit, StartedProcess } from './process.js';

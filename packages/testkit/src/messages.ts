@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { VCP_VERSION } from '@quarterhour/contracts';
-import type { DispatchMessage, VcpEnvelope, VcpMeterPayload, VcpRealtimePayload } from '@quarterhour/contracts';
+import type {
+  DispatchMessage,
+  TradingConfigMessage,
+  VcpEnvelope,
+  VcpMeterPayload,
+  VcpRealtimePayload,
+} from '@quarterhour/contracts';
 import { systemClock } from '@quarterhour/runtime';
 
 const QUARTER_HOUR_MS = 15 * 60 * 1000;
@@ -68,6 +74,25 @@ export function aMeterEnvelope({
       dataQuality: 'GOOD',
       ...payload,
     },
+    ...different,
+  };
+}
+
+/** A valid envelope with limits of a plant. */
+export function aConfigEnvelope(different: Partial<VcpEnvelope> = {}): VcpEnvelope {
+  return { ...anEnvelope(), payload: { maxExportKw: 100, maxImportKw: 80 }, ...different };
+}
+
+/** A valid trading event of a control plane, without a plant. */
+export function aTradingEvent(
+  different: Partial<TradingConfigMessage> & Pick<TradingConfigMessage, 'organisation_id'>,
+): TradingConfigMessage {
+  return {
+    event_id: randomUUID(),
+    occurred_at: recentQuarterHour(),
+    source: 'control-plane',
+    actor: 'ada',
+    reason: 'a new partner',
     ...different,
   };
 }
