@@ -1,5 +1,6 @@
 export * from './asset/dispatches.js';
 export * from './asset/errors.js';
+export * from './merge-documents.js';
 export * from './openapi.js';
 export * from './outputs.js';
 export * from './own/dispatch.js';
