@@ -12,6 +12,7 @@ const MAY_IMPORT = {
   'packages/testkit': ['contracts', 'domain', 'db', 'ingestion', 'messaging', 'runtime', 'http', 'infra'],
   'apps/ingest-worker': ['contracts', 'domain', 'db', 'ingestion', 'messaging', 'runtime'],
   'apps/read-api': ['contracts', 'domain', 'db', 'http', 'runtime'],
+  'apps/control-api': ['contracts', 'domain', 'db', 'ingestion', 'messaging', 'http', 'runtime'],
   'apps/cli': ['contracts', 'domain', 'db', 'ingestion', 'messaging', 'runtime'],
   infra: ['contracts', 'domain', 'db', 'ingestion', 'messaging', 'runtime'],
 };

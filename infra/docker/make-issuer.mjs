@@ -1,6 +1,6 @@
 /**
  * Makes the key pair with which this installation's tokens are signed, unless it is there already: `jwks.json` for the
- * read API and `issuer.jwk`, the private half, for `quarterhour token`.
+ * APIs and `issuer.jwk`, the private half, for `quarterhour token`.
  *
  * Usage: node make-issuer.mjs FOLDER
  */

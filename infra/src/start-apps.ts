@@ -8,6 +8,7 @@ import { StackError, type Stack } from './stack/index.js';
 import { freePorts } from './stack/ports.js';
 import { logTail, spawnServer, untilReady, type ServerProcess } from './stack/server-process.js';
 import { addressesOf, type Ports } from './start-environment.js';
+import type { Settings } from './start-secrets.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const READY_WITHIN_MS = 60_000;
@@ -24,7 +25,7 @@ export class AppEndedError extends Error {
   readonly code = 'APP_ENDED';
 }
 
-/** The worker and the read API, each a process of its own, ready. */
+/** The worker and the APIs, each a process of its own, ready. */
 export interface Apps {
   readonly logFiles: readonly string[];
   /** Resolves when the signal is aborted. @throws AppEndedError when one of them ends before */
@@ -32,17 +33,21 @@ export interface Apps {
 }
 
 /** Ports as they were used last, or free ones where somebody else has them now. */
-export async function choosePorts(last: Ports | null): Promise<Ports> {
-  const [worker = 0, readApi = 0] = await freePorts(2);
-  if (last === null) return { worker, readApi };
+export async function choosePorts(last: Settings['ports']): Promise<Ports> {
+  const [worker = 0, readApi = 0, controlApi = 0] = await freePorts(3);
   return {
-    worker: (await isFree(last.worker)) ? last.worker : worker,
-    readApi: (await isFree(last.readApi)) ? last.readApi : readApi,
+    worker: await asBefore(last?.worker, worker),
+    readApi: await asBefore(last?.readApi, readApi),
+    controlApi: await asBefore(last?.controlApi, controlApi),
   };
 }
 
+async function asBefore(last: number | undefined, free: number): Promise<number> {
+  return last !== undefined && (await isFree(last)) ? last : free;
+}
+
 /**
- * Starts both processes and waits until they are ready to work. They end with the stack.
+ * Starts the processes and waits until they are ready to work. They end with the stack.
  *
  * @throws StackError quoting the log of the one that did not come up
  */
@@ -57,6 +62,7 @@ export async function startApps(
   const started = await Promise.allSettled([
     start('ingest-worker', addresses.worker),
     start('read-api', addresses.readApi),
+    start('control-api', addresses.controlApi),
   ]);
   const apps = started.map((result) => {
     if (result.status === 'rejected') throw result.reason;

@@ -13,11 +13,13 @@ const ENVIRONMENT_FILE = 'local.env';
 export interface Ports {
   readonly worker: number;
   readonly readApi: number;
+  readonly controlApi: number;
 }
 
 /** Where the processes are to be reached. */
-export function addressesOf(ports: Ports): { readonly worker: string; readonly readApi: string } {
-  return { worker: `http://${HOST}:${ports.worker}`, readApi: `http://${HOST}:${ports.readApi}` };
+export function addressesOf(ports: Ports): Readonly<Record<keyof Ports, string>> {
+  const at = (port: number): string => `http://${HOST}:${port}`;
+  return { worker: at(ports.worker), readApi: at(ports.readApi), controlApi: at(ports.controlApi) };
 }
 
 /** Everything that our processes and the command are told by their environment. */
@@ -41,6 +43,7 @@ export function localEnvironment(
     QUARTERHOUR_WORKER_HEALTH_PORT: String(ports.worker),
     QUARTERHOUR_READ_API_PORT: String(ports.readApi),
     QUARTERHOUR_READ_API_URL: addressesOf(ports).readApi,
+    QUARTERHOUR_CONTROL_API_PORT: String(ports.controlApi),
     QUARTERHOUR_JWKS: issuer.jwks,
     QUARTERHOUR_TOKEN_ISSUER: TOKEN_ISSUER,
     QUARTERHOUR_TOKEN_AUDIENCE: TOKEN_AUDIENCE,

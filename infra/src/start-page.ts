@@ -3,6 +3,7 @@ import type { Finding } from './demo/reconciliation.js';
 
 export interface Page {
   readonly readApi: string;
+  readonly controlApi: string;
   readonly worker: string;
   readonly rabbitmqApi: string;
   readonly environmentFile: string;
@@ -11,6 +12,8 @@ export interface Page {
   readonly tokenHours: number;
   readonly assetId: string;
   readonly plantId: string;
+  /** One of the deliveries that the demo has in quarantine. */
+  readonly quarantinedId: string;
   /** Half-open: the hours of which the asset has dispatches. */
   readonly dispatches: { readonly from: UtcInstant; readonly to: UtcInstant };
   /** When the demo was loaded. */
@@ -19,20 +22,21 @@ export interface Page {
 
 /** What a newcomer does next, ready to be pasted into a shell. */
 export function pageText(page: Page): string {
-  const { readApi, dispatches, loaded } = page;
+  const { readApi, controlApi, dispatches, loaded } = page;
   const broker = new URL(page.rabbitmqApi);
   return `
 Quarterhour is up.
 
-  API reference   ${readApi}/docs
-  Health          ${readApi}/readyz   ${page.worker}/readyz
+  API reference   ${readApi}/docs   ${controlApi}/docs
+  Health          ${readApi}/readyz   ${controlApi}/readyz   ${page.worker}/readyz
   Broker          ${broker.origin}   (user ${decodeURIComponent(broker.username)}, password in ${page.environmentFile})
   Logs            ${page.logFiles.join('\n                  ')}
 
-Define these two in another terminal, then paste any of the lines below. The token is good for ${page.tokenHours} hours;
+Define these three in another terminal, then paste any of the lines below. The token is good for ${page.tokenHours} hours;
 \`npx quarterhour token\` makes another.
 
   API=${readApi}
+  CONTROL=${controlApi}
   TOKEN=${page.token}
 
 What the battery at Hornsdale was told, quarter hour by quarter hour, the latest first:
@@ -43,6 +47,9 @@ What the house in France did, its latest sample; null is what was not measured:
 
 What could not be understood, and why:
   curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/quarterhour/v1/quarantine?limit=3"
+
+What would become of one of these if its bytes were tried again; dry_run false does it:
+  curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"dry_run":true}' "$CONTROL/quarterhour/v1/quarantine/${page.quarantinedId}/replay"
 
 Every delivery, counted once by what became of it:
   curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/quarterhour/v1/ingestion/minutes?from=${loaded.from}&to=${loaded.to}"

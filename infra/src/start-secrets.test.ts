@@ -18,8 +18,15 @@ describe('secrets of a checkout', () => {
     const made = await readSettings(folder);
     expect(made.cursorKey).toMatch(/^[0-9a-f]{64}$/);
     expect(new Set(Object.values(made.rolePasswords)).size).toBe(4);
-    await writeSettings(folder, { ...made, ports: { worker: 1, readApi: 2 } });
-    expect(await readSettings(folder)).toEqual({ ...made, ports: { worker: 1, readApi: 2 } });
+    const ports = { worker: 1, readApi: 2, controlApi: 3 };
+    await writeSettings(folder, { ...made, ports });
+    expect(await readSettings(folder)).toEqual({ ...made, ports });
+  });
+
+  test('of a start before there was a control API are read all the same', async () => {
+    const before = { ...(await readSettings(folder)), ports: { worker: 1, readApi: 2 } };
+    await writeSettings(folder, before);
+    expect(await readSettings(folder)).toEqual(before);
   });
 
   test('are read by their owner only', async () => {

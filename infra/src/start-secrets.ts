@@ -11,8 +11,8 @@ const settings = z.object({
   rolePasswords: z.object({ ingest: z.string(), read: z.string(), control: z.string(), usage: z.string() }),
   /** Hex, 32 bytes. */
   cursorKey: z.string(),
-  /** As used last: taken again when they are free. */
-  ports: z.object({ worker: z.int(), readApi: z.int() }).nullable(),
+  /** As used last: taken again when they are free. A process that is new here has none yet. */
+  ports: z.object({ worker: z.int(), readApi: z.int(), controlApi: z.int().optional() }).nullable(),
 });
 
 /** What the processes need to know and to keep to themselves, made at the first start. */

@@ -183,6 +183,8 @@ async function present(started: Started, options: StartOptions, signal: AbortSig
     await compare(started, api, { finishedAt: state.finishedAt, published: null });
   }
   if (options.exitWhenLoaded) return;
+  const loaded = wholeMinutes({ from: state.startedAt, to: finishedAt });
+  const [quarantined] = await api.quarantine(loaded);
   say(
     pageText({
       ...addressesOf(ports),
@@ -194,7 +196,8 @@ async function present(started: Started, options: StartOptions, signal: AbortSig
       assetId: HORNSDALE_ASSET.id,
       plantId: started.plants.home,
       dispatches: hornsdaleHours(state.shifts.hornsdale),
-      loaded: wholeMinutes({ from: state.startedAt, to: finishedAt }),
+      quarantinedId: quarantined?.id ?? '',
+      loaded,
     }),
   );
 }

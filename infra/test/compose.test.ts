@@ -6,11 +6,14 @@ import { describe, expect, test } from '@jest/globals';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const compose = read('docker-compose.yml');
 const dockerfile = read('infra/docker/Dockerfile');
+/** Where the variables of every API stand. */
+const SHARED = 'packages/http/src/service.ts';
 
 describe('docker-compose.yml', () => {
   test.each([
     ['ingest-worker', 'ingest-worker'],
     ['read-api', 'read-api'],
+    ['control-api', 'control-api'],
   ])('tells %s everything that it must be told, and nothing that it does not read', (service, app) => {
     const { known, required } = variablesReadBy(`apps/${app}/src/config.ts`);
     const told = environmentOf(service);
@@ -30,7 +33,7 @@ describe('docker-compose.yml', () => {
   test('publishes every port on the loopback address only', () => {
     const published = [...compose.matchAll(/^ +- (.*):\d+$/gm)].map(([, address]) => address);
 
-    expect(published).toHaveLength(5);
+    expect(published).toHaveLength(6);
     expect(published.filter((address) => !address?.startsWith('127.0.0.1:'))).toEqual([]);
   });
 
@@ -121,11 +124,13 @@ function namesIn(block: string): string[] {
 
 /** The variables that a config.ts names, and those of its schema that have no default and are not optional. */
 function variablesReadBy(file: string): { known: string[]; required: string[] } {
-  const text = read(file);
+  const own = read(file);
+  const shared = own.includes('...API_VARIABLES') ? /API_VARIABLES = \{\n[^]*?\n\}/.exec(read(SHARED))?.[0] : undefined;
+  const text = `${own}${shared ?? ''}`;
   const known = [...new Set(text.match(/QUARTERHOUR_[A-Z_]+/g) ?? [])];
-  const schema = /z\.object\(\{\n([^]*?)\n\}\)/.exec(text)?.[1] ?? '';
-  const members = schema.split(/^(?= {2}QUARTERHOUR_)/m);
-  const required = members.filter((member) => !/\.(default|optional)\(/.test(member)).flatMap(namesIn);
+  const schemas = [...text.matchAll(/(?:z\.object\(|API_VARIABLES = )\{\n([^]*?)\n\}/g)].map(([, members]) => members);
+  const members = schemas.flatMap((schema) => schema?.split(/^(?= {2}QUARTERHOUR_)/m) ?? []);
+  const required = members.filter((member) => !/\.(default|optional)\(|apiPort\(/.test(member)).flatMap(namesIn);
   return { known, required };
 }
 

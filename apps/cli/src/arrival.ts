@@ -1,21 +1,24 @@
 import { EXCHANGES, type StreamName } from '@quarterhour/contracts';
 import { NO_ORGANISATION, findSample, getDispatch, getQuarantined, listReadings, type Trx } from '@quarterhour/db';
-import { instantFromEpochMillis, type UtcInstant } from '@quarterhour/domain';
 import {
   dispatchStream,
   plantTelemetryStream,
+  tradingConfigStream,
   type Delivery,
   type DispatchFact,
   type PlantTelemetryFact,
   type ReceiveContext,
+  type TradingConfigFact,
 } from '@quarterhour/ingestion';
 import type { Message } from './message.js';
 import { newestQuarantined } from './quarantine.js';
+import { receiptsOf, type KnownReceipt } from './receipts.js';
 
 /** Where a message is to be found once the worker has settled it. */
 export type Destination = { readonly stream: StreamName; readonly orgId: string } & (
   | { readonly kind: 'dispatch'; readonly fact: DispatchFact }
   | { readonly kind: 'telemetry'; readonly fact: PlantTelemetryFact }
+  | { readonly kind: 'trading-config'; readonly fact: TradingConfigFact }
   | { readonly kind: 'quarantine' }
 );
 
@@ -38,20 +41,41 @@ export function destinationOf(message: Message, ctx: ReceiveContext): Destinatio
     redelivered: false,
     properties: { messageId: message.messageId, contentType: 'application/json', headers: {} },
   };
-  switch (message.exchange) {
-    case EXCHANGES.dispatch: {
+  switch (streamOf(message)) {
+    case 'dispatch': {
       const received = dispatchStream.receive(delivery, ctx);
       const { orgId } = received;
       if (received.kind === 'refused') return { stream: 'dispatch', orgId, kind: 'quarantine' };
       return { stream: 'dispatch', orgId, kind: 'dispatch', fact: received.fact };
     }
-    case EXCHANGES.vcp:
-    case EXCHANGES.fleet: {
+    case 'plant-telemetry': {
       const received = plantTelemetryStream.receive(delivery, ctx);
       const { orgId } = received;
       if (received.kind === 'refused') return { stream: 'plant-telemetry', orgId, kind: 'quarantine' };
       return { stream: 'plant-telemetry', orgId, kind: 'telemetry', fact: received.fact };
     }
+    case 'trading-config': {
+      const received = tradingConfigStream.receive(delivery, ctx);
+      const { orgId } = received;
+      if (received.kind === 'refused') return { stream: 'trading-config', orgId, kind: 'quarantine' };
+      return { stream: 'trading-config', orgId, kind: 'trading-config', fact: received.fact };
+    }
+    case null:
+      return null;
+  }
+}
+
+/** What the queues are bound for: partners' config is told from their telemetry by the second word of its key. */
+function streamOf({ exchange, routingKey }: Message): 'dispatch' | 'plant-telemetry' | 'trading-config' | null {
+  switch (exchange) {
+    case EXCHANGES.dispatch:
+      return 'dispatch';
+    case EXCHANGES.fleet:
+      return 'plant-telemetry';
+    case EXCHANGES.vcp:
+      return routingKey.split('.')[1] === 'config' ? 'trading-config' : 'plant-telemetry';
+    case EXCHANGES.trading:
+      return 'trading-config';
     default:
       return null;
   }
@@ -69,9 +93,9 @@ async function storedArrival(trx: Trx, message: Message, destination: Destinatio
     case 'dispatch':
       return dispatchArrival(trx, message, destination.fact.eventId);
     case 'telemetry':
-      return destination.fact.kind === 'realtime'
-        ? sampleArrival(trx, destination.fact.sample)
-        : readingsArrival(trx, destination.orgId, destination.fact);
+      return telemetryArrival(trx, destination.fact);
+    case 'trading-config':
+      return configArrival(trx, destination.fact);
     case 'quarantine':
       return null;
   }
@@ -98,69 +122,85 @@ async function dispatchArrival(trx: Trx, message: Message, eventId: string): Pro
   };
 }
 
-async function sampleArrival(
-  trx: Trx,
-  { orgId, plantId, measuredAt }: { orgId: string; plantId: string; measuredAt: UtcInstant },
-): Promise<Arrival | null> {
-  const sample = await findSample(trx, orgId, plantId, measuredAt);
-  if (sample === null) return null;
+async function configArrival(trx: Trx, { orgId, messageId, kind }: TradingConfigFact): Promise<Arrival | null> {
+  const receipts = await receiptsOf(trx, { messageId });
+  const receipt = receipts.find(
+    (one) => one.orgId === orgId && one.stream === 'trading-config' && one.quarantineId === null,
+  );
+  if (receipt === undefined) return null;
   return {
-    mark: `sample ${sample.messageId}`,
-    title: 'Stored as a realtime sample',
+    mark: `config ${receipt.copies ?? 1}`,
+    title: 'Stored as a trading config event',
+    orgId,
+    fields: {
+      kind,
+      'message id': messageId,
+      'received at': receipt.firstReceivedAt,
+      copies: String(receipt.copies ?? 1),
+    },
+    path: `/quarterhour/v1/trading-config-events?${new URLSearchParams({ message_id: messageId }).toString()}`,
+  };
+}
+
+/**
+ * What this message brought, if it is kept as a version of its own; else the version that stands, of which it may be a copy.
+ */
+async function telemetryArrival(trx: Trx, fact: PlantTelemetryFact): Promise<Arrival | null> {
+  const { orgId, plantId, messageId } = fact.kind === 'realtime' ? fact.sample : (fact.readings[0] ?? NOTHING);
+  const versions = (await receiptsOf(trx, { plantId, measuredAt: fact.measuredAt })).filter(
+    ({ kind }) => kind === fact.kind,
+  );
+  const version = versions.find((one) => one.messageId === messageId) ?? versions.find(isCurrent);
+  if (version === undefined) return null;
+  return {
+    mark: `version ${version.messageId ?? ''}`,
+    title: titleOf(version, fact.kind),
     orgId,
     fields: {
       plant: plantId,
-      'measured at': sample.measuredAt,
-      grid: withUnit(sample.gridKw, 'kW'),
-      pv: withUnit(sample.pvKw, 'kW'),
-      battery: withUnit(sample.batteryKw, 'kW'),
-      consumption: withUnit(sample.consumptionKw, 'kW'),
-      'state of charge': withUnit(sample.socPercent, '%'),
-      quality: sample.dataQuality,
-      'message id': sample.messageId,
-      'received at': sample.receivedAt,
+      ...(isCurrent(version) ? await valuesOf(trx, orgId, plantId, fact) : {}),
+      'message id': version.messageId,
+      'received at': version.firstReceivedAt,
     },
-    path: `/api/v1/trading/plants/${plantId}/telemetry/latest`,
+    path: `/quarterhour/v1/ingestion/receipts?${new URLSearchParams({ plant_id: plantId, measured_at: fact.measuredAt }).toString()}`,
   };
 }
 
-async function readingsArrival(
+const NOTHING = { orgId: NO_ORGANISATION, plantId: NO_ORGANISATION, messageId: '' };
+
+function isCurrent({ currentRows }: KnownReceipt): boolean {
+  return (currentRows ?? 0) > 0;
+}
+
+function titleOf(version: KnownReceipt, kind: PlantTelemetryFact['kind']): string {
+  const what = kind === 'realtime' ? 'a realtime sample' : 'meter readings';
+  if (version.outcome === 'stored' && isCurrent(version)) return `Stored as ${what}`;
+  if (isCurrent(version)) return `Stored as a correction of ${what}`;
+  return `Kept as an earlier version of ${what}, a later one stands`;
+}
+
+async function valuesOf(
   trx: Trx,
   orgId: string,
-  { readings }: PlantTelemetryFact & { kind: 'meter' },
-): Promise<Arrival | null> {
-  const [first] = readings;
-  if (first === undefined) return null;
-  const stored = await listReadings(trx, orgId, first.plantId, first.readAt);
-  const ours = stored.filter((row) =>
-    readings.some(({ deviceId, register }) => deviceId === row.deviceId && register === row.register),
-  );
-  const [earliest] = ours;
-  if (earliest === undefined) return null;
+  plantId: string,
+  fact: PlantTelemetryFact,
+): Promise<Record<string, string | null>> {
+  if (fact.kind === 'meter') {
+    const stored = await listReadings(trx, orgId, plantId, fact.measuredAt);
+    const named = stored.map((row) => [`${row.deviceId} ${row.register}`, withUnit(row.valueKwh, 'kWh')] as const);
+    return { 'read at': fact.measuredAt, ...Object.fromEntries(named) };
+  }
+  const sample = await findSample(trx, orgId, plantId, fact.measuredAt);
+  if (sample === null) return {};
   return {
-    mark: `readings ${ours.map(({ messageId }) => messageId).join(' ')}`,
-    title: 'Stored as meter readings',
-    orgId,
-    fields: {
-      plant: first.plantId,
-      'read at': earliest.readAt,
-      ...Object.fromEntries(
-        ours.map(({ deviceId, register, valueKwh }) => [`${deviceId} ${register}`, withUnit(valueKwh, 'kWh')]),
-      ),
-      'message id': earliest.messageId,
-      'received at': earliest.receivedAt,
-    },
-    path: minutePath(earliest.receivedAt),
+    'measured at': sample.measuredAt,
+    grid: withUnit(sample.gridKw, 'kW'),
+    pv: withUnit(sample.pvKw, 'kW'),
+    battery: withUnit(sample.batteryKw, 'kW'),
+    consumption: withUnit(sample.consumptionKw, 'kW'),
+    'state of charge': withUnit(sample.socPercent, '%'),
+    quality: sample.dataQuality,
   };
-}
-
-const MINUTE_MS = 60_000;
-
-/** What became of the deliveries of one minute: the only thing over HTTP that shows meter readings arriving. */
-function minutePath(receivedAt: string): string {
-  const minute = Math.floor(Date.parse(receivedAt) / MINUTE_MS) * MINUTE_MS;
-  const [from, to] = [minute, minute + MINUTE_MS].map(instantFromEpochMillis);
-  return `/quarterhour/v1/ingestion/minutes?from=${from}&to=${to}`;
 }
 
 const MOST_LOOKED_THROUGH = 200;

@@ -83,6 +83,11 @@ export function readDatabaseUrl({ env }: Settings): string {
   return readEnvironment(z.object({ [name]: databaseUrl }), env)[name] ?? '';
 }
 
+export function controlDatabaseUrl({ env }: Settings): string {
+  const name = ROLE_URLS.control;
+  return readEnvironment(z.object({ [name]: databaseUrl }), env)[name] ?? '';
+}
+
 /** The password that each role's own URL carries. */
 export function rolePasswords({ env }: Settings): RolePasswords {
   const urls = readEnvironment(

@@ -2,6 +2,7 @@ import {
   EXCHANGES,
   VCP_VERSION,
   dispatchKey,
+  partnerConfigKey,
   partnerTelemetryKey,
   type DispatchMessage,
   type VcpEnvelope,
@@ -10,7 +11,7 @@ import {
 } from '@quarterhour/contracts';
 import type { Message } from './message.js';
 
-export const EXAMPLES = ['telemetry', 'meter', 'dispatch'] as const;
+export const EXAMPLES = ['telemetry', 'meter', 'config', 'dispatch'] as const;
 export type Example = (typeof EXAMPLES)[number];
 
 const QUARTER_HOUR_MS = 15 * 60 * 1000;
@@ -38,6 +39,12 @@ export function meterExample(prefix: string, siteId: string, now: string, id: st
     dataQuality: 'GOOD',
   };
   return envelopeExample(partnerTelemetryKey(prefix, 'meter', siteId), { siteId, now, id, payload });
+}
+
+/** What a partner's plant may give and take at its connection point. */
+export function configExample(prefix: string, siteId: string, now: string, id: string): Message {
+  const payload: VcpEnvelope['payload'] = { maxExportKw: 5000, maxImportKw: 4000, validFrom: now };
+  return envelopeExample(partnerConfigKey(prefix, 'constraints', siteId), { siteId, now, id, payload });
 }
 
 /** A command of the optimiser: the asset gives 1.25 MW from the next quarter hour on. */

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { addAssetCommand } from './commands/add-asset.js';
 import { addOrganisationCommand } from './commands/add-organisation.js';
 import { addPlantCommand } from './commands/add-plant.js';
+import { discardQuarantinedCommand } from './commands/discard-quarantined.js';
 import { ensurePartitionsCommand } from './commands/ensure-partitions.js';
 import { listAssetsCommand } from './commands/list-assets.js';
 import { listOrganisationsCommand } from './commands/list-organisations.js';
@@ -11,6 +12,7 @@ import { listQuarantineCommand } from './commands/list-quarantine.js';
 import { migrateCommand } from './commands/migrate.js';
 import { mintTokenCommand } from './commands/mint-token.js';
 import { publishMessageCommand } from './commands/publish-message.js';
+import { replayQuarantinedCommand } from './commands/replay-quarantined.js';
 import { showQuarantinedCommand } from './commands/show-quarantined.js';
 import type { CommandContext } from './context.js';
 import { explained } from './explaining.js';
@@ -53,7 +55,12 @@ function quarterhour(ctx: CommandContext): Command {
   program.addCommand(publishMessageCommand(ctx));
   program.addCommand(mintTokenCommand(ctx));
   program.addCommand(
-    group('quarantine', 'deliveries that were set aside', [listQuarantineCommand(ctx), showQuarantinedCommand(ctx)]),
+    group('quarantine', 'deliveries that were set aside', [
+      listQuarantineCommand(ctx),
+      showQuarantinedCommand(ctx),
+      replayQuarantinedCommand(ctx),
+      discardQuarantinedCommand(ctx),
+    ]),
   );
   for (const command of [program, ...program.commands.flatMap((child) => [child, ...child.commands])]) {
     command

@@ -3,6 +3,7 @@ import {
   listQuarantine,
   type Projection,
   type QuarantineColumn,
+  type QuarantineKey,
   type QuarantineQuery,
   type Trx,
 } from '@quarterhour/db';
@@ -20,6 +21,9 @@ const listed = z.object({
   path: z.string().nullable(),
   detail: z.string(),
   replayable: z.boolean(),
+  waitsFor: z.string().nullable(),
+  attempts: z.number(),
+  attemptReason: z.string().nullable(),
   firstSeen: z.string(),
   lastSeen: z.string(),
   copies: z.number(),
@@ -41,6 +45,9 @@ const COLUMNS: Projection<QuarantineColumn> = [
   { name: 'path', column: 'path', as: 'text' },
   { name: 'detail', column: 'detail', as: 'text' },
   { name: 'replayable', column: 'replayable', as: 'boolean' },
+  { name: 'waitsFor', column: 'waits_for', as: 'text' },
+  { name: 'attempts', column: 'attempts', as: 'integer' },
+  { name: 'attemptReason', column: 'attempt_reason', as: 'text' },
   { name: 'firstSeen', column: 'first_seen', as: 'instant' },
   { name: 'lastSeen', column: 'last_seen', as: 'instant' },
   { name: 'copies', column: 'copies', as: 'integer' },
@@ -51,6 +58,23 @@ const COLUMNS: Projection<QuarantineColumn> = [
 export async function newestQuarantined(trx: Trx, query: QuarantineQuery): Promise<ListedQuarantine[]> {
   const page = await listQuarantine(trx, query, COLUMNS);
   return z.array(listed).parse(JSON.parse(page.json));
+}
+
+/** Open deliveries whose bytes can end differently, and where to go on. */
+export interface ReplayablePage {
+  readonly deliveries: readonly ListedQuarantine[];
+  readonly hasMore: boolean;
+  readonly lastKey: QuarantineKey | null;
+}
+
+/** Oldest first. */
+export async function oldestReplayable(
+  trx: Trx,
+  query: Pick<QuarantineQuery, 'stream' | 'reason' | 'after' | 'limit'>,
+): Promise<ReplayablePage> {
+  const page = await listQuarantine(trx, { ...query, state: 'open', replayable: true, order: 'asc' }, COLUMNS);
+  const { hasMore, lastKey } = page;
+  return { hasMore, lastKey, deliveries: z.array(listed).parse(JSON.parse(page.json)) };
 }
 
 /** Slug of the owner; a dash when nobody is known to own it. */

@@ -5,8 +5,10 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { openDatabase, type Database } from '@quarterhour/db';
 import {
   aDispatch,
+  aMeterEnvelope,
   aPlant,
   aRealtimeEnvelope,
+  aTradingChange,
   anAsset,
   anOrganisation,
   startProcess,
@@ -23,6 +25,7 @@ let vhost: TestVhost;
 let admin: Database;
 let worker: StartedProcess;
 let folder: string;
+let demoId: string;
 let quarterhour: (...args: string[]) => Promise<Ended>;
 
 beforeAll(async () => {
@@ -30,6 +33,7 @@ beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'quarterhour-cli-'));
   admin = openDatabase({ url: database.adminUrl, applicationName: 'test', maxConnections: 1 });
   const demo = await anOrganisation(admin, { slug: 'demo', queuePrefix: 'demo' });
+  demoId = demo.id;
   await anOrganisation(admin, { slug: 'other', queuePrefix: 'other' });
   const plant = await aPlant(admin, demo, { externalPlantId: 'HPR1' });
   await anAsset(admin, demo, { plantId: plant.id });
@@ -52,8 +56,19 @@ afterAll(async () => {
 });
 
 test.each([
-  ['telemetry', /^Stored as a realtime sample:$/m, /battery +1250 kW/, '/telemetry/latest'],
-  ['meter', /^Stored as meter readings:$/m, /GRID export +48125\.25 kWh/, '/quarterhour/v1/ingestion/minutes?from='],
+  ['telemetry', /^Stored as a realtime sample:$/m, /battery +1250 kW/, '/quarterhour/v1/ingestion/receipts?plant_id='],
+  [
+    'meter',
+    /^Stored as meter readings:$/m,
+    /GRID export +48125\.25 kWh/,
+    '/quarterhour/v1/ingestion/receipts?plant_id=',
+  ],
+  [
+    'config',
+    /^Stored as a trading config event:$/m,
+    /kind +constraints/,
+    '/quarterhour/v1/trading-config-events?message_id=',
+  ],
   ['dispatch', /^Stored as a dispatch:$/m, /target power +1\.25 MW/, '/quarterhour/v1/dispatches/'],
 ])(
   'an example of %s is confirmed, stored, and shown with the line that fetches it',
@@ -88,6 +103,37 @@ test('a copy of a sample says that the first one stands', async () => {
   expect((await quarterhour(...send)).stdout).toMatch(
     /^Stored as a realtime sample before; this copy changes nothing:$/m,
   );
+});
+
+test('a correction becomes the version that stands, and one that is older than that is kept behind it', async () => {
+  const now = Date.now();
+  const sent = async (messageId: string, kwh: number, publishedMillis: number) => {
+    const readingAt = new Date(Math.floor(now / 60_000) * 60_000 - 120_000).toISOString();
+    const envelope = aMeterEnvelope({
+      siteId: 'HPR1',
+      messageId,
+      timestamp: new Date(publishedMillis).toISOString(),
+      payload: { readingAt, meters: [{ deviceId: 'GRID', role: 'GRID', importRegisterKwh: kwh }] },
+    });
+    const file = await fileOf(envelope);
+    return (await quarterhour('publish', '--file', file, '--exchange', 'vcp', '--key', 'demo.telemetry.meter')).stdout;
+  };
+
+  expect(await sent('first', 1, now - 2_000)).toMatch(/^Stored as meter readings:$/m);
+  expect(await sent('second', 2, now)).toMatch(/^Stored as a correction of meter readings:$[^]*GRID import +2 kWh/m);
+  expect(await sent('between', 3, now - 1_000)).toMatch(
+    /^Kept as an earlier version of meter readings, a later one stands:$[^]*message id +between/m,
+  );
+});
+
+test('an event of a control plane is followed too, and its second copy is counted', async () => {
+  const file = await fileOf(aTradingChange({ organisation_id: demoId }));
+  const send = ['publish', '--file', file, '--exchange', 'trading', '--key', 'trading.config.paused'];
+
+  expect((await quarterhour(...send)).stdout).toMatch(
+    /^Stored as a trading config event:$[^]*kind +paused[^]*copies +1$/m,
+  );
+  expect((await quarterhour(...send)).stdout).toMatch(/copies +2$/m);
 });
 
 test('what cannot be understood is followed into quarantine, listed and shown without its control characters', async () => {

@@ -1,13 +1,12 @@
 import type { Outcome } from '@quarterhour/contracts';
 import { beginProgress, NO_ORGANISATION, type Database } from '@quarterhour/db';
-import type { Delivery, Received, Refused, Stream } from '@quarterhour/ingestion';
+import type { Delivery, Received, Refused, RegisterWatch, Stream } from '@quarterhour/ingestion';
 import type { AmqpDelivery, Broker, Consumer } from '@quarterhour/messaging';
 import { endsWithin, type HealthCheck, type HealthReport } from '@quarterhour/runtime';
 import { Alarm } from './alarm.js';
 import { Batcher } from './batcher.js';
 import type { IngestMetrics } from './ingest-metrics.js';
 import { Intake, isSuspect } from './intake.js';
-import type { RegisterWatch } from './register-watch.js';
 import { StoppedError, storeBatch, untilDone, type StoreContext } from './store-batch.js';
 import { MOST_DEATHS, suspectOf, type Suspects } from './suspects.js';
 import type { Watchdog } from './watchdog.js';

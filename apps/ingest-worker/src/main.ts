@@ -1,6 +1,12 @@
 import { QUEUES, partnerConfigQueue, partnerTelemetryQueue, staticTopology } from '@quarterhour/contracts';
 import { assertReady, openDatabase } from '@quarterhour/db';
-import { deadLetterStream, dispatchStream, plantTelemetryStream, tradingConfigStream } from '@quarterhour/ingestion';
+import {
+  deadLetterStream,
+  dispatchStream,
+  plantTelemetryStream,
+  RegisterWatch,
+  tradingConfigStream,
+} from '@quarterhour/ingestion';
 import { openBroker } from '@quarterhour/messaging';
 import {
   createLogger,
@@ -19,7 +25,6 @@ import { Partitions } from './partitions.js';
 import { Partners } from './partners.js';
 import { periodically } from './periodically.js';
 import { stillReady } from './readiness.js';
-import { RegisterWatch } from './register-watch.js';
 import { Suspects } from './suspects.js';
 import { Watchdog } from './watchdog.js';
 

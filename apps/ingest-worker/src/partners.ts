@@ -1,7 +1,7 @@
 import { partnerTopology } from '@quarterhour/contracts';
 import { TopologyMismatchError, type Broker } from '@quarterhour/messaging';
 import type { HealthCheck, Logger } from '@quarterhour/runtime';
-import type { RegisterWatch } from './register-watch.js';
+import type { RegisterWatch } from '@quarterhour/ingestion';
 
 /** What following partners takes. */
 export interface PartnersContext {

@@ -1,21 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { QUEUES, staticTopology } from '@quarterhour/contracts';
 import { openDatabase, type Database } from '@quarterhour/db';
-import { dispatchStream } from '@quarterhour/ingestion';
+import { dispatchStream, RegisterWatch } from '@quarterhour/ingestion';
 import { openBroker, type Broker } from '@quarterhour/messaging';
 import { createLogger, createMetrics, systemClock } from '@quarterhour/runtime';
 import { aDispatch, eventually } from '@quarterhour/testkit';
 import { StreamIngest } from '../src/ingest.js';
 import { ingestMetrics } from '../src/ingest-metrics.js';
 import { Partitions } from '../src/partitions.js';
-import { RegisterWatch } from '../src/register-watch.js';
 import { Suspects } from '../src/suspects.js';
 import { Watchdog } from '../src/watchdog.js';
 import { aWorkerHouse, type WorkerHouse } from './worker-house.js';
 
 const MESSAGES = 20;
-/** The transaction before it makes the record of the stream's progress. */
-const FIRST_BATCH = 2;
 const log = createLogger({ name: 'test', level: 'fatal' });
 
 let house: WorkerHouse;
@@ -39,10 +36,10 @@ describe('a stream that is stopped while the database is away for one batch', ()
     await broker.declare(staticTopology());
     await publish(1);
     const stopping = new AbortController();
-    let calls = 0;
+    let isAway = false;
     const awayOnce: Database['transaction'] = async (organisations, work) => {
-      calls += 1;
-      if (calls !== FIRST_BATCH) return ingest.transaction(organisations, work);
+      if (!isAway) return ingest.transaction(organisations, work);
+      isAway = false;
       await publish(MESSAGES - 1);
       await eventually(async () =>
         expect((await stream.healthCheck.check()).detail).toMatchObject({ waiting: MESSAGES - 1 }),
@@ -68,6 +65,8 @@ describe('a stream that is stopped while the database is away for one batch', ()
       },
       dispatchStream,
     );
+    await stream.begin();
+    isAway = true;
     await stream.consume(QUEUES.dispatch);
     await new Promise((resolve) => stopping.signal.addEventListener('abort', resolve));
     await stream.drain();

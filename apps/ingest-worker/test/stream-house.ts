@@ -1,13 +1,12 @@
 import { staticTopology } from '@quarterhour/contracts';
 import { openDatabase, type Database } from '@quarterhour/db';
-import type { Stream } from '@quarterhour/ingestion';
+import { RegisterWatch, type Stream } from '@quarterhour/ingestion';
 import { openBroker, type Broker } from '@quarterhour/messaging';
 import { createLogger, createMetrics, systemClock } from '@quarterhour/runtime';
 import { openTcpProxy, type TcpProxy } from '@quarterhour/testkit';
 import { StreamIngest, type IngestContext, type IngestSettings } from '../src/ingest.js';
 import { ingestMetrics } from '../src/ingest-metrics.js';
 import { Partitions } from '../src/partitions.js';
-import { RegisterWatch } from '../src/register-watch.js';
 import { Suspects } from '../src/suspects.js';
 import { Watchdog } from '../src/watchdog.js';
 import { aWorkerHouse, type WorkerHouse } from './worker-house.js';

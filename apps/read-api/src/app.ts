@@ -1,30 +1,22 @@
 import { createRequire } from 'node:module';
 import type { Express } from 'express';
 import { classifyError, NO_ORGANISATION, type Database } from '@quarterhour/db';
-import { createApi, type Cursors, type TokenVerifier } from '@quarterhour/http';
-import type { Clock, Logger, Metrics } from '@quarterhour/runtime';
+import { createApi, type Cursors, type ServiceParts } from '@quarterhour/http';
 import { routes } from './routes.js';
 
-export interface ReadApiParts {
+export interface ReadApiParts extends ServiceParts {
   readonly db: Database;
   readonly cursors: Cursors;
-  readonly verifier: TokenVerifier;
-  readonly log: Logger;
-  readonly metrics: Metrics;
-  readonly clock: Clock;
 }
 
-export function createReadApi({ db, cursors, verifier, log, metrics, clock }: ReadApiParts): Express {
+export function createReadApi({ db, cursors, ...parts }: ReadApiParts): Express {
   return createApi({
+    ...parts,
     routes,
     context: { db, cursors },
-    verifier,
     classifyError,
     unownedOrganisation: NO_ORGANISATION,
     checks: [{ name: 'database', check: () => db.ping().then(() => ({ ok: true })) }],
     docs: { redocBundle: createRequire(import.meta.url).resolve('redoc/bundles/redoc.standalone.js') },
-    log,
-    metrics,
-    clock,
   });
 }

@@ -1,6 +1,6 @@
 import { assertReady, openDatabase } from '@quarterhour/db';
-import { createCursors, isLoopback, listen, openTokenVerifier } from '@quarterhour/http';
-import { createLogger, createMetrics, runProcess, systemClock } from '@quarterhour/runtime';
+import { createCursors, serveApi } from '@quarterhour/http';
+import { createLogger, runProcess } from '@quarterhour/runtime';
 import { createReadApi } from './app.js';
 import { readConfig } from './config.js';
 
@@ -25,16 +25,6 @@ await runProcess({ name: 'read-api', log }, async (onStop) => {
   onStop(() => db.close());
   await assertReady(db, { acceptVolatile: config.acceptsVolatile });
 
-  const clock = systemClock;
-  const verifier = await openTokenVerifier({
-    ...config.tokens,
-    areDemoKeysAllowed: isLoopback(config.listen.host) || config.isPublishedOnLoopback,
-    clock,
-  });
   const cursors = createCursors(config.cursorKey);
-  const metrics = createMetrics({ processMetrics: true });
-  const app = createReadApi({ db, cursors, verifier, log, metrics, clock });
-  const listener = await listen(app, config.listen);
-  onStop(() => listener.close());
-  log.info({ url: listener.url }, 'answering requests');
+  await serveApi({ ...config, log, onStop }, (parts) => createReadApi({ ...parts, db, cursors }));
 });

@@ -4,7 +4,9 @@ import { listDispatchesRoute } from './surfaces/asset/routes/list-dispatches.js'
 import { getDispatchRoute } from './surfaces/own/routes/get-dispatch.js';
 import { getQuarantinedRoute } from './surfaces/own/routes/get-quarantined.js';
 import { listIngestionMinutesRoute } from './surfaces/own/routes/list-ingestion-minutes.js';
+import { listReceiptsRoute } from './surfaces/own/routes/list-receipts.js';
 import { listQuarantineRoute } from './surfaces/own/routes/list-quarantine.js';
+import { listTradingConfigEventsRoute } from './surfaces/own/routes/list-trading-config-events.js';
 import { getLatestTelemetryRoute } from './surfaces/trading/routes/get-latest-telemetry.js';
 
 export const routes: readonly Route<ApiContext>[] = [
@@ -14,4 +16,6 @@ export const routes: readonly Route<ApiContext>[] = [
   listQuarantineRoute,
   getQuarantinedRoute,
   listIngestionMinutesRoute,
+  listReceiptsRoute,
+  listTradingConfigEventsRoute,
 ];

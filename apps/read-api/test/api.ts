@@ -5,18 +5,24 @@ import { openDatabase } from '@quarterhour/db';
 import type { Database } from '@quarterhour/db';
 import { createCursors, openTokenVerifier } from '@quarterhour/http';
 import { createLogger, createMetrics, systemClock } from '@quarterhour/runtime';
-import { testDatabase } from '@quarterhour/testkit';
+import {
+  AUDIENCE,
+  ISSUER,
+  openTestIssuer,
+  testDatabase,
+  type TestIssuer,
+  type TokenClaims,
+} from '@quarterhour/testkit';
 import { createReadApi } from '../src/app.js';
-import { AUDIENCE, ISSUER, openTestIssuer } from './issuer.js';
-import type { TestIssuer, TokenClaims } from './issuer.js';
 
 /** The read API over a database of its own, and a pool that writes as the worker does. */
 export interface TestApi {
   readonly app: Express;
   readonly admin: Database;
   readonly worker: Database;
+  readonly controlUrl: string;
   readonly issuer: TestIssuer;
-  get(url: string, claims: TokenClaims): Promise<Response>;
+  get(url: string, claims: TokenClaims, headers?: Readonly<Record<string, string>>): Promise<Response>;
   close(): Promise<void>;
 }
 
@@ -30,11 +36,12 @@ export async function openTestApi(): Promise<TestApi> {
     app,
     admin: database.admin,
     worker,
+    controlUrl: database.controlUrl,
     issuer,
-    get: async (url, claims) =>
+    get: async (url, claims, headers = {}) =>
       request(app)
         .get(url)
-        .set('authorization', `Bearer ${await issuer.token(claims)}`),
+        .set({ ...headers, authorization: `Bearer ${await issuer.token(claims)}` }),
     async close() {
       await db.close();
       await worker.close();

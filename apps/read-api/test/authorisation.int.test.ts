@@ -7,12 +7,11 @@ import request from 'supertest';
 import { openDatabase } from '@quarterhour/db';
 import type { Database, OrganisationRow } from '@quarterhour/db';
 import { isAllowed, ROLES } from '@quarterhour/http';
-import { anAsset, anOrganisation, aPlant } from '@quarterhour/testkit';
+import { anAsset, anOrganisation, aPlant, type TokenClaims } from '@quarterhour/testkit';
 import { routes } from '../src/routes.js';
 import { openTestApi, readApiOver } from './api.js';
 import type { TestApi } from './api.js';
 import { quarantine, storeDispatches } from './facts.js';
-import type { TokenClaims } from './issuer.js';
 
 /** A request per operation that its owner may make. */
 interface Owned {
@@ -46,6 +45,8 @@ async function everythingOf(organisation: OrganisationRow): Promise<Owned> {
       listQuarantine: '/quarterhour/v1/quarantine',
       getQuarantined: `/quarterhour/v1/quarantine/${quarantined}`,
       listIngestionMinutes: '/quarterhour/v1/ingestion/minutes?from=2026-01-15T00:00:00Z&to=2026-01-16T00:00:00Z',
+      listReceipts: '/quarterhour/v1/ingestion/receipts?message_id=m-1',
+      listTradingConfigEvents: '/quarterhour/v1/trading-config-events',
     },
   };
 }

@@ -2,12 +2,10 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import type { OrganisationRow } from '@quarterhour/db';
-import { anOrganisation, eventually, startProcess, testDatabase } from '@quarterhour/testkit';
-import type { StartedProcess, TestDatabase } from '@quarterhour/testkit';
+import { anOrganisation, eventually, ISSUER, openTestIssuer, startProcess, testDatabase } from '@quarterhour/testkit';
+import type { StartedProcess, TestDatabase, TestIssuer } from '@quarterhour/testkit';
 import { openDatabaseProxy } from './database-proxy.js';
 import type { DatabaseProxy } from './database-proxy.js';
-import { ISSUER, openTestIssuer } from './issuer.js';
-import type { TestIssuer } from './issuer.js';
 
 const ENTRY = 'apps/read-api/dist/main.js';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { listQuarantineResponse, ownProblem, quarantineDetail } from '@quarterhour/contracts';
-import { NO_ORGANISATION } from '@quarterhour/db';
+import { discardQuarantined, NO_ORGANISATION, openDatabase, recordAttempts } from '@quarterhour/db';
 import type { OrganisationRow } from '@quarterhour/db';
 import { parseInstant } from '@quarterhour/domain';
 import { anOrganisation } from '@quarterhour/testkit';
@@ -31,6 +31,7 @@ beforeAll(async () => {
     reason: 'unknown_plant',
     path: null,
     messageId: null,
+    waitsFor: 'plant 1',
     firstSeen: parseInstant('2026-01-15T11:00:00Z'),
   });
   ids.late = await quarantine(api.worker, ours.id, { firstSeen: parseInstant('2026-01-16T00:00:00Z') });
@@ -60,6 +61,10 @@ describe('the list of quarantine', () => {
     ['state=discarded', []],
     ['from=2026-01-15T11:00:00Z&to=2026-01-16T00:00:00Z', ['unknown']],
     ['stream=dispatch&to=2026-01-16T00:00:00Z', ['schema']],
+    ['message_id=m-1', ['late', 'schema']],
+    ['message_id=m-2', []],
+    ['waits_for=plant+1', ['unknown']],
+    ['waits_for=plant', []],
   ] as const)('is narrowed by %s', async (search, expected) => {
     expect(await listed(search)).toEqual(expected.map((name) => ids[name]));
   });
@@ -78,6 +83,68 @@ describe('the list of quarantine', () => {
     expect(await listed('', admin())).toContain(ids.unowned);
     expect(await listed('', { orgs: [ours.id, NO_ORGANISATION], roles: ['operator'] })).not.toContain(ids.unowned);
     expect(await listed('', admin())).not.toContain(ids.foreign);
+    const { body } = await api.get(LIST, admin());
+    const unowned = listQuarantineResponse.parse(body).quarantine.find(({ id }) => id === ids.unowned);
+    expect(unowned?.organisation_id).toBeNull();
+  });
+
+  test('is limited to what belongs to nobody by an admin, and by no one else', async () => {
+    const nobodys = { 'x-org-id': NO_ORGANISATION };
+    const asAdmin = await api.get(LIST, admin(), nobodys);
+    expect(listQuarantineResponse.parse(asAdmin.body).quarantine.map(({ id }) => id)).toEqual([ids.unowned]);
+    for (const role of ['partner', 'operator', 'trader', 'auditor']) {
+      const claims = { orgs: [ours.id, NO_ORGANISATION], roles: [role] };
+      expect((await api.get(LIST, claims, nobodys)).status).toBe(403);
+      expect((await api.get(`${LIST}/${ids.unowned}`, claims, nobodys)).status).toBe(404);
+    }
+  });
+
+  test('says of each what was tried and decided since', async () => {
+    const at = parseInstant('2026-02-01T10:00:00Z');
+    const db = openDatabase({ url: api.controlUrl, applicationName: 'test', maxConnections: 1 });
+    const other = await anOrganisation(api.admin);
+    const [tried, discarded] = [await quarantine(api.worker, other.id), await quarantine(api.worker, other.id)];
+    const attempt = { orgId: other.id, replayedAs: null, reason: 'schema', path: 'a.b', detail: 'no', waitsFor: null };
+    await db.transaction([other.id], async (trx) => {
+      await recordAttempts(trx, [{ id: tried, ...attempt }], { at, by: 'ada' });
+      await discardQuarantined(trx, [{ id: discarded, orgId: other.id }], { at, by: 'ada', note: 'a test' });
+    });
+    await db.close();
+
+    const claims = { orgs: [other.id], roles: ['operator'] };
+    const { body } = await api.get(LIST, claims);
+    const shown = new Map(listQuarantineResponse.parse(body).quarantine.map((one) => [one.id, one]));
+    const untouched = { body_dropped: false, waits_for: null, replayed_as: null };
+    const expected = [
+      [
+        tried,
+        {
+          ...untouched,
+          state: 'open',
+          attempts: 1,
+          last_attempt: { at, reason: 'schema', path: 'a.b', detail: 'no' },
+          decided_at: null,
+          decided_by: null,
+          decision_note: null,
+        },
+      ],
+      [
+        discarded,
+        {
+          ...untouched,
+          state: 'discarded',
+          attempts: 0,
+          last_attempt: null,
+          decided_at: at,
+          decided_by: 'ada',
+          decision_note: 'a test',
+        },
+      ],
+    ] as const;
+    for (const [id, members] of expected) {
+      expect(shown.get(id)).toMatchObject(members);
+      expect(quarantineDetail.parse((await api.get(`${LIST}/${id}`, claims)).body)).toMatchObject(members);
+    }
   });
 
   test.each(['reason=bad', 'stream=vcp', 'state=', 'offset=1', 'limit=0', 'limit=1001', 'from=yesterday'])(
@@ -135,7 +202,7 @@ describe('one quarantined delivery', () => {
       const { status, body } = await api.get(`${LIST}/${id}`, partner());
       expect([status, ownProblem.parse(body).code]).toEqual([404, 'DELIVERY_NOT_FOUND']);
     }
-    expect((await one(ids.unowned, admin())).organisation_id).toBe(NO_ORGANISATION);
+    expect((await one(ids.unowned, admin())).organisation_id).toBeNull();
     expect((await api.get(`${LIST}/${ids.foreign}`, admin())).status).toBe(404);
   });
 });

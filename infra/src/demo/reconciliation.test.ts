@@ -151,8 +151,16 @@ function aQuarantineItem(item: {
     routing_key: item.routingKey,
     message_id: item.messageId,
     body_bytes: item.body.length,
+    body_dropped: false,
+    waits_for: null,
     first_seen: NOW,
     last_seen: NOW,
     copies: 1,
+    attempts: 0,
+    last_attempt: null,
+    replayed_as: null,
+    decided_at: null,
+    decided_by: null,
+    decision_note: null,
   };
 }

@@ -36,7 +36,7 @@ export {
   type Partition,
   type StreamWindow,
 } from './partitions.js';
-export { type FieldForm, type Page, type Projection, type ProjectionField } from './projection.js';
+export { type FieldForm, type NestedObject, type Page, type Projection, type ProjectionField } from './projection.js';
 export {
   createAsset,
   createDevice,

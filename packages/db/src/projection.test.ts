@@ -16,8 +16,19 @@ describe('a projection as SQL', () => {
     expect(objectText([{ name: `it's "quoted"`, as: 'null' }], 'r')).toBe(`'{"it''s \\"quoted\\"":' || 'null' || '}'`);
   });
 
-  test('takes only names of columns', () => {
-    const injected: Projection<string> = [{ name: 'x', column: 'a) from app.dispatch --', as: 'text' }];
+  test('nests an object of the same row, null as a whole where its column is null', () => {
+    const nested: Projection<'a' | 'b'> = [
+      { name: 'of', as: { object: [{ name: 'n', column: 'b', as: 'integer' }], unlessNull: 'a' } },
+    ];
+    const member = `case when r.a is null then 'null' else '{"n":' || coalesce(r.b::text, 'null') || '}' end`;
+    expect(objectText(nested, 'r')).toBe(`'{"of":' || ${member} || '}'`);
+  });
+
+  test.each<[string, Projection<string>]>([
+    ['of a member', [{ name: 'x', column: 'a) from app.dispatch --', as: 'text' }]],
+    ['of a nested member', [{ name: 'x', as: { object: [{ name: 'y', column: 'A', as: 'text' }], unlessNull: 'a' } }]],
+    ['that decides about an object', [{ name: 'x', as: { object: [], unlessNull: 'a or true' } }]],
+  ])('takes only names of columns, also %s', (_where, injected) => {
     expect(() => objectText(injected, 'r')).toThrow(RangeError);
   });
 

@@ -1,5 +1,6 @@
 import type { Trx } from './pool.js';
 import { prepared, type StatementParameters } from './statement.js';
+import { NO_ORGANISATION } from './tenant-scope.js';
 
 /**
  * How one column's value is written in a surface's JSON.
@@ -10,6 +11,7 @@ import { prepared, type StatementParameters } from './statement.js';
  * - `decimal`: a string without exponent and trailing zeros
  * - `integer`, `boolean`: as such
  * - `json`: a json or jsonb column, as it is
+ * - `owner`: an organisation's id as a string; null for {@link NO_ORGANISATION}
  * - `null`: always null; for a member that a contract demands and nothing measures. Takes no column
  * - `quantity`: `{ "amount": <decimal>, "unit": <unit> }`
  * - `number`: a measured value as a JSON number, multiplied by `scale` (from the column's unit to the surface's) and by
@@ -17,6 +19,7 @@ import { prepared, type StatementParameters } from './statement.js';
  */
 export type FieldForm =
   | 'text'
+  | 'owner'
   | 'instant'
   | 'date'
   | 'decimal'
@@ -26,10 +29,22 @@ export type FieldForm =
   | { readonly quantity: string }
   | { readonly number: { readonly scale?: number; readonly sign?: 1 | -1 } };
 
-/** One member of a surface's JSON object: its name there, the column it comes from, and how it is written. */
+/**
+ * One member of a surface's JSON object: its name there, the column it comes from, and how it is written.
+ *
+ * An `object` is a nested object with members of its own from the same row; it is null as a whole where the column
+ * `unlessNull` is null.
+ */
 export type ProjectionField<Column extends string> =
   | { readonly name: string; readonly column: Column; readonly as: FieldForm }
-  | { readonly name: string; readonly as: 'null' };
+  | { readonly name: string; readonly as: 'null' }
+  | { readonly name: string; readonly as: NestedObject<Column> };
+
+/** A nested object of a projection, see {@link ProjectionField}. */
+export interface NestedObject<Column extends string> {
+  readonly object: Projection<Column>;
+  readonly unlessNull: Column;
+}
 
 /** What a surface shows of a row, in order. Null columns become JSON null. */
 export type Projection<Column extends string> = readonly ProjectionField<Column>[];
@@ -101,8 +116,10 @@ export function objectText<Column extends string>(projection: Projection<Column>
 }
 
 function memberText<Column extends string>(field: ProjectionField<Column>, row: string): string {
+  if ('column' in field) return `coalesce(${valueText(field.as, `${row}.${identifier(field.column)}`)}, 'null')`;
   if (field.as === 'null') return `'null'`;
-  return `coalesce(${valueText(field.as, `${row}.${identifier(field.column)}`)}, 'null')`;
+  const { object, unlessNull } = field.as;
+  return `case when ${row}.${identifier(unlessNull)} is null then 'null' else ${objectText(object, row)} end`;
 }
 
 function valueText(as: FieldForm, value: string): string {
@@ -113,6 +130,8 @@ function valueText(as: FieldForm, value: string): string {
   switch (as) {
     case 'text':
       return `to_json(${value}::text)::text`;
+    case 'owner':
+      return `'"' || nullif(${value}, ${literal(NO_ORGANISATION)}::uuid)::text || '"'`;
     case 'instant':
       return `'"' || app.instant_text(${value}) || '"'`;
     case 'date':

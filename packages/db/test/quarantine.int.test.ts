@@ -158,6 +158,30 @@ describe('listing quarantine', () => {
     expect(walked).toEqual(newestFirst);
   });
 
+  test('shows the oldest first where asked, and walks that way too', async () => {
+    const oldestFirst = rows.map(({ id }) => id);
+    const first = await list({ order: 'asc', limit: 4 });
+    const rest = await list({ order: 'asc', ...(first.lastKey === null ? {} : { after: first.lastKey }) });
+    expect([...idsOf(first), ...idsOf(rest)]).toEqual(oldestFirst);
+  });
+
+  test('keeps to a message, to what is waited for, and to what can be replayed', async () => {
+    const waiting = newQuarantined({
+      orgId,
+      body: Buffer.from('waiting'),
+      messageId: 'm-1',
+      reason: 'unknown_asset',
+      replayable: true,
+      waitsFor: 'asset X',
+    });
+    await setAside([waiting]);
+    for (const narrowed of [{ messageId: 'm-1' }, { waitsFor: 'asset X' }, { replayable: true }]) {
+      expect(idsOf(await list(narrowed))).toEqual([waiting.id]);
+    }
+    expect((await list({ replayable: false })).size).toBe(9);
+    expect((await list({ waitsFor: 'asset Y' })).size).toBe(0);
+  });
+
   test('keeps to reason, stream, state and time', async () => {
     expect((await list({ reason: 'schema' })).size).toBe(3);
     expect((await list({ reason: 'schema', stream: 'dispatch' })).size).toBe(2);

@@ -9,6 +9,7 @@ import { errorResponder } from './error-responder.js';
 import type { ErrorClassifier } from './error-responder.js';
 import { beginExchange, exchangeOf } from './exchange.js';
 import { healthRouter } from './health.js';
+import { surfacesOf } from './openapi.js';
 import { refuseOtherMethods } from './pages.js';
 import { RequestRefused } from './refusal.js';
 import type { Reply } from './reply.js';
@@ -67,11 +68,6 @@ export function createApi<Ctx>(options: ApiOptions<Ctx>): Express {
   });
   app.use(errorResponder({ log, classifyError: options.classifyError, surfaceOf: surfaceFinder(surfacesOf(routes)) }));
   return app;
-}
-
-/** Surfaces of some routes, each once, in order of appearance. */
-export function surfacesOf(routes: readonly Pick<Route<never>, 'surface'>[]): Surface[] {
-  return [...new Set(routes.map(({ surface }) => surface))];
 }
 
 function assertDistinct(routes: readonly Pick<Route<never>, 'operationId' | 'method' | 'path' | 'surface'>[]): void {

@@ -12,3 +12,13 @@ export function documentOf(
   const operations = routes.filter((route) => route.surface === surface).map(({ operation }) => operation);
   return openApiDocument({ title, version, description, basePath, operations });
 }
+
+/** The documents of every surface that some routes belong to, by the surface's name, as one JSON text. */
+export function documentsText(routes: readonly Pick<Route<never>, 'surface' | 'operation'>[]): string {
+  return JSON.stringify(Object.fromEntries(surfacesOf(routes).map((one) => [one.name, documentOf(one, routes)])));
+}
+
+/** Surfaces of some routes, each once, in order of appearance. */
+export function surfacesOf(routes: readonly Pick<Route<never>, 'surface'>[]): Surface[] {
+  return [...new Set(routes.map(({ surface }) => surface))];
+}

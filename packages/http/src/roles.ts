@@ -11,7 +11,9 @@ export const ROLE_MATRIX = {
   'telemetry:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'quarantine:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'quarantine:read-unowned': ['admin'],
+  'quarantine:decide': ['operator', 'admin'],
   'ingestion:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
+  'trading-config:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
 } as const satisfies Readonly<Record<string, readonly Role[]>>;
 
 /** Something that a role may be allowed to do. */

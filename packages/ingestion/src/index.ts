@@ -4,6 +4,7 @@ export * from './json-scan.js';
 export * from './profiles/vcp.js';
 export * from './received.js';
 export * from './register.js';
+export * from './register-watch.js';
 export * from './replay.js';
 export * from './store-all.js';
 export * from './stream.js';

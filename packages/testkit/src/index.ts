@@ -1,8 +1,12 @@
 export { testDatabase } from './database.js';
 export type { TestDatabase } from './database.js';
+export { sentConfig, sentDispatch, sentTelemetry, sentTradingEvent, takeIn } from './deliveries.js';
+export type { SentMessage } from './deliveries.js';
 export { testServers } from './environment.js';
 export type { TestServers } from './environment.js';
 export { eventually } from './eventually.js';
+export { AUDIENCE, ISSUER, openTestIssuer } from './issuer.js';
+export type { TestIssuer, TokenClaims } from './issuer.js';
 export {
   aConfigEnvelope,
   aDispatch,

@@ -1,6 +1,20 @@
 import { describe, expect, test } from '@jest/globals';
-import { dispatchMessage, vcpEnvelope, vcpMeterPayload, vcpRealtimePayload } from '@quarterhour/contracts';
-import { aDispatch, aMeterEnvelope, aRealtimeEnvelope, recentQuarterHour } from './messages.js';
+import {
+  dispatchMessage,
+  tradingConfigMessage,
+  vcpConfigPayload,
+  vcpEnvelope,
+  vcpMeterPayload,
+  vcpRealtimePayload,
+} from '@quarterhour/contracts';
+import {
+  aConfigEnvelope,
+  aDispatch,
+  aMeterEnvelope,
+  aRealtimeEnvelope,
+  aTradingChange,
+  recentQuarterHour,
+} from './messages.js';
 
 describe('a builder gives a valid message', () => {
   test('of a dispatch, each time of another event', () => {
@@ -19,6 +33,16 @@ describe('a builder gives a valid message', () => {
     const envelope = aMeterEnvelope();
     expect(vcpEnvelope.parse(envelope)).toMatchObject({ version: '1.1' });
     expect(vcpMeterPayload.parse(envelope.payload).readingAt).toBe(envelope.timestamp);
+  });
+
+  test('of config of a plant', () => {
+    const { payload } = vcpEnvelope.parse(aConfigEnvelope());
+    expect(vcpConfigPayload.parse(payload)).toEqual({ maxExportKw: 100, maxImportKw: 80 });
+  });
+
+  test('of a trading event', () => {
+    const event = aTradingChange({ organisation_id: '01890000-0000-7000-8000-000000000001' });
+    expect(tradingConfigMessage.parse(event)).toEqual(event);
   });
 });
 

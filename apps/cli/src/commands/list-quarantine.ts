@@ -41,10 +41,12 @@ export function listQuarantineCommand(ctx: CommandContext): Command {
         one.stream,
         one.reason,
         one.path ?? '-',
+        one.waitsFor ?? '-',
+        one.state,
         String(one.copies),
         one.id,
       ]);
-      const titles = ['FIRST SEEN', 'ORGANISATION', 'STREAM', 'REASON', 'PATH', 'COPIES', 'ID'];
+      const titles = ['FIRST SEEN', 'ORGANISATION', 'STREAM', 'REASON', 'PATH', 'WAITS FOR', 'STATE', 'COPIES', 'ID'];
       for (const line of table(titles, rows)) ctx.out.line(line);
       if (found.length === limit) ctx.out.remark(`The newest ${limit}; --limit shows more.`);
     });

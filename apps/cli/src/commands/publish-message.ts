@@ -12,7 +12,7 @@ import { withBroker } from '../broker.js';
 import { brokerUrl, ingestDatabaseUrl, readApiUrl, readDatabaseUrl } from '../config.js';
 import type { CommandContext } from '../context.js';
 import { withDatabase } from '../database.js';
-import { EXAMPLES, dispatchExample, meterExample, telemetryExample, type Example } from '../examples.js';
+import { EXAMPLES, configExample, dispatchExample, meterExample, telemetryExample, type Example } from '../examples.js';
 import { CommandFailure } from '../failure.js';
 import type { Message } from '../message.js';
 import { defaultOrganisation, everything, organisationBySlug, slugsById } from '../organisations.js';
@@ -57,7 +57,9 @@ export function publishMessageCommand(ctx: CommandContext): Command {
       `
 Examples:
   $ quarterhour publish --example telemetry
-  $ quarterhour publish --file body.json --exchange dispatch --key dispatch.DE_50HZ_WH_1`,
+  $ quarterhour publish --example config
+  $ quarterhour publish --file body.json --exchange dispatch --key dispatch.DE_50HZ_WH_1
+  $ quarterhour publish --file paused.json --exchange trading --key trading.config.paused`,
     )
     .action(async (options: Options) => {
       const rows = await withDatabase(ingestDatabaseUrl(ctx.settings()), loadRegister);
@@ -116,9 +118,10 @@ function exampleMessage(ctx: CommandContext, rows: RegisterRows, example: Exampl
     });
   }
   const plantId = plantFor(rows, owner.id, options);
-  const make = example === 'telemetry' ? telemetryExample : meterExample;
-  return make(owner.queuePrefix, plantId, ctx.clock.nowInstantText(), uuidv7());
+  return PARTNER_EXAMPLES[example](owner.queuePrefix, plantId, ctx.clock.nowInstantText(), uuidv7());
 }
+
+const PARTNER_EXAMPLES = { telemetry: telemetryExample, meter: meterExample, config: configExample };
 
 function plantFor({ plants, assets }: RegisterRows, orgId: string, { plant, organisation }: Options): string {
   const own = plants.filter((candidate) => candidate.orgId === orgId);

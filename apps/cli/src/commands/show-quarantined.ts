@@ -47,7 +47,9 @@ function linesOf(record: QuarantinedRecord, owner: string, mostBytes: number): s
       path: record.path,
       detail: record.detail,
       'can be replayed': record.replayable ? 'yes' : 'no',
+      'waits for': record.waitsFor,
       state: record.state,
+      ...decisionFields(record),
       organisation: owner,
       stream: record.stream,
       exchange: record.exchange,
@@ -61,9 +63,21 @@ function linesOf(record: QuarantinedRecord, owner: string, mostBytes: number): s
       properties: JSON.stringify(record.properties),
       sha256: record.bodySha256.toString('hex'),
     }),
-    `body, ${record.bodyBytes} bytes:`,
+    `body, ${record.bodyBytes} bytes${record.isBodyDropped ? ", dropped: the day's quota was used up" : ''}:`,
     ...bodyPreview(record.body, mostBytes).map((line) => `  ${line}`),
   ];
+}
+
+function decisionFields(record: QuarantinedRecord): Readonly<Record<string, string | null>> {
+  const { attempts, lastAttempt, replayedAs, decidedAt, decidedBy, decisionNote } = record;
+  return {
+    attempts: attempts === 0 ? null : String(attempts),
+    'last attempt': lastAttempt && `${lastAttempt.at}: ${lastAttempt.reason}: ${lastAttempt.detail}`,
+    'replayed as': replayedAs,
+    'decided at': decidedAt,
+    'decided by': decidedBy,
+    because: decisionNote,
+  };
 }
 
 function jsonOf({ body, bodySha256, ...record }: QuarantinedRecord, organisation: string): string {

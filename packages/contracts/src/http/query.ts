@@ -22,12 +22,26 @@ export function queryInteger(bounds: { readonly min: number; readonly max?: numb
  * @param item schema of one item; blank items are handed to it as they are
  * @param maxItems most items, counted before any deduplication; at least one is required
  */
-export function queryList<T extends z.ZodType<string, string>>(item: T, maxItems: number): z.ZodType<z.output<T>[]> {
+export function queryList<T extends z.ZodType<string>>(item: T, maxItems: number): z.ZodType<z.output<T>[]> {
   return z.preprocess(listOf, z.array(item).min(1).max(maxItems));
 }
 
 /** An instant in a query string. A `+` of an offset has to be written `%2B`: a plain `+` means a blank there. */
 export const queryInstant = instantText.meta({ format: 'date-time' });
+
+/**
+ * Up to when the answer may know things. An instant that a response carried in `Quarterhour-Known-At` gives that answer
+ * again, for ever; one that lies ahead of the database's clock is refused.
+ */
+export const queryAsOf = queryInstant.meta({
+  format: 'date-time',
+  description:
+    'Answer as it was known then: what arrived later does not count. The header Quarterhour-Known-At of an answer gives ' +
+    'the same answer again. Must not lie in the future.',
+});
+
+/** Id of a message, as it was published: 1 to 200 characters, of whatever kind. */
+export const queryMessageId = z.string().min(1).max(200);
 
 /** A calendar date in a query string, `YYYY-MM-DD`. */
 export const queryDate = dateText;

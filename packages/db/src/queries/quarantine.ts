@@ -226,9 +226,14 @@ export type QuarantineColumn =
   | 'body_dropped'
   | 'waits_for'
   | 'attempts'
+  | 'attempted_at'
+  | 'attempt_reason'
+  | 'attempt_path'
+  | 'attempt_detail'
   | 'replayed_as'
   | 'decided_at'
-  | 'decided_by';
+  | 'decided_by'
+  | 'decision_note';
 
 /** Where a page of quarantine ended. */
 export interface QuarantineKey {
@@ -241,6 +246,12 @@ export interface QuarantineQuery {
   readonly stream?: string;
   readonly reason?: string;
   readonly state?: string;
+  readonly messageId?: string;
+  /** What has to be registered, as the delivery says it. */
+  readonly waitsFor?: string;
+  readonly replayable?: boolean;
+  /** By `first_seen`, then `id`. Default `desc`: newest first. */
+  readonly order?: 'asc' | 'desc';
   /** Half-open span `[from, to)` of `first_seen`. */
   readonly from?: UtcInstant;
   readonly to?: UtcInstant;
@@ -249,7 +260,7 @@ export interface QuarantineQuery {
   readonly limit: number;
 }
 
-/** One page of quarantine, newest first by `first_seen`, then `id`. */
+/** One page of quarantine. */
 export function listQuarantine(
   trx: Trx,
   query: QuarantineQuery,
@@ -258,16 +269,18 @@ export function listQuarantine(
   const parameters = new StatementParameters();
   const most = parameters.bind(query.limit + 1);
   const where = quarantineConditions(query, parameters);
+  const { order = 'desc' } = query;
   const rows = `
     select q.* from unnest((select app.orgs())::uuid[]) as o (org_id) cross join lateral (
       select q.id, q.org_id, q.stream, q.queue, q.exchange, q.routing_key, q.message_id, q.properties, q.body_bytes,
         q.reason, q.path, q.detail, q.replayable, q.worker, q.first_seen, q.last_seen, q.copies, q.state, q.body_dropped,
-        q.waits_for, q.attempts, q.replayed_as, q.decided_at, q.decided_by
+        q.waits_for, q.attempts, q.attempted_at, q.attempt_reason, q.attempt_path, q.attempt_detail, q.replayed_as,
+        q.decided_at, q.decided_by, q.decision_note
       from app.quarantine q
       where ${['q.org_id = o.org_id', ...where].join(' and ')}
-      order by q.first_seen desc, q.id desc
+      order by q.first_seen ${order}, q.id ${order}
       limit ${most}) q
-    order by q.first_seen desc, q.id desc
+    order by q.first_seen ${order}, q.id ${order}
     limit ${most}`;
   return queryPage(trx, { rows, parameters, projection, key: QUARANTINE_KEY, limit: query.limit });
 }
@@ -282,11 +295,17 @@ function quarantineConditions(query: QuarantineQuery, parameters: StatementParam
   if (query.stream !== undefined) conditions.push(`q.stream = ${parameters.bind(query.stream)}`);
   if (query.reason !== undefined) conditions.push(`q.reason = ${parameters.bind(query.reason)}`);
   if (query.state !== undefined) conditions.push(`q.state = ${parameters.bind(query.state)}`);
+  if (query.messageId !== undefined) conditions.push(`q.message_id = ${parameters.bind(query.messageId)}`);
+  if (query.waitsFor !== undefined) conditions.push(`q.waits_for = ${parameters.bind(query.waitsFor)}`);
+  if (query.replayable !== undefined) conditions.push(`q.replayable = ${parameters.bind(query.replayable)}::bool`);
   if (query.from !== undefined) conditions.push(`q.first_seen >= ${parameters.bind(query.from)}::timestamptz`);
   if (query.to !== undefined) conditions.push(`q.first_seen < ${parameters.bind(query.to)}::timestamptz`);
   if (query.after !== undefined) {
     const firstSeen = parameters.bind(query.after.firstSeen);
-    conditions.push(`(q.first_seen, q.id) < (${firstSeen}::timestamptz, ${parameters.bind(query.after.id)}::uuid)`);
+    const beyond = query.order === 'asc' ? '>' : '<';
+    conditions.push(
+      `(q.first_seen, q.id) ${beyond} (${firstSeen}::timestamptz, ${parameters.bind(query.after.id)}::uuid)`,
+    );
   }
   return conditions;
 }

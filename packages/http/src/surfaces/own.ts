@@ -14,7 +14,8 @@ export const ownSurface: Surface = {
   name: 'own',
   title: 'Quarterhour API',
   version: '1.0.0',
-  description: 'What arrived, what became of it and why: dispatch details, quarantine and ingestion counts.',
+  description:
+    'What arrived, what became of it and why: dispatch details, receipts, trading config events, quarantine and what is decided about it, ingestion counts.',
   basePath: '/quarterhour/v1',
   invalidStatus: 400,
   errorSchemas: { invalid: ownProblem, other: ownProblem },

@@ -1,17 +1,21 @@
-import { REASON_NAMES, STREAMS, OUTCOMES, QUARANTINE_STATES } from '@quarterhour/contracts';
+import { REASON_NAMES, REPLAYED_AS, STREAMS, OUTCOMES, QUARANTINE_STATES } from '@quarterhour/contracts';
 import type { OwnDispatch, QuarantineDetail, RawBody } from '@quarterhour/contracts';
-import type {
-  DispatchRecord,
-  IngestMinuteColumn,
-  Projection,
-  QuarantineColumn,
-  QuarantinedRecord,
+import {
+  NO_ORGANISATION,
+  type DispatchRecord,
+  type FailedAttempt,
+  type IngestMinuteColumn,
+  type Projection,
+  type QuarantineColumn,
+  type QuarantinedRecord,
+  type ReceiptColumn,
+  type TradingConfigColumn,
 } from '@quarterhour/db';
 import { z } from 'zod';
 
 export const QUARANTINE_PROJECTION: Projection<QuarantineColumn> = [
   { name: 'id', column: 'id', as: 'text' },
-  { name: 'organisation_id', column: 'org_id', as: 'text' },
+  { name: 'organisation_id', column: 'org_id', as: 'owner' },
   { name: 'stream', column: 'stream', as: 'text' },
   { name: 'state', column: 'state', as: 'text' },
   { name: 'reason', column: 'reason', as: 'text' },
@@ -21,9 +25,82 @@ export const QUARANTINE_PROJECTION: Projection<QuarantineColumn> = [
   { name: 'routing_key', column: 'routing_key', as: 'text' },
   { name: 'message_id', column: 'message_id', as: 'text' },
   { name: 'body_bytes', column: 'body_bytes', as: 'integer' },
+  { name: 'body_dropped', column: 'body_dropped', as: 'boolean' },
+  { name: 'waits_for', column: 'waits_for', as: 'text' },
   { name: 'first_seen', column: 'first_seen', as: 'instant' },
   { name: 'last_seen', column: 'last_seen', as: 'instant' },
   { name: 'copies', column: 'copies', as: 'integer' },
+  { name: 'attempts', column: 'attempts', as: 'integer' },
+  {
+    name: 'last_attempt',
+    as: {
+      object: [
+        { name: 'at', column: 'attempted_at', as: 'instant' },
+        { name: 'reason', column: 'attempt_reason', as: 'text' },
+        { name: 'path', column: 'attempt_path', as: 'text' },
+        { name: 'detail', column: 'attempt_detail', as: 'text' },
+      ],
+      unlessNull: 'attempted_at',
+    },
+  },
+  { name: 'replayed_as', column: 'replayed_as', as: 'text' },
+  { name: 'decided_at', column: 'decided_at', as: 'instant' },
+  { name: 'decided_by', column: 'decided_by', as: 'text' },
+  { name: 'decision_note', column: 'decision_note', as: 'text' },
+];
+
+export const RECEIPT_PROJECTION: Projection<ReceiptColumn> = [
+  { name: 'organisation_id', column: 'org_id', as: 'owner' },
+  { name: 'stream', column: 'stream', as: 'text' },
+  { name: 'message_id', column: 'message_id', as: 'text' },
+  { name: 'outcome', column: 'outcome', as: 'text' },
+  { name: 'first_received_at', column: 'first_received_at', as: 'instant' },
+  { name: 'last_received_at', column: 'last_received_at', as: 'instant' },
+  { name: 'copies', column: 'copies', as: 'integer' },
+  {
+    name: 'quarantine',
+    as: {
+      object: [
+        { name: 'id', column: 'quarantine_id', as: 'text' },
+        { name: 'state', column: 'quarantine_state', as: 'text' },
+        { name: 'reason', column: 'reason', as: 'text' },
+        { name: 'path', column: 'path', as: 'text' },
+        { name: 'detail', column: 'detail', as: 'text' },
+        { name: 'replayed_as', column: 'replayed_as', as: 'text' },
+      ],
+      unlessNull: 'quarantine_id',
+    },
+  },
+  {
+    name: 'telemetry',
+    as: {
+      object: [
+        { name: 'kind', column: 'kind', as: 'text' },
+        { name: 'plant_id', column: 'plant_id', as: 'text' },
+        { name: 'measured_at', column: 'measured_at', as: 'instant' },
+        { name: 'published_at', column: 'published_at', as: 'instant' },
+        { name: 'rows', column: 'rows', as: 'integer' },
+        { name: 'current_rows', column: 'current_rows', as: 'integer' },
+      ],
+      unlessNull: 'kind',
+    },
+  },
+];
+
+export const TRADING_CONFIG_PROJECTION: Projection<TradingConfigColumn> = [
+  { name: 'organisation_id', column: 'org_id', as: 'text' },
+  { name: 'message_id', column: 'message_id', as: 'text' },
+  { name: 'correlation_id', column: 'correlation_id', as: 'text' },
+  { name: 'origin', column: 'origin', as: 'text' },
+  { name: 'kind', column: 'kind', as: 'text' },
+  { name: 'plant_id', column: 'plant_id', as: 'text' },
+  { name: 'source', column: 'source', as: 'text' },
+  { name: 'actor', column: 'actor', as: 'text' },
+  { name: 'reason', column: 'reason', as: 'text' },
+  { name: 'occurred_at', column: 'occurred_at', as: 'instant' },
+  { name: 'received_at', column: 'received_at', as: 'instant' },
+  { name: 'routing_key', column: 'routing_key', as: 'text' },
+  { name: 'payload', column: 'payload', as: 'json' },
 ];
 
 export const MINUTE_PROJECTION: Projection<IngestMinuteColumn> = [
@@ -38,6 +115,7 @@ const outcome = z.enum(OUTCOMES);
 const stream = z.enum(STREAMS);
 const reason = z.enum(REASON_NAMES);
 const state = z.enum(QUARANTINE_STATES);
+const replayedAs = z.enum(REPLAYED_AS).nullable();
 
 export function presentDispatch(record: DispatchRecord): OwnDispatch {
   const receipts = record.receipts.map((receipt) => ({
@@ -74,7 +152,7 @@ function megawatts(amount: string): { amount: string; unit: 'MW' } {
 export function presentQuarantined(record: QuarantinedRecord): QuarantineDetail {
   return {
     id: record.id,
-    organisation_id: record.orgId,
+    organisation_id: record.orgId === NO_ORGANISATION ? null : record.orgId,
     stream: stream.parse(record.stream),
     state: state.parse(record.state),
     reason: reason.parse(record.reason),
@@ -84,9 +162,17 @@ export function presentQuarantined(record: QuarantinedRecord): QuarantineDetail 
     routing_key: record.routingKey,
     message_id: record.messageId,
     body_bytes: record.bodyBytes,
+    body_dropped: record.isBodyDropped,
+    waits_for: record.waitsFor,
     first_seen: record.firstSeen,
     last_seen: record.lastSeen,
     copies: record.copies,
+    attempts: record.attempts,
+    last_attempt: presentAttempt(record.lastAttempt),
+    replayed_as: replayedAs.parse(record.replayedAs),
+    decided_at: record.decidedAt,
+    decided_by: record.decidedBy,
+    decision_note: record.decisionNote,
     queue: record.queue,
     exchange: record.exchange,
     properties: { ...record.properties },
@@ -94,6 +180,10 @@ export function presentQuarantined(record: QuarantinedRecord): QuarantineDetail 
     body_sha256: record.bodySha256.toString('hex'),
     worker: record.worker,
   };
+}
+
+function presentAttempt(attempt: FailedAttempt | null): QuarantineDetail['last_attempt'] {
+  return attempt === null ? null : { ...attempt, reason: reason.parse(attempt.reason) };
 }
 
 /** Control characters other than tab and line ends. */

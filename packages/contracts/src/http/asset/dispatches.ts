@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { plainText } from '../../scalars.js';
 import { DEFAULT_PAGE_LIMIT, MAX_PAGE_DEPTH, MAX_PAGE_LIMIT } from '../paging.js';
 import { energyOutput, instantOutput, powerOutput, uuidOutput } from '../outputs.js';
-import { queryCursor, queryDate, queryInstant, queryInteger, queryList } from '../query.js';
+import { queryAsOf, queryCursor, queryDate, queryInstant, queryInteger, queryList } from '../query.js';
 
 /** Most assets of one query. */
 export const MAX_ASSET_IDS = 500;
@@ -11,7 +11,8 @@ export const MAX_ASSET_IDS = 500;
  * Query of `GET /asset-api/v1/dispatches`.
  *
  * `[from, to)` bounds `dispatch_time` and is required unless `delivery_day` is there; what is given together intersects.
- * `delivery_day` is the market-local date of `delivery_period_start`. With `cursor`, `offset` must be absent.
+ * `delivery_day` is the market-local date of `delivery_period_start`. With `cursor`, `offset` must be absent. `order`, `as_of`
+ * and `cursor` are ours, beside the contract's parameters.
  */
 export const listDispatchesQuery = z
   .strictObject({
@@ -32,6 +33,7 @@ export const listDispatchesQuery = z
     }),
     delivery_day: queryDate.optional().meta({ description: 'Market-local date of delivery_period_start.' }),
     order: z.enum(['asc', 'desc']).default('asc').meta({ description: 'Direction of dispatch_time, then event_id.' }),
+    as_of: queryAsOf.optional(),
     cursor: queryCursor.optional(),
   })
   .superRefine(requireWindow, { when: () => true })

@@ -1,11 +1,15 @@
 import { z } from 'zod';
 import { uuidText } from '../../scalars.js';
 import { instantOutput, uuidOutput } from '../outputs.js';
+import { queryAsOf } from '../query.js';
 
 /** Path of the endpoints of one plant. */
 export const plantPath = z.strictObject({
   plantId: uuidText.meta({ format: 'uuid', description: 'Our id of the plant.' }),
 });
+
+/** Query of `GET /api/v1/trading/plants/{plantId}/telemetry/latest`. `as_of` is ours, beside the contract. */
+export const latestTelemetryQuery = z.strictObject({ as_of: queryAsOf.optional() });
 
 /**
  * One telemetry sample of a plant in the names, units and signs of the trading API: kW and percent, `grid_power`

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { listDispatchesQuery, listDispatchesResponse, type ListDispatchesQuery } from '@quarterhour/contracts';
-import { knownAt, listDispatches, type DispatchKey, type DispatchQuery, type Page } from '@quarterhour/db';
+import { listDispatches, type DispatchKey, type DispatchQuery, type Page } from '@quarterhour/db';
 import { parseInstant, type UtcInstant } from '@quarterhour/domain';
 import { assetSurface, jsonText, noBody, noParameters, route, type Position } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
 import { openListing } from '../../../listing.js';
+import { agreedBound, saying } from '../../../marks.js';
 import { deliveryDayIn, windowOf } from '../../../query-instants.js';
 import { DISPATCH_PROJECTION } from '../present.js';
 
@@ -27,7 +28,8 @@ export const listDispatchesRoute = route({
       schema: listDispatchesResponse,
       headers: {
         Link: 'The next page, as rel="next", relative; absent on the last.',
-        'Quarterhour-Known-At': 'Instant up to which the answer, and every page after it, knows things.',
+        'Quarterhour-Known-At':
+          'Up to when the answer, and every page after it, knows things. As as_of it gives them again.',
       },
     },
   },
@@ -38,28 +40,21 @@ export const listDispatchesRoute = route({
     const { position } = listing;
 
     return db.read(scope.organisations, async (trx) => {
-      const known = position === undefined ? ((await knownAt(trx))?.knownAt ?? null) : knownAtOf(position);
-      const page = await listDispatches(trx, { ...filter, ...startAt(known, position) }, DISPATCH_PROJECTION);
+      const bound = await agreedBound(trx, query, position);
+      const page = await listDispatches(trx, { ...filter, ...startAt(bound, position) }, DISPATCH_PROJECTION);
       const text = `{"dispatches":${page.json},"limit":${filter.limit},"offset":${filter.offset}}`;
       return jsonText(text, {
-        ...(known === null ? {} : { 'quarterhour-known-at': known }),
-        ...(page.hasMore ? listing.linkAfter({ sortKey: sortKeyOf(page), knownAt: known }) : {}),
+        ...saying(bound),
+        ...(page.hasMore ? listing.linkAfter({ sortKey: sortKeyOf(page), knownAt: bound }) : {}),
       });
     });
   },
 });
 
-function filterOf({
-  asset_ids,
-  delivery_day,
-  order,
-  limit,
-  offset = 0,
-  ...window
-}: ListDispatchesQuery): DispatchQuery {
+function filterOf({ asset_ids, delivery_day, order, limit, offset = 0, from, to }: ListDispatchesQuery): DispatchQuery {
   return {
     assetIds: asset_ids,
-    ...windowOf(window),
+    ...windowOf({ from, to }),
     ...(delivery_day === undefined ? {} : { deliveryDay: deliveryDayIn('delivery_day', delivery_day) }),
     order,
     limit,
@@ -67,11 +62,8 @@ function filterOf({
   };
 }
 
-function startAt(known: UtcInstant | null, position: Position | undefined): Pick<DispatchQuery, 'knownAt' | 'after'> {
-  return {
-    ...(known === null ? {} : { knownAt: known }),
-    ...(position === undefined ? {} : { after: keyOf(position) }),
-  };
+function startAt(bound: UtcInstant, position: Position | undefined): Pick<DispatchQuery, 'knownAt' | 'after'> {
+  return { knownAt: bound, ...(position === undefined ? {} : { after: keyOf(position) }) };
 }
 
 const sortKeyShape = z.tuple([z.string(), z.string(), z.string()]);
@@ -83,8 +75,4 @@ function keyOf({ sortKey }: Position): DispatchKey {
 
 function sortKeyOf({ lastKey }: Page<DispatchKey>): string[] {
   return lastKey === null ? [] : [lastKey.dispatchTime, lastKey.eventId, lastKey.assetId];
-}
-
-function knownAtOf({ knownAt: text }: Position): UtcInstant | null {
-  return text === null ? null : parseInstant(text);
 }

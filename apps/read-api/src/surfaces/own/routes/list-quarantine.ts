@@ -41,12 +41,23 @@ export const listQuarantineRoute = route({
   },
 });
 
-function filterOf({ reason, stream, state, limit, ...window }: ListQuarantineQuery): QuarantineQuery {
+function filterOf({
+  reason,
+  stream,
+  state,
+  message_id,
+  waits_for,
+  from,
+  to,
+  limit,
+}: ListQuarantineQuery): QuarantineQuery {
   return {
     ...(reason === undefined ? {} : { reason }),
     ...(stream === undefined ? {} : { stream }),
     ...(state === undefined ? {} : { state }),
-    ...windowOf(window),
+    ...(message_id === undefined ? {} : { messageId: message_id }),
+    ...(waits_for === undefined ? {} : { waitsFor: waits_for }),
+    ...windowOf({ from, to }),
     limit,
   };
 }

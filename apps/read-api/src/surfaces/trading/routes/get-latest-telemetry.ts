@@ -1,7 +1,8 @@
-import { latestTelemetryResponse, plantPath } from '@quarterhour/contracts';
-import { findPlant, latestTelemetry, measuredKnownAt } from '@quarterhour/db';
-import { json, noBody, noParameters, NotFoundError, route, tradingSurface } from '@quarterhour/http';
+import { latestTelemetryQuery, latestTelemetryResponse, plantPath } from '@quarterhour/contracts';
+import { findPlant, latestTelemetry } from '@quarterhour/db';
+import { json, noBody, NotFoundError, route, tradingSurface } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
+import { measuredBound, saying } from '../../../marks.js';
 import { presentTelemetry, TELEMETRY_PROJECTION } from '../present.js';
 
 export const getLatestTelemetryRoute = route({
@@ -14,15 +15,22 @@ export const getLatestTelemetryRoute = route({
   tag: 'Measurements',
   capability: 'telemetry:read',
   params: plantPath,
-  query: noParameters,
+  query: latestTelemetryQuery,
   body: noBody,
-  responses: { 200: { description: 'The newest sample, or null.', schema: latestTelemetryResponse } },
-  handler: async ({ params: { plantId }, scope }, { db }: ApiContext) => {
-    const projected = await db.read(scope.organisations, async (trx) => {
+  responses: {
+    200: {
+      description: 'The newest sample, or null.',
+      schema: latestTelemetryResponse,
+      headers: { 'Quarterhour-Known-At': 'Up to when the answer knows things. As as_of it gives the answer again.' },
+    },
+  },
+  handler: async ({ params: { plantId }, query, scope }, { db }: ApiContext) => {
+    const { projected, bound } = await db.read(scope.organisations, async (trx) => {
       const plant = await findPlant(trx, plantId);
       if (plant === null) throw new NotFoundError('plant');
-      return latestTelemetry(trx, plantId, (await measuredKnownAt(trx)).knownAt, TELEMETRY_PROJECTION);
+      const bound = await measuredBound(trx, query);
+      return { projected: await latestTelemetry(trx, plantId, bound, TELEMETRY_PROJECTION), bound };
     });
-    return json(projected === null ? null : presentTelemetry(projected));
+    return json(projected === null ? null : presentTelemetry(projected), saying(bound));
   },
 });

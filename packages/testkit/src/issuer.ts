@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 
+/** What the tokens of {@link openTestIssuer} say of themselves. */
 export const ISSUER = 'https://issuer.example';
 export const AUDIENCE = 'quarterhour';
 
+/** What a token says; the rest is as it should be. */
 export interface TokenClaims {
+  sub?: string;
   orgs?: readonly string[];
   roles?: readonly string[];
   iss?: string;
@@ -16,12 +19,14 @@ export interface TokenClaims {
   nbf?: number;
 }
 
+/** An issuer of tokens with its key set in a file. */
 export interface TestIssuer {
   readonly jwksPath: string;
   token(claims?: TokenClaims): Promise<string>;
   close(): Promise<void>;
 }
 
+/** Makes an issuer with a key of its own. */
 export async function openTestIssuer(): Promise<TestIssuer> {
   const { privateKey, publicKey } = await generateKeyPair('EdDSA');
   const folder = await mkdtemp(join(tmpdir(), 'issuer-'));
@@ -32,10 +37,10 @@ export async function openTestIssuer(): Promise<TestIssuer> {
   );
   return {
     jwksPath,
-    token: ({ orgs = [], roles = [], iss = ISSUER, aud = AUDIENCE, exp = 4_000_000_000, nbf = 0 } = {}) =>
+    token: ({ sub = 'somebody', orgs = [], roles = [], iss = ISSUER, aud = AUDIENCE, exp = 4e9, nbf = 0 } = {}) =>
       new SignJWT({ orgs, roles, nbf })
         .setProtectedHeader({ alg: 'EdDSA', kid: 'key-1' })
-        .setSubject('somebody')
+        .setSubject(sub)
         .setIssuer(iss)
         .setAudience(aud)
         .setExpirationTime(exp)

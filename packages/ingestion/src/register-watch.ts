@@ -1,5 +1,5 @@
 import { loadRegister, registerVersion, type Database } from '@quarterhour/db';
-import { Register } from '@quarterhour/ingestion';
+import { Register } from './register.js';
 
 /** The register as last read, and the way to read it again when it changed. */
 export class RegisterWatch {

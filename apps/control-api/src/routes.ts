@@ -1,0 +1,13 @@
+import type { Route } from '@quarterhour/http';
+import type { ApiContext } from './api-context.js';
+import { discardQuarantineRoute } from './surfaces/own/routes/discard-quarantine.js';
+import { discardQuarantinedRoute } from './surfaces/own/routes/discard-quarantined.js';
+import { replayQuarantineRoute } from './surfaces/own/routes/replay-quarantine.js';
+import { replayQuarantinedRoute } from './surfaces/own/routes/replay-quarantined.js';
+
+export const routes: readonly Route<ApiContext>[] = [
+  replayQuarantinedRoute,
+  discardQuarantinedRoute,
+  replayQuarantineRoute,
+  discardQuarantineRoute,
+];

@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { z } from 'zod';
+import { anOrganisation, ISSUER, openTestIssuer, startProcess, testDatabase } from '@quarterhour/testkit';
+import type { TestDatabase, TestIssuer } from '@quarterhour/testkit';
+
+const ENTRY = 'apps/control-api/dist/main.js';
+
+let database: TestDatabase;
+let issuer: TestIssuer;
+beforeAll(async () => {
+  database = await testDatabase();
+  issuer = await openTestIssuer();
+}, 60_000);
+afterAll(async () => {
+  await issuer.close();
+  await database.drop();
+});
+
+const environment = (changes: Record<string, string> = {}): Record<string, string> => ({
+  QUARTERHOUR_CONTROL_DATABASE_URL: database.controlUrl,
+  QUARTERHOUR_CONTROL_API_PORT: '0',
+  QUARTERHOUR_JWKS: issuer.jwksPath,
+  QUARTERHOUR_TOKEN_ISSUER: ISSUER,
+  QUARTERHOUR_UNSAFE_TEST_DATABASE: 'yes',
+  ...changes,
+});
+
+describe('the control API as a process', () => {
+  test('decides, shows its health and its reference, and stops when asked', async () => {
+    const { id } = await anOrganisation(database.admin);
+    const started = await startProcess({ entry: ENTRY, env: environment() });
+    try {
+      const line = await started.untilLine(/"url":"http/, { withinMs: 20_000 });
+      const { url } = z.object({ url: z.string() }).parse(JSON.parse(line));
+      const token = await issuer.token({ orgs: [id], roles: ['operator'] });
+      const nowhere = await fetch(`${url}/quarterhour/v1/quarantine/${randomUUID()}/replay`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: '{}',
+      });
+      expect(nowhere.status).toBe(404);
+      const pages = ['/healthz', '/readyz', '/metrics', '/docs', '/docs/own', '/docs/own.json'];
+      for (const page of pages) expect([page, (await fetch(`${url}${page}`)).status]).toEqual([page, 200]);
+      expect(await started.kill()).toEqual({ code: 0, signal: null });
+      expect(started.stdout.join('\n')).not.toContain(token);
+    } finally {
+      await started.kill('SIGKILL');
+    }
+  }, 60_000);
+
+  test('refuses a database role that row-level security does not bind', async () => {
+    const env = environment({ QUARTERHOUR_CONTROL_DATABASE_URL: database.adminUrl });
+    const started = await startProcess({ entry: ENTRY, env });
+    expect((await started.exited).code).toBe(1);
+    expect(started.stdout.join('\n')).toContain('not bound by row-level security');
+  }, 30_000);
+
+  test('complains about its whole environment at once', async () => {
+    const started = await startProcess({ entry: ENTRY, env: { QUARTERHOUR_CONTROL_API_PORT: 'x' } });
+    expect((await started.exited).code).toBe(1);
+    const said = [...started.stdout, ...started.stderr].join('\n');
+    for (const name of ['CONTROL_DATABASE_URL', 'CONTROL_API_PORT', 'JWKS', 'TOKEN_ISSUER']) {
+      expect(said).toContain(`QUARTERHOUR_${name}: `);
+    }
+  }, 30_000);
+});

@@ -1,0 +1,35 @@
+import { knownAt, measuredKnownAt, type Mark, type Trx } from '@quarterhour/db';
+import { compareInstants, parseInstant, type UtcInstant } from '@quarterhour/domain';
+import type { Position } from '@quarterhour/http';
+import { instantIn, refused } from './query-instants.js';
+
+interface Asked {
+  readonly as_of?: string | undefined;
+}
+
+/** Up to when a list of agreed data knows things: what its first page fixed, else what was asked for or is settled now. */
+export async function agreedBound(trx: Trx, asked: Asked, position: Position | undefined): Promise<UtcInstant> {
+  if (typeof position?.knownAt === 'string') return parseInstant(position.knownAt);
+  return boundBy(asked, (await knownAt(trx)) ?? (await measuredKnownAt(trx)));
+}
+
+export async function measuredBound(trx: Trx, asked: Asked): Promise<UtcInstant> {
+  return boundBy(asked, await measuredKnownAt(trx));
+}
+
+export function saying(bound: UtcInstant): { readonly 'quarterhour-known-at': UtcInstant } {
+  return { 'quarterhour-known-at': bound };
+}
+
+function boundBy({ as_of: text }: Asked, mark: Mark): UtcInstant {
+  if (text === undefined) return mark.knownAt;
+  const asOf = instantIn('as_of', text);
+  if (compareInstants(asOf, mark.now) > 0) {
+    throw refused('as_of', text, {
+      code: 'instant_in_future',
+      message: `as_of lies ahead of the database's clock, ${mark.now}: what will be known then is not known yet`,
+      context: { now: mark.now },
+    });
+  }
+  return compareInstants(asOf, mark.knownAt) < 0 ? asOf : mark.knownAt;
+}
