@@ -37,7 +37,7 @@ describe('a builder gives a valid message', () => {
 
   test('of config of a plant', () => {
     const { payload } = vcpEnvelope.parse(aConfigEnvelope());
-    expect(vcpConfigPayload.parse(payload)).toEqual({ maxExportKw: 100, maxImportKw: 80 });
+    expect(vcpConfigPayload.parse(payload)).toEqual({ socMinPercent: 10, socMaxPercent: 90 });
   });
 
   test('of a trading event', () => {

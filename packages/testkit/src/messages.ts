@@ -92,7 +92,14 @@ export function aConfigEnvelope({
 export function aTradingChange(
   different: Partial<TradingConfigMessage> & Pick<TradingConfigMessage, 'organisation_id'>,
 ): TradingConfigMessage {
-  return { event_id: randomUUID(), occurred_at: recentQuarterHour(), source: 'control', ...different };
+  return {
+    event_id: randomUUID(),
+    occurred_at: recentQuarterHour(),
+    source: 'control-plane',
+    actor: 'ada',
+    reason: 'a new partner',
+    ...different,
+  };
 }
 
 function anEnvelope(): Omit<VcpEnvelope, 'payload'> {
