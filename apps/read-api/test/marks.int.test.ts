@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { assetValidationProblem, tradingError } from '@quarterhour/contracts';
-import type { OrganisationRow, PlantRow } from '@quarterhour/db';
+import { takeStamp, type OrganisationRow, type PlantRow } from '@quarterhour/db';
+import { compareInstants, parseInstant } from '@quarterhour/domain';
 import {
   aDispatch,
   anAsset,
@@ -114,6 +115,25 @@ test('a cursor keeps to the bound of its first page, not to what is settled by t
   await command();
   const second = await asked(next);
   expect([first.knownAt, second.knownAt]).toEqual([before.knownAt, before.knownAt]);
+});
+
+test('while somebody writes, no answer knows more than what was there before, whatever it is asked for', async () => {
+  await sample(90);
+  await command();
+  const both = { orgs: [ours.id, other.id], roles: ['operator'] };
+  await api.worker.transaction([ours.id], async (trx) => {
+    const stamp = await takeStamp(trx);
+    const now = new Date(Date.now() + 1).toISOString();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    for (const [url, claims] of [
+      [latest(), operator()],
+      [dispatches(), both],
+    ] as const) {
+      const { knownAt } = await asked(asOf(url, now), claims);
+      expect(compareInstants(parseInstant(knownAt), stamp)).toBeLessThan(0);
+      expect(compareInstants(parseInstant(knownAt), parseInstant(now))).toBeLessThan(0);
+    }
+  });
 });
 
 test('of several organisations the answer of an instant can be asked for again, too', async () => {
