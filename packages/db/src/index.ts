@@ -115,6 +115,7 @@ export {
   type QuarantineColumn,
   type QuarantinedRecord,
   type QuarantineKey,
+  type QuarantineQuota,
   type QuarantineQuery,
 } from './queries/quarantine.js';
 export {
