@@ -116,6 +116,7 @@ export {
   type QuarantineColumn,
   type QuarantinedRecord,
   type QuarantineKey,
+  type QuarantineQuota,
   type QuarantineQuery,
 } from './queries/quarantine.js';
 export { forgetSuspect, lowerSuspect, raiseSuspect, type Suspect } from './queries/suspects.js';

@@ -6,12 +6,14 @@ import {
   insertQuarantine,
   listQuarantine,
   NO_ORGANISATION,
+  QUARANTINE_QUOTA,
   type Database,
   type NewQuarantined,
   type Page,
   type Projection,
   type QuarantineColumn,
   type QuarantineKey,
+  type QuarantineQuota,
   type QuarantineQuery,
 } from '@quarterhour/db';
 import { at, connect, newQuarantined, query } from './fixtures.js';
@@ -117,6 +119,100 @@ describe('setting a delivery aside', () => {
     await setAside([row]);
     expect(await read.read([orgId], (trx) => getQuarantined(trx, row.id))).toBeNull();
     expect(await read.read([NO_ORGANISATION], (trx) => getQuarantined(trx, row.id))).not.toBeNull();
+  });
+});
+
+describe('the quota of a day', () => {
+  const bodies = (count: number, bytes = 10): NewQuarantined[] =>
+    Array.from({ length: count }, (_, n) =>
+      newQuarantined({
+        orgId,
+        body: Buffer.from(String(n).padStart(bytes, '.') + randomUUID()).subarray(0, bytes + 36),
+        reason: 'schema',
+        replayable: true,
+        waitsFor: 'asset X',
+      }),
+    );
+  const setAsideWithin = (quota: QuarantineQuota, rows: readonly NewQuarantined[], db = ingest): Promise<string[]> =>
+    db.transaction([orgId, NO_ORGANISATION], (trx) => insertQuarantine(trx, rows, quota));
+  const kept = async (owner = orgId) =>
+    (
+      await server.admin.read([], (trx) =>
+        trx.query(
+          query(
+            `select count(*)::int as rows, count(*) filter (where not body_dropped)::int as bodies,
+               coalesce(sum(octet_length(body)), 0)::int as bytes from app.quarantine where org_id = $1`,
+            [owner],
+          ),
+        ),
+      )
+    )[0];
+  const charged = async (owner = orgId) =>
+    (
+      await server.admin.read([], (trx) =>
+        trx.query(
+          query(
+            'select bodies, bytes::int as bytes, dropped::int as dropped from app.quarantine_day where org_id = $1',
+            [owner],
+          ),
+        ),
+      )
+    )[0];
+
+  test('is 10,000 bodies and 256 MiB, unless another is named', () => {
+    expect(QUARANTINE_QUOTA).toEqual({ bodies: 10_000, bytes: 268_435_456 });
+  });
+
+  test('drops bodies beyond a number and counts them; what was found out about them is kept', async () => {
+    const rows = bodies(8);
+    expect(new Set(await setAsideWithin({ bodies: 5, bytes: 1e9 }, rows))).toEqual(new Set(['quarantined']));
+    expect(await kept()).toEqual({ rows: 8, bodies: 5, bytes: 5 * 46 });
+    expect(await charged()).toEqual({ bodies: 5, bytes: 5 * 46, dropped: 3 });
+    const shownRows = await Promise.all(rows.map(({ id }) => shown(id)));
+    const dropped = shownRows.filter((row) => row?.isBodyDropped === true);
+    expect(dropped).toHaveLength(3);
+    expect(dropped[0]).toMatchObject({ reason: 'schema', bodyBytes: 46, replayable: false, waitsFor: null });
+    expect(dropped[0]?.body).toHaveLength(0);
+    expect(dropped[0]?.bodySha256).toHaveLength(32);
+  });
+
+  test('drops bodies beyond a size, and still keeps a smaller one that fits', async () => {
+    const rows = [...bodies(1, 1_000), ...bodies(1, 3_000), ...bodies(1, 10)];
+    for (const row of rows) await setAsideWithin({ bodies: 100, bytes: 1_200 }, [row]);
+    expect(await kept()).toEqual({ rows: 3, bodies: 2, bytes: 1_036 + 46 });
+    expect(await charged()).toMatchObject({ bodies: 2, dropped: 1 });
+  });
+
+  test('is not used up by copies', async () => {
+    const [row] = bodies(1);
+    const copies = Array.from({ length: 9 }, () => ({ ...row!, id: randomUUID() }));
+    await setAsideWithin({ bodies: 2, bytes: 1e9 }, copies);
+    await setAsideWithin({ bodies: 2, bytes: 1e9 }, copies);
+    expect(await charged()).toEqual({ bodies: 1, bytes: 46, dropped: 0 });
+  });
+
+  test('belongs to one organisation and one day', async () => {
+    const own = orgId;
+    await setAsideWithin({ bodies: 3, bytes: 1e9 }, bodies(4));
+    const tomorrow = bodies(1).map((row) => ({ ...row, firstSeen: at('2099-01-15T10:00:00Z') }));
+    await setAsideWithin({ bodies: 3, bytes: 1e9 }, tomorrow);
+    orgId = (await anOrganisation(server.admin)).id;
+    await setAsideWithin({ bodies: 3, bytes: 1e9 }, bodies(2));
+    expect(await kept(own)).toMatchObject({ rows: 5, bodies: 4 });
+    expect(await kept()).toMatchObject({ rows: 2, bodies: 2 });
+  });
+
+  test('holds for writers at once: none of them keeps more than is left', async () => {
+    const quota = { bodies: 30, bytes: 1e9 };
+    const pools = [connect(server.ingestUrl, 1), connect(server.ingestUrl, 1), connect(server.ingestUrl, 1)];
+    await Promise.all(
+      pools.map(async (db) => {
+        for (let batch = 0; batch < 6; batch += 1) await setAsideWithin(quota, bodies(5), db);
+      }),
+    );
+    for (const db of pools) await db.close();
+    expect(await kept()).toEqual({ rows: 90, bodies: 30, bytes: 30 * 46 });
+    expect(await charged()).toEqual({ bodies: 30, bytes: 30 * 46, dropped: 60 });
   });
 });
 

@@ -62,17 +62,22 @@ const BROKEN = `
   order by a.seq limit 1`;
 
 const TAIL = `
-  select h.audit_seq::text as "headSeq", (select max(a.seq) from app.audit a where a.org_id = h.org_id)::text as "lastSeq"
-  from app.org_head h where h.org_id = $1::uuid`;
+  select h.audit_seq::text as "headSeq", coalesce(last.seq, 0)::text as "lastSeq",
+    coalesce(last.sha256, decode(repeat('00', 32), 'hex')) = h.audit_sha256 as "isSame"
+  from app.org_head h left join lateral (
+    select a.seq, a.sha256 from app.audit a where a.org_id = h.org_id order by a.seq desc limit 1) last on true
+  where h.org_id = $1::uuid`;
 
 /**
  * Number of the first audit entry of an organisation that does not fit its chain, or that is missing at its end; null when
- * the chain is whole.
+ * the chain is whole. The organisation's head says how the chain must end.
  */
 export async function firstBrokenAudit(trx: Trx, orgId: string): Promise<number | null> {
   const [broken] = await trx.query<{ seq: string }>(prepared(BROKEN, [orgId]));
   if (broken !== undefined) return Number(broken.seq);
-  const [tail] = await trx.query<{ headSeq: string; lastSeq: string | null }>(prepared(TAIL, [orgId]));
-  const last = Number(tail?.lastSeq ?? 0);
-  return Number(tail?.headSeq ?? 0) === last ? null : last + 1;
+  const [tail] = await trx.query<{ headSeq: string; lastSeq: string; isSame: boolean }>(prepared(TAIL, [orgId]));
+  if (tail === undefined) return null;
+  const [head, last] = [Number(tail.headSeq), Number(tail.lastSeq)];
+  if (head === last) return tail.isSame ? null : last;
+  return Math.min(head, last) + 1;
 }

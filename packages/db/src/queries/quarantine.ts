@@ -65,21 +65,28 @@ const INSERT = `
  * was found out about it is kept, and the dropped bodies are counted. What was replayed and is set aside once more is open
  * again; what was discarded stays so.
  *
+ * @param quota how many bodies are kept of one organisation and day
  * @returns per row, in order, whether it is kept or was known already
  */
 export async function insertQuarantine(
   trx: Trx,
   rows: readonly NewQuarantined[],
+  quota: QuarantineQuota = QUARANTINE_QUOTA,
 ): Promise<('quarantined' | 'duplicate')[]> {
   if (rows.length === 0) return [];
-  const kept = await withinQuota(trx, countCopies(rows));
+  const kept = await withinQuota(trx, countCopies(rows), quota);
   const inserted = await trx.query<{ id: string }>(prepared(INSERT, columnsOf(kept)));
   const fresh = new Set(inserted.map(({ id }) => id));
   return rows.map(({ id }) => (fresh.has(id.toLowerCase()) ? 'quarantined' : 'duplicate'));
 }
 
 /** Bodies that are kept per organisation and UTC day; beyond either, they are dropped and counted. */
-export const QUARANTINE_QUOTA = { bodies: 10_000, bytes: 256 * 1024 * 1024 } as const;
+export interface QuarantineQuota {
+  readonly bodies: number;
+  readonly bytes: number;
+}
+
+export const QUARANTINE_QUOTA: QuarantineQuota = { bodies: 10_000, bytes: 256 * 1024 * 1024 };
 
 const KNOWN = `
   select o.n::int - 1 as position
@@ -99,13 +106,13 @@ const DROP = `
    where org_id = $1::uuid and day = $2::date`;
 
 /** Charges the new bodies to their organisations' day, and drops those that no longer fit. */
-async function withinQuota(trx: Trx, kept: readonly Kept[]): Promise<readonly Kept[]> {
+async function withinQuota(trx: Trx, kept: readonly Kept[], quota: QuarantineQuota): Promise<readonly Kept[]> {
   const known = await trx.query<{ position: number }>(prepared(KNOWN, keysOf(kept)));
   const knownPositions = new Set(known.map(({ position }) => position));
   const fresh = kept.filter((_one, position) => !knownPositions.has(position));
   const dropped = new Set<Kept>();
   for (const [budget, bodies] of byBudget(fresh)) {
-    for (const one of await beyondQuota(trx, budget, bodies)) dropped.add(one);
+    for (const one of await beyondQuota(trx, budget, bodies, quota)) dropped.add(one);
   }
   return dropped.size === 0 ? kept : kept.map((one) => (dropped.has(one) ? { ...one, isDropped: true } : one));
 }
@@ -120,13 +127,19 @@ function byBudget(fresh: readonly Kept[]): [Budget, Kept[]][] {
   for (const one of fresh) {
     const budget = { orgId: one.row.orgId, day: one.row.firstSeen.slice(0, 10) };
     const name = `${budget.orgId} ${budget.day}`;
-    const [, bodies] = budgets.get(name) ?? [budget, []];
-    budgets.set(name, [budget, [...bodies, one]]);
+    const known = budgets.get(name);
+    if (known === undefined) budgets.set(name, [budget, [one]]);
+    else known[1].push(one);
   }
   return [...budgets].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, budget]) => budget);
 }
 
-async function beyondQuota(trx: Trx, { orgId, day }: Budget, bodies: readonly Kept[]): Promise<Kept[]> {
+async function beyondQuota(
+  trx: Trx,
+  { orgId, day }: Budget,
+  bodies: readonly Kept[],
+  quota: QuarantineQuota,
+): Promise<Kept[]> {
   const sizeOf = (some: readonly Kept[]) => some.reduce((sum, { row }) => sum + row.body.length, 0);
   const charge = [orgId, day, bodies.length, sizeOf(bodies)];
   const [used] = await trx.query<{ bodies: number; bytes: string }>(prepared(CHARGE, charge));
@@ -135,7 +148,7 @@ async function beyondQuota(trx: Trx, { orgId, day }: Budget, bodies: readonly Ke
   let bytes = Number(used.bytes) - sizeOf(bodies);
   const dropped: Kept[] = [];
   for (const one of bodies) {
-    const fits = count + 1 <= QUARANTINE_QUOTA.bodies && bytes + one.row.body.length <= QUARANTINE_QUOTA.bytes;
+    const fits = count + 1 <= quota.bodies && bytes + one.row.body.length <= quota.bytes;
     if (!fits) dropped.push(one);
     else [count, bytes] = [count + 1, bytes + one.row.body.length];
   }
