@@ -1,0 +1,42 @@
+import { sleep, systemClock } from '@quarterhour/runtime';
+import type { Arena } from './arena.js';
+import { countSettled } from './stored.js';
+
+const POLL_MS = 500;
+/** The broker samples the lengths of its queues: one that was filled a moment ago may read as empty. */
+const QUIET_POLLS = 5;
+
+/**
+ * Waits until every confirmed copy has been settled and no queue holds anything.
+ *
+ * @returns how many seconds it took; null when the time was up first
+ */
+export async function settled(arena: Arena, withinMs: number): Promise<number | null> {
+  const began = systemClock.monotonicMillis();
+  const elapsed = () => systemClock.monotonicMillis() - began;
+  let quiet = 0;
+  let before = -1;
+  while (elapsed() < withinMs) {
+    const counted = await look(arena).catch(() => null);
+    const isQuiet = counted !== null && counted.waiting === 0 && counted.settled === before;
+    quiet = isQuiet ? quiet + 1 : 0;
+    before = counted?.settled ?? -1;
+    if (quiet === QUIET_POLLS) return (elapsed() - QUIET_POLLS * POLL_MS) / 1_000;
+    await sleep(POLL_MS);
+  }
+  return null;
+}
+
+async function look(arena: Arena): Promise<{ waiting: number; settled: number }> {
+  const queues = await arena.api.listQueues(arena.vhost);
+  const waiting = queues.reduce((total, { messages }) => total + messages, 0);
+  return { waiting, settled: await countSettled(arena) };
+}
+
+/** Whether something ends in time. What it is goes on by itself. */
+export async function within(withinMs: number, work: Promise<unknown>): Promise<boolean> {
+  const over = new AbortController();
+  const isDone = await Promise.race([work.then(() => true), sleep(withinMs, over.signal).then(() => false)]);
+  over.abort();
+  return isDone;
+}
