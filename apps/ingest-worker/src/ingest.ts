@@ -81,6 +81,7 @@ export class StreamIngest<Fact> {
   }
 
   #take(queue: string, consumer: Consumer, amqp: AmqpDelivery): void {
+    // fail point: after_deliver
     const received = this.#receive({
       body: amqp.body,
       exchange: amqp.exchange,
@@ -89,6 +90,7 @@ export class StreamIngest<Fact> {
       redelivered: amqp.redelivered,
       properties: amqp.properties,
     });
+    // fail point: after_receive
     this.#batcher.add({ consumer, amqp, received }, amqp.body.length);
   }
 
@@ -105,7 +107,9 @@ export class StreamIngest<Fact> {
     try {
       const received = await this.#knownByNow(batch.map((one) => one.received));
       const outcomes = await storeBatch({ ...this.#ctx, alarm: this.#alarm }, this.#stream, received);
+      // fail point: after_commit_before_ack
       settle(batch);
+      // fail point: after_ack
       this.#lastCommit = clock.nowInstantText();
       metrics.stored(this.#stream.name, received, outcomes, clock.monotonicMillis() - began);
     } catch (error) {
