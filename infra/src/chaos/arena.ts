@@ -34,6 +34,7 @@ export interface WorkersRequest {
   readonly size: number;
   readonly entry: string;
   readonly nodeArguments?: readonly string[];
+  readonly firstNodeArguments?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
 }
 

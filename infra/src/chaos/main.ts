@@ -5,17 +5,27 @@ import { fileURLToPath } from 'node:url';
 import type { RolePasswords } from '@quarterhour/db';
 import { reasonOf } from '../stack/errors.js';
 import { password } from '../stack/index.js';
-import { openArena } from './arena.js';
+import { openArena, type Arena } from './arena.js';
+import { runFailPoints } from './fail-point-runs.js';
 import { mutantTable, runMutants } from './mutant-runs.js';
-import { CHAOS_USAGE, ChaosUsageError, readChaosOptions, type ChaosOptions } from './options.js';
+import { CHAOS_USAGE, ChaosUsageError, readChaosOptions, type ChaosOptions, type Tier } from './options.js';
+import { outages } from './outages.js';
 import { startServers, type Servers } from './servers.js';
 import { soak } from './soak.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const WORKER = path.join(ROOT, 'apps', 'ingest-worker', 'dist', 'main.js');
 const DIRECTORY = path.join(ROOT, '.quarterhour');
-const NODES = 3;
 const STATUS = { ok: 0, red: 1, usage: 64, interrupted: 130 } as const;
+
+/** What each tier runs on: only random faults need a cluster. */
+const TIERS: Record<Tier, { nodes: number; run: TierRun }> = {
+  soak: { nodes: 3, run: runSoak },
+  mutants: { nodes: 1, run: runAllMutants },
+  'fail-points': { nodes: 1, run: runAllFailPoints },
+  outages: { nodes: 1, run: runOutages },
+};
+type TierRun = (servers: Servers, options: ChaosOptions, signal: AbortSignal) => Promise<number>;
 
 process.exit(await main(process.argv.slice(2)));
 
@@ -43,34 +53,57 @@ async function main(args: readonly string[]): Promise<number> {
 
 /** Servers for one command, ended however it ends. */
 async function runOn(options: ChaosOptions, signal: AbortSignal): Promise<number> {
-  const servers = await startServers({ directory: DIRECTORY, nodes: options.mutants ? 1 : NODES, log: say, signal });
+  const { nodes, run } = TIERS[options.tier];
+  const servers = await startServers({ directory: DIRECTORY, nodes, log: say, signal });
   try {
-    return await (options.mutants ? runAllMutants : runSoak)(servers, options, signal);
+    return await run(servers, options, signal);
   } finally {
     if (options.keep) await keep(servers.folder);
     await servers.stop();
   }
 }
 
-async function runSoak(servers: Servers, options: ChaosOptions, signal: AbortSignal): Promise<number> {
+function runSoak(servers: Servers, options: ChaosOptions, signal: AbortSignal): Promise<number> {
+  const { seconds } = options;
+  return inArena(servers, options, (arena, seed) => soak(arena, { seed, seconds, entry: WORKER, say, signal }));
+}
+
+function runOutages(servers: Servers, options: ChaosOptions, signal: AbortSignal): Promise<number> {
+  const { minutes } = options;
+  return inArena(servers, options, (arena, seed) => outages(arena, { seed, minutes, entry: WORKER, say, signal }));
+}
+
+async function inArena(
+  servers: Servers,
+  options: ChaosOptions,
+  run: (arena: Arena, seed: string) => Promise<{ readonly ok: boolean }>,
+): Promise<number> {
   const seed = options.seed ?? randomBytes(4).toString('hex');
   say(`seed ${seed}`);
   const ledgerFile = options.keep ? path.join(servers.folder, 'ledger.jsonl') : null;
   const arena = await openArena(servers, rolePasswords(), ledgerFile);
   try {
-    const report = await soak(arena, { seed, seconds: options.seconds, entry: WORKER, say, signal });
-    process.stdout.write(`${JSON.stringify(report)}\n`);
-    return report.ok ? STATUS.ok : STATUS.red;
+    return conclude(await run(arena, seed));
   } finally {
     await arena.close();
   }
 }
 
+/** The last line on stdout is the report. */
+function conclude(report: { readonly ok: boolean }): number {
+  process.stdout.write(`${JSON.stringify(report)}\n`);
+  return report.ok ? STATUS.ok : STATUS.red;
+}
+
 async function runAllMutants(servers: Servers, { only }: ChaosOptions, signal: AbortSignal): Promise<number> {
   const report = await runMutants(servers, { root: ROOT, rolePasswords: rolePasswords(), only, say, signal });
   for (const line of mutantTable(report)) say(line);
-  process.stdout.write(`${JSON.stringify(report)}\n`);
-  return report.ok ? STATUS.ok : STATUS.red;
+  return conclude(report);
+}
+
+async function runAllFailPoints(servers: Servers, { only }: ChaosOptions, signal: AbortSignal): Promise<number> {
+  const report = await runFailPoints(servers, { root: ROOT, rolePasswords: rolePasswords(), only, say, signal });
+  return conclude(report);
 }
 
 function rolePasswords(): RolePasswords {

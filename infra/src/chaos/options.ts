@@ -9,15 +9,22 @@ confirmed is stored or explained exactly once. The last line on stdout is one JS
   --seconds N   how long to publish and to break things (default 120)
   --seed TEXT   repeats the messages and the faults of an earlier run
   --mutants     runs known-bad workers instead, each through the one situation that shows it, beside the real worker
-  --only NAME   of the mutants only those whose name contains this
+  --outages     takes broker, database and both away, ten minutes each or --minutes N, and looks whether all comes back
+  --fail-points makes the worker fail once at every named point, by a kill, an error and a hang
+  --only NAME   of the mutants or fail points only those whose name contains this
   --keep        keeps the ledger and the logs of the servers, and says where
   --help        shows this
 `;
 
+export type Tier = 'soak' | 'mutants' | 'fail-points' | 'outages';
+
 export interface ChaosOptions {
   readonly seconds: number;
+  /** How long each outage lasts. */
+  readonly minutes: number;
   readonly seed: string | null;
-  readonly mutants: boolean;
+  /** What is done: `soak` is random faults under load. */
+  readonly tier: Tier;
   readonly only: string;
   readonly keep: boolean;
   readonly help: boolean;
@@ -29,22 +36,35 @@ export class ChaosUsageError extends Error {
   readonly code = 'CHAOS_USAGE';
 }
 
-const LONGEST_SECONDS = 36_000;
+const LARGEST = 36_000;
 
 export function readChaosOptions(args: readonly string[]): ChaosOptions {
   const values = parsed(args);
-  const seconds = Number(values.seconds);
-  if (!Number.isInteger(seconds) || seconds < 1 || seconds > LONGEST_SECONDS) {
-    throw new ChaosUsageError(`--seconds takes a whole number from 1 to ${LONGEST_SECONDS}`);
-  }
   return {
-    seconds,
+    seconds: wholeNumber('seconds', values.seconds),
+    minutes: wholeNumber('minutes', values.minutes),
     seed: values.seed ?? null,
-    mutants: values.mutants,
+    tier: tierOf(values),
     only: values.only,
     keep: values.keep,
     help: values.help,
   };
+}
+
+function wholeNumber(name: string, text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1 || number > LARGEST) {
+    throw new ChaosUsageError(`--${name} takes a whole number from 1 to ${LARGEST}`);
+  }
+  return number;
+}
+
+const TIERS = ['mutants', 'fail-points', 'outages'] as const;
+
+function tierOf(values: Readonly<Record<(typeof TIERS)[number], boolean>>): Tier {
+  const tiers = TIERS.filter((tier) => values[tier]);
+  if (tiers.length > 1) throw new ChaosUsageError(`one of ${tiers.map((tier) => `--${tier}`).join(', ')} at a time`);
+  return tiers[0] ?? 'soak';
 }
 
 function parsed(args: readonly string[]) {
@@ -55,6 +75,9 @@ function parsed(args: readonly string[]) {
         seconds: { type: 'string', default: '120' },
         seed: { type: 'string' },
         mutants: { type: 'boolean', default: false },
+        'fail-points': { type: 'boolean', default: false },
+        outages: { type: 'boolean', default: false },
+        minutes: { type: 'string', default: '10' },
         only: { type: 'string', default: '' },
         keep: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },

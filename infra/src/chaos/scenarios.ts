@@ -85,7 +85,7 @@ export const SCENARIOS = {
       const lock = await locked(arena, ['app.ingest_minute']);
       // One alone first: a batch of one cannot hide behind its neighbours.
       await publish(arena, { dispatch: 1 }, 1);
-      const pid = await someoneWaitsForALock(arena);
+      const { pid } = await someoneWaitsForALock(arena);
       await arena.admin.read([], (trx) => trx.query({ text: 'select pg_cancel_backend($1)', values: [pid] }));
       await sleep(100);
       await lock.release();
@@ -108,8 +108,9 @@ export const SCENARIOS = {
       const first = await locked(arena, ['app.dispatch']);
       // Nearly what both may have in hand: the other worker has no room for all that this one gives back.
       await publish(arena, ONLY_DISPATCHES, 2 * PRECIOUS.prefetch - 40);
-      await someoneWaitsForALock(arena);
-      const worker = fleet.at(0);
+      const { port } = await someoneWaitsForALock(arena);
+      const worker = fleet.workers.find(({ database }) => database.comesFrom(port));
+      if (worker === undefined) throw new MissedError('nobody knows whose statement waits');
       worker.broker.cutAll();
       // Long enough for another channel with other deliveries under the same numbers.
       await sleep(3_000);
@@ -195,15 +196,24 @@ async function locked(arena: Arena, tables: readonly string[]): Promise<HeldLock
 }
 
 const WAITING = `
-  select pid from pg_stat_activity
-   where datname = current_database() and usename = 'quarterhour_ingest' and wait_event_type = 'Lock' limit 1`;
+  select pid, client_port as port from pg_stat_activity
+   where datname = current_database() and usename = 'quarterhour_ingest' and wait_event_type = 'Lock'
+     and wait_event = 'relation' limit 1`;
 
-/** Waits until a worker's statement waits for a lock. @returns the process that serves it */
-async function someoneWaitsForALock(arena: Arena): Promise<number> {
+/** A statement of a worker. */
+interface Waiting {
+  /** The process of the database that serves it. */
+  readonly pid: number;
+  /** Where its connection comes from. */
+  readonly port: number;
+}
+
+/** Waits until a worker's statement waits for a table. */
+async function someoneWaitsForALock(arena: Arena): Promise<Waiting> {
   const deadline = systemClock.monotonicMillis() + SITUATION_WITHIN_MS;
   while (systemClock.monotonicMillis() < deadline) {
-    const [row] = await arena.admin.read([], (trx) => trx.query<{ pid: number }>({ text: WAITING, values: [] }));
-    if (row !== undefined) return row.pid;
+    const [row] = await arena.admin.read([], (trx) => trx.query<Waiting>({ text: WAITING, values: [] }));
+    if (row !== undefined) return row;
     await sleep(POLL_MS);
   }
   throw new MissedError('no statement of the worker came to wait for the lock');

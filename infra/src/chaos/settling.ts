@@ -4,10 +4,12 @@ import { countSettled } from './stored.js';
 
 const POLL_MS = 500;
 /** The broker samples the lengths of its queues: one that was filled a moment ago may read as empty. */
-const QUIET_POLLS = 5;
+const QUIET_POLLS = 4;
+/** When fewer deliveries are counted than were confirmed, a worker may be at a standstill just now. */
+const DOUBTFUL_POLLS = 20;
 
 /**
- * Waits until every confirmed copy has been settled and no queue holds anything.
+ * Waits until no queue holds anything and nothing more is being settled.
  *
  * @returns how many seconds it took; null when the time was up first
  */
@@ -21,7 +23,9 @@ export async function settled(arena: Arena, withinMs: number): Promise<number | 
     const isQuiet = counted !== null && counted.waiting === 0 && counted.settled === before;
     quiet = isQuiet ? quiet + 1 : 0;
     before = counted?.settled ?? -1;
-    if (quiet === QUIET_POLLS) return (elapsed() - QUIET_POLLS * POLL_MS) / 1_000;
+    const isComplete = counted !== null && counted.settled >= arena.ledger.confirmed;
+    const needed = isComplete ? QUIET_POLLS : DOUBTFUL_POLLS;
+    if (quiet >= needed) return (elapsed() - quiet * POLL_MS) / 1_000;
     await sleep(POLL_MS);
   }
   return null;

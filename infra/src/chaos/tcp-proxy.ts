@@ -65,9 +65,9 @@ export class TcpProxy {
     return address.port;
   }
 
-  /** Connections that stand. */
-  get links(): number {
-    return this.#links.size;
+  /** Whether one of its connections is the one that a server sees coming from this port. */
+  comesFrom(port: number): boolean {
+    return [...this.#links].some(({ server }) => server?.localPort === port);
   }
 
   setMode(mode: ProxyMode): void {

@@ -20,6 +20,8 @@ export interface FleetOptions {
   readonly entry: string;
   /** What follows `node` before the program. */
   readonly nodeArguments?: readonly string[];
+  /** The same for the first process of each place, where it differs. */
+  readonly firstNodeArguments?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   /** The worker's role in the arena's database, and the arena's virtual host; hosts and ports are replaced by proxies'. */
   readonly databaseUrl: string;
@@ -176,7 +178,8 @@ export class SupervisedWorker {
   #launch(): void {
     this.starts += 1;
     const { entry, nodeArguments = [], environment = {}, databaseUrl, amqpUrl } = this.#options;
-    const child = spawn(process.execPath, [...nodeArguments, entry], {
+    const first = this.#options.firstNodeArguments ?? nodeArguments;
+    const child = spawn(process.execPath, [...(this.starts === 1 ? first : nodeArguments), entry], {
       env: environmentWith({
         QUARTERHOUR_INGEST_DATABASE_URL: atPort(databaseUrl, this.database.port),
         QUARTERHOUR_AMQP_URL: atPort(amqpUrl, this.broker.port),
