@@ -106,6 +106,7 @@ export async function openArena(
           amqpUrl,
           databasePort: () => postgres.port,
           amqpPorts: () => rabbitmq.amqpPorts,
+          record: (pid, marks) => servers.record(pid, marks),
         });
         closings.push(() => fleet.stop());
         await fleet.ready(READY_WITHIN_MS);

@@ -71,7 +71,7 @@ export async function runFailPoints(servers: Servers, options: FailPointRunsOpti
 
 async function oneCase(
   servers: Servers,
-  { rolePasswords }: FailPointRunsOptions,
+  { rolePasswords, signal }: FailPointRunsOptions,
   entry: string,
   point: FailPoint,
   action: FailAction,
@@ -86,10 +86,10 @@ async function oneCase(
     });
     const load = new Load(`${point} ${action}`, arena.organisations, systemClock.nowMillis());
     for (let sent = 0; sent < MESSAGES; sent += 1) for (const message of load.next()) arena.publishing.send(message);
-    await within(CONFIRMED_WITHIN_MS, arena.publishing.confirmed());
+    await within(CONFIRMED_WITHIN_MS, arena.publishing.confirmed(), signal);
     const reached = `fail point ${point} reached`;
     await until(() => fleet.at(0).lines.includes(reached), `${point} was not reached`);
-    const isSettled = (await settled(arena, SETTLED_WITHIN_MS)) !== null;
+    const isSettled = (await settled(arena, SETTLED_WITHIN_MS, signal)) !== null;
     const statuses = await fleet.stop();
     const findings = judge(arena.ledger.copies, await readStored(arena));
     const failed = Object.entries(tally(findings)).flatMap(([equation, n]) => (n > 0 ? [`${equation} ${n}`] : []));

@@ -112,25 +112,26 @@ async function findingsOf(servers: Servers, options: MutantRunsOptions, mutant: 
   });
   try {
     for (const statement of mutant.sql ?? []) await onServer(arena.adminUrl, statement);
-    return await play(arena, scenario, variant.entry, mutant.policy ?? {});
+    return await play(arena, scenario, { entry: variant.entry, policy: mutant.policy ?? {}, signal: options.signal });
   } finally {
     await arena.close();
     await variant.remove();
   }
 }
 
-async function play(
-  arena: Arena,
-  scenario: Scenario,
-  entry: string,
-  policy: Readonly<Record<string, string>>,
-): Promise<Finding[]> {
+interface Play {
+  readonly entry: string;
+  readonly policy: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+async function play(arena: Arena, scenario: Scenario, { entry, policy, signal }: Play): Promise<Finding[]> {
   const fleet = await arena.startWorkers({ size: scenario.workers, entry });
-  const scene = { arena, fleet, policy };
+  const scene = { arena, fleet, policy, signal };
   await scenario.run(scene);
-  await within(CONFIRMED_WITHIN_MS, arena.publishing.confirmed());
+  await within(CONFIRMED_WITHIN_MS, arena.publishing.confirmed(), signal);
   if (scenario.account !== undefined) return scenario.account(scene);
-  const isSettled = (await settled(arena, SETTLED_WITHIN_MS)) !== null;
+  const isSettled = (await settled(arena, SETTLED_WITHIN_MS, signal)) !== null;
   await fleet.stop();
   const findings = judge(arena.ledger.copies, await readStored(arena));
   return isSettled ? findings : [...findings, { equation: 'stuck', about: 'not everything was settled in time' }];

@@ -74,8 +74,9 @@ export async function outages(arena: Arena, options: OutagesOptions): Promise<Ou
   }
   over.abort();
   await publishing;
-  await within(CONFIRMED_WITHIN_MS, arena.publishing.confirmed());
-  const settledAfterSeconds = await settled(arena, SETTLED_WITHIN_MS);
+  await within(CONFIRMED_WITHIN_MS, arena.publishing.confirmed(), signal);
+  const settledAfterSeconds = await settled(arena, SETTLED_WITHIN_MS, signal);
+  signal.throwIfAborted();
   await fleet.stop();
   const findings = judge(arena.ledger.copies, await readStored(arena));
   for (const { equation, about } of findings.slice(0, 20)) say(`  ${equation}: ${about}`);

@@ -15,6 +15,7 @@ export interface Scene {
   readonly fleet: WorkerFleet;
   /** What is changed in the policy, for scenarios about it. */
   readonly policy: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
 }
 
 /** One situation, brought about on purpose instead of waiting until chance does. */
@@ -150,7 +151,7 @@ export const SCENARIOS = {
       await sleep(1_000);
       await arena.api.importDefinitions(arena.vhost, brokerDefinitions(arena.vhost));
     },
-    account: ({ arena }) => undelivered(arena),
+    account: ({ arena, signal }) => undelivered(arena, signal),
   },
 } as const satisfies Record<string, Scenario>;
 
@@ -231,7 +232,7 @@ async function deliverInVain({ broker }: Arena): Promise<void> {
 }
 
 /** Of what was confirmed, what does not come out of the queue of dead letters. */
-async function undelivered({ broker, ledger }: Arena): Promise<Finding[]> {
+async function undelivered({ broker, ledger }: Arena, signal: AbortSignal): Promise<Finding[]> {
   const missing = new Set(ledger.copies.filter(({ status }) => status === 'confirmed').map(({ sha256 }) => sha256));
   let onAll: () => void = () => undefined;
   const all = new Promise<void>((resolve) => (onAll = resolve));
@@ -244,7 +245,7 @@ async function undelivered({ broker, ledger }: Arena): Promise<Finding[]> {
       if (missing.size === 0) onAll();
     },
   });
-  await within(SITUATION_WITHIN_MS, all);
+  await within(SITUATION_WITHIN_MS, all, signal);
   await consumer.close();
   return [...missing].map((sha256) => ({ equation: 'lost', about: `content ${sha256} is no dead letter` }));
 }

@@ -17,6 +17,8 @@ export interface Servers {
   readonly folder: string;
   readonly postgres: PostgresServer;
   readonly rabbitmq: RabbitmqCluster;
+  /** Has a process of ours end with the servers, however this process ends. */
+  record(pid: number, marks: readonly string[]): Promise<void>;
   /** Ends and removes everything. May be called twice. */
   stop(): Promise<void>;
 }
@@ -59,6 +61,7 @@ export async function startServers({ directory, nodes, log, signal }: ServersReq
       folder,
       postgres,
       rabbitmq,
+      record: (pid, marks) => run.record({ pid, marks, ending: [{ signal: 'SIGKILL', graceMs: 5_000 }] }),
       stop: async () => {
         for (let index = 0; index < rabbitmq.size; index += 1) rabbitmq.signal(index, 'SIGCONT');
         await postgres.close();

@@ -5,7 +5,7 @@ import { judge, tally, type Equation, type Finding } from './judge.js';
 import { Load } from './load.js';
 import { planFaults, unleash, type FaultRecord } from './nemesis.js';
 import { settled, within } from './settling.js';
-import { readStored } from './stored.js';
+import { readStored, type Stored } from './stored.js';
 import type { WorkerFleet } from './worker-fleet.js';
 
 const WORKERS = 2;
@@ -30,6 +30,8 @@ export interface SoakReport {
   readonly seconds: number;
   readonly copies: number;
   readonly confirmed: number;
+  /** Deliveries that were counted: more than were confirmed, because some came again. */
+  readonly deliveries: number;
   /** Copies of which the broker promised nothing: they may be stored or not. */
   readonly unconfirmed: number;
   readonly faults: number;
@@ -63,27 +65,30 @@ export async function soak(arena: Arena, options: SoakOptions): Promise<SoakRepo
   ]);
   signal.throwIfAborted();
   say(`healed after ${arena.seconds().toFixed(1)} s, ${arena.ledger.confirmed} copies confirmed`);
-  await within(CONFIRMED_WITHIN_MS, arena.publishing.confirmed());
-  const settledAfterSeconds = await settled(arena, SETTLED_WITHIN_MS);
+  await within(CONFIRMED_WITHIN_MS, arena.publishing.confirmed(), signal);
+  const settledAfterSeconds = await settled(arena, SETTLED_WITHIN_MS, signal);
   say(
     settledAfterSeconds === null ? 'not everything was settled' : `settled after ${settledAfterSeconds.toFixed(1)} s`,
   );
+  signal.throwIfAborted();
   const exitStatuses = await fleet.stop();
-  const findings = judge(arena.ledger.copies, await readStored(arena));
+  const stored = await readStored(arena);
+  const findings = judge(arena.ledger.copies, stored);
   for (const { equation, about } of findings.slice(0, MOST_SHOWN)) say(`  ${equation}: ${about}`);
-  return report(arena, fleet, { options, faults, findings, settledAfterSeconds, exitStatuses });
+  return report(arena, fleet, { options, faults, stored, findings, settledAfterSeconds, exitStatuses });
 }
 
 interface Course {
   readonly options: SoakOptions;
   readonly faults: readonly FaultRecord[];
+  readonly stored: Stored;
   readonly findings: readonly Finding[];
   readonly settledAfterSeconds: number | null;
   readonly exitStatuses: readonly (number | null)[];
 }
 
 function report(arena: Arena, fleet: WorkerFleet, course: Course): SoakReport {
-  const { options, faults, findings, settledAfterSeconds, exitStatuses } = course;
+  const { options, faults, stored, findings, settledAfterSeconds, exitStatuses } = course;
   const { copies, confirmed } = arena.ledger;
   const faultsByKind = countByKind(faults);
   const windows = Object.fromEntries(WINDOWS.map((kind) => [kind, countHits(faults, kind)]));
@@ -95,6 +100,7 @@ function report(arena: Arena, fleet: WorkerFleet, course: Course): SoakReport {
     seconds: options.seconds,
     copies: copies.length,
     confirmed,
+    deliveries: stored.counts.reduce((total, { n }) => total + n, 0),
     unconfirmed: copies.length - confirmed,
     faults: faults.length,
     kinds: Object.keys(faultsByKind).length,

@@ -1,5 +1,6 @@
 import { cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { commandLine } from '../stack/processes.js';
 
 /** A change of the compiled worker. */
 export interface Patch {
@@ -40,7 +41,9 @@ export function patched(source: string, { file, find, replace }: Patch): string 
  * @throws PatchError when a patch does not fit
  */
 export async function buildVariant(root: string, name: string, patches: readonly Patch[]): Promise<Variant> {
-  const folder = path.join(root, '.quarterhour', 'chaos', `${name.replace(/[^a-z0-9]+/gi, '-')}-${process.pid}`);
+  const parent = path.join(root, '.quarterhour', 'chaos');
+  await removeLeftovers(parent);
+  const folder = path.join(parent, `${name.replace(/[^a-z0-9]+/gi, '-')}-${process.pid}`);
   const remove = () => rm(folder, { recursive: true, force: true });
   await remove();
   try {
@@ -60,6 +63,14 @@ export async function buildVariant(root: string, name: string, patches: readonly
     throw error;
   }
   return { entry: path.join(folder, 'apps', APP, 'dist', 'main.js'), remove };
+}
+
+/** A harness that was killed leaves its variants behind; their names end with its pid. */
+async function removeLeftovers(parent: string): Promise<void> {
+  for (const name of await readdir(parent).catch(() => [])) {
+    const pid = Number(/-(\d+)$/.exec(name)?.[1]);
+    if ((await commandLine(pid)) === undefined) await rm(path.join(parent, name), { recursive: true, force: true });
+  }
 }
 
 async function copyBuilt(from: string, to: string): Promise<void> {

@@ -29,6 +29,8 @@ export interface FleetOptions {
   readonly databasePort: () => number;
   /** Ports of the broker's nodes. */
   readonly amqpPorts: () => readonly number[];
+  /** Told of each process, so that it does not outlive a harness that is killed. */
+  readonly record: (pid: number, marks: readonly string[]) => Promise<void>;
 }
 
 const logLine = z.looseObject({ msg: z.string().optional(), health: z.string().optional() });
@@ -191,6 +193,7 @@ export class SupervisedWorker {
     });
     this.#child = child;
     this.#healthUrl = null;
+    if (child.pid !== undefined) void this.#options.record(child.pid, [entry]);
     for (const output of [child.stdout, child.stderr]) createInterface(output).on('line', (line) => this.#read(line));
     child.once('error', () => undefined);
     child.once('exit', () => {
