@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { commandLine } from '../stack/processes.js';
 
@@ -44,7 +44,10 @@ export async function buildVariant(root: string, name: string, patches: readonly
   const parent = path.join(root, '.quarterhour', 'chaos');
   await removeLeftovers(parent);
   const folder = path.join(parent, `${name.replace(/[^a-z0-9]+/gi, '-')}-${process.pid}`);
-  const remove = () => rm(folder, { recursive: true, force: true });
+  const remove = async () => {
+    await rm(folder, { recursive: true, force: true });
+    await rmdir(parent).catch(() => undefined); // stays while another variant is in it
+  };
   await remove();
   try {
     for (const workspace of await readdir(path.join(root, 'packages'))) {
