@@ -14,8 +14,9 @@ import type { ChaosOrganisation } from './organisations.js';
 /** Registers that each meter message brings: it is stored with so many rows or not at all. */
 export const METER_REGISTERS = 2;
 
-const SAMPLES_BEGIN_BEFORE_MS = 15 * 3_600_000;
-const BETWEEN_SAMPLES_MS = 100;
+/** Room for ten million messages before the present is reached; nothing is measured in the future. */
+const SAMPLES_BEGIN_BEFORE_MS = 30 * 3_600_000;
+const BETWEEN_SAMPLES_MS = 10;
 const QUARTER_HOUR_MS = 900_000;
 const REMEMBERED = 400;
 const TELEMETRY_BODY_LIMIT = 64 * 1024;
@@ -150,7 +151,7 @@ export class Load {
           id: `${plant} ${at}`,
           exchange: EXCHANGES.vcp,
           routingKey: partnerTelemetryKey(owner.queuePrefix, kind, plant),
-          body: json(envelope(plant, of.messageId, at, registers(at, 1_000 + of.value))),
+          body: json(envelope(plant, of.messageId, at, registers(at, of.value))),
         };
     }
   }
@@ -246,8 +247,10 @@ function realtime(pvKw: number, socPercent = 50) {
   };
 }
 
-function registers(at: number, importKwh: number) {
-  const meter = { deviceId: 'GRID', role: 'GRID', importRegisterKwh: importKwh, exportRegisterKwh: 67.25 };
+/** A correction corrects every register: a version is a whole message. */
+function registers(at: number, value: number) {
+  const counters = { importRegisterKwh: 1_000 + value, exportRegisterKwh: 67.25 + value };
+  const meter = { deviceId: 'GRID', role: 'GRID', ...counters };
   return { readingAt: new Date(at).toISOString(), meters: [meter], dataQuality: 'GOOD' };
 }
 
