@@ -8,7 +8,7 @@ import { Ledger } from './ledger.js';
 import { registerOrganisations, type ChaosOrganisation } from './organisations.js';
 import { Publishing } from './publishing.js';
 import type { Servers } from './servers.js';
-import { TcpProxy } from './tcp-proxy.js';
+import { TcpProxy, rotated } from './tcp-proxy.js';
 import { WorkerFleet } from './worker-fleet.js';
 
 /** A database, a virtual host and partners of one run, with the ledger of what the partners sent. */
@@ -21,6 +21,8 @@ export interface Arena {
   readonly api: RabbitApi;
   /** The partners' connection. */
   readonly broker: Broker;
+  /** What it leads through. */
+  readonly door: TcpProxy;
   readonly organisations: readonly [ChaosOrganisation, ...ChaosOrganisation[]];
   readonly ledger: Ledger;
   readonly publishing: Publishing;
@@ -72,9 +74,7 @@ export async function openArena(
     await api.importDefinitions(name, brokerDefinitions(name));
 
     let turn = 0;
-    const door = await TcpProxy.listen({
-      targets: () => rabbitmq.amqpPorts.map((_, at, ports) => ports[(at + turn++) % ports.length] ?? 0),
-    });
+    const door = await TcpProxy.listen({ targets: () => rotated(rabbitmq.amqpPorts, (turn += 1)) });
     closings.push(() => door.close());
     const amqpUrl = `amqp://${rabbitmq.account}@127.0.0.1:${door.port}/${name}`;
     const log = createLogger({ name: 'chaos', level: 'fatal' });
@@ -95,6 +95,7 @@ export async function openArena(
       vhost: name,
       api,
       broker,
+      door,
       organisations,
       ledger,
       publishing: new Publishing(broker, ledger),

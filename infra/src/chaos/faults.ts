@@ -139,6 +139,11 @@ export const FAULTS = {
       return true;
     },
   },
+  'publisher connections cut': {
+    lane: 'front',
+    holdMs: [0, 0],
+    run: ({ arena }) => atOnce(() => arena.door.cutAll() > 0),
+  },
   'slow network': {
     lane: 'front',
     holdMs: [2_000, 4_000],

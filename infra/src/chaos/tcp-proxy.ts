@@ -184,3 +184,9 @@ function opened(port: number): Promise<Socket | null> {
     socket.once('error', () => resolve(null));
   });
 }
+
+/** The same targets, beginning with another one: so connections spread, and find one that stands. */
+export function rotated<T>(items: readonly T[], by: number): T[] {
+  const at = by % items.length;
+  return [...items.slice(at), ...items.slice(0, at)];
+}

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { environmentWith } from '../environment.js';
 import { AckTrap } from './amqp-wire.js';
 import { CommitReplyTrap } from './postgres-wire.js';
-import { TcpProxy } from './tcp-proxy.js';
+import { TcpProxy, rotated } from './tcp-proxy.js';
 
 const RESTART_AFTER_MS = 300;
 const KEPT_LINES = 2_000;
@@ -223,9 +223,4 @@ function atPort(url: string, port: number): string {
   const changed = new URL(url);
   changed.port = String(port);
   return changed.href;
-}
-
-function rotated<T>(items: readonly T[], by: number): T[] {
-  const at = by % items.length;
-  return [...items.slice(at), ...items.slice(0, at)];
 }
