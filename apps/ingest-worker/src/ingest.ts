@@ -139,6 +139,7 @@ export class StreamIngest<Fact> {
   }
 
   #take(intake: Intake, amqp: AmqpDelivery, from: Consumer): void {
+    // fail point: after_deliver
     if (!intake.admit(amqp, from)) return;
     const delivery: Delivery = {
       body: amqp.body,
@@ -150,6 +151,7 @@ export class StreamIngest<Fact> {
     };
     const isForLater = isSuspect(amqp) || this.#ctx.suspects.isTrying;
     const received = isForLater ? null : this.#receive(delivery);
+    // fail point: after_receive
     this.#batcher.add({ intake, amqp, delivery, received }, amqp.body.length, { isAlone: intake.isCareful });
   }
 
@@ -170,7 +172,9 @@ export class StreamIngest<Fact> {
     const timer = setTimeout(() => patience.abort(), this.#giveBackAfterMs);
     try {
       const { received, outcomes } = await this.#store(batch, AbortSignal.any([stopping, patience.signal]));
+      // fail point: after_commit_before_ack
       settle(batch);
+      // fail point: after_ack
       this.#inHandSince = null;
       this.#lastCommit = clock.nowInstantText();
       metrics.stored(this.#stream.name, received, outcomes, clock.monotonicMillis() - began);

@@ -103,6 +103,7 @@ async function commit<Fact>(
       mayHaveCommitted = false;
       await ctx.partitions.cover(stream.name, stream.partitionDays(understood));
       await ctx.db.transaction(organisations, async (trx) => {
+        // fail point: after_begin
         outcomes = await storeAll(trx, stream, batch, by);
       });
       ctx.alarm.clear();

@@ -26,7 +26,8 @@ const ENDING: Record<Purpose, readonly Ending[]> = {
 /** Quorum queues report their counts every 5 s of their own accord; tests that look at them would mostly wait. */
 const ADVANCED: Record<Purpose, string> = { demo: '[].\n', test: '[{rabbit, [{quorum_tick_interval, 500}]}].\n' };
 
-interface Ports {
+/** Where one node listens; nodes of a cluster share their port mapper. */
+export interface NodePorts {
   readonly amqp: number;
   readonly http: number;
   readonly distribution: number;
@@ -85,7 +86,7 @@ async function prepareHome(
   await chmod(definitions, 0o600);
 }
 
-async function choosePorts(): Promise<Ports> {
+async function choosePorts(): Promise<NodePorts> {
   const [amqp, http, distribution, epmd] = await freePorts(4);
   if (amqp === undefined || http === undefined || distribution === undefined || epmd === undefined) {
     throw new StackError('No free ports on 127.0.0.1.');
@@ -93,7 +94,7 @@ async function choosePorts(): Promise<Ports> {
   return { amqp, http, distribution, epmd };
 }
 
-function configuration(home: string, ports: Ports, purpose: Purpose): string {
+function configuration(home: string, ports: NodePorts, purpose: Purpose): string {
   const lines = [
     `listeners.tcp.local = 127.0.0.1:${ports.amqp}`,
     'management.tcp.ip = 127.0.0.1',
@@ -106,10 +107,10 @@ function configuration(home: string, ports: Ports, purpose: Purpose): string {
 }
 
 /** Ours and in the foreground: the one that Erlang starts by itself detaches and outlives its node. */
-async function startPortMapper(
+export async function startPortMapper(
   scripts: RabbitmqScripts,
   home: string,
-  ports: Ports,
+  ports: NodePorts,
   { folder, run }: StartOptions,
 ): Promise<void> {
   const port = String(ports.epmd);
@@ -132,13 +133,18 @@ async function startPortMapper(
  * Every path and port is named, so that none of the system's defaults applies; `detached` makes the script become the
  * server instead of waiting beside it, so the pid we know is the server's.
  */
-function nodeEnvironment(scripts: RabbitmqScripts, home: string, ports: Ports): NodeJS.ProcessEnv {
+export function nodeEnvironment(
+  scripts: RabbitmqScripts,
+  home: string,
+  ports: NodePorts,
+  name: string = NODE_NAME,
+): NodeJS.ProcessEnv {
   const base = serverEnvironment({
     HOME: home,
     detached: 'true',
     ERL_EPMD_PORT: String(ports.epmd),
     ERL_EPMD_ADDRESS: '127.0.0.1',
-    RABBITMQ_NODENAME: NODE_NAME,
+    RABBITMQ_NODENAME: name,
     RABBITMQ_DIST_PORT: String(ports.distribution),
     RABBITMQ_MNESIA_BASE: path.join(home, 'data'),
     RABBITMQ_LOG_BASE: path.join(home, 'log'),
@@ -160,7 +166,7 @@ function nodeEnvironment(scripts: RabbitmqScripts, home: string, ports: Ports): 
 }
 
 /** The listener opens last; the HTTP API, which answers only to our user, says when it has. */
-async function versionOnceListening(apiUrl: string, ports: Ports): Promise<string> {
+export async function versionOnceListening(apiUrl: string, ports: NodePorts): Promise<string> {
   const overview = await rabbitApi({ url: apiUrl }).overview();
   const listens = overview.listeners.some(({ protocol, port }) => protocol === 'amqp' && port === ports.amqp);
   if (!listens) throw new StackError('RabbitMQ does not listen yet.');

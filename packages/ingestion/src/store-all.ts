@@ -34,13 +34,16 @@ export async function storeAll<Fact>(
     if (verdict === 'conflict') refused.push({ position, received: inConflict(received) });
     else outcomes[position] = verdict;
   }
+  // fail point: after_facts
   for (const { position, outcome } of await setAside(trx, stream.name, refused, by)) outcomes[position] = outcome;
+  // fail point: after_quarantine
   await recordBatch(trx, {
     worker: by.worker,
     stream: stream.name,
     batchNo: by.batchNo,
     counts: count(stream.name, batch, outcomes, by.receivedAt),
   });
+  // fail point: before_commit
   return outcomes;
 }
 

@@ -158,6 +158,7 @@ export class SupervisedConsumer implements Consumer {
   }
 
   #acknowledge(delivery: AmqpDelivery, upTo: boolean): void {
+    // fail point: mid_ack
     try {
       if (this.isCurrent(delivery)) return delivery.tag.acknowledge(upTo);
     } catch {

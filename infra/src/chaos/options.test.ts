@@ -1,0 +1,17 @@
+import { describe, expect, test } from '@jest/globals';
+import { ChaosUsageError, readChaosOptions } from './options.js';
+
+describe('the command line of npm run chaos', () => {
+  test('means two minutes of random faults unless it says otherwise', () => {
+    expect(readChaosOptions([])).toMatchObject({ tier: 'soak', seconds: 120, seed: null, keep: false });
+    expect(readChaosOptions(['--seconds', '30', '--seed', 'x'])).toMatchObject({ seconds: 30, seed: 'x' });
+    expect(readChaosOptions(['--mutants', '--only', 'ack'])).toMatchObject({ tier: 'mutants', only: 'ack' });
+  });
+
+  test.each([[['--seconds', '0']], [['--seconds', 'long']], [['--mutants', '--fail-points']], [['--nonsense']]])(
+    'refuses %j',
+    (args) => {
+      expect(() => readChaosOptions(args)).toThrow(ChaosUsageError);
+    },
+  );
+});

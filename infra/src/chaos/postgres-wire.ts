@@ -1,0 +1,99 @@
+import type { Tap } from './tcp-proxy.js';
+
+/** A message of a client of Postgres. The body is given for simple queries only; other messages may be large. */
+export interface FrontendMessage {
+  /** Empty for those at the start, which have no type. */
+  readonly type: string;
+  readonly body: string;
+}
+
+const SIMPLE_QUERY = 'Q';
+const LENGTH_BYTES = 4;
+/** Requests at the start after which another start follows: TLS and GSSAPI. */
+const NEGOTIATION_BYTES = 8;
+
+/** Finds the messages in what a client of Postgres sends, wherever the network has cut it. */
+export class FrontendReader {
+  #hasStarted = false;
+  #rest: Buffer = Buffer.alloc(0);
+  #toSkip = 0;
+
+  read(bytes: Buffer): FrontendMessage[] {
+    const skipped = Math.min(this.#toSkip, bytes.length);
+    this.#toSkip -= skipped;
+    let data = Buffer.concat([this.#rest, bytes.subarray(skipped)]);
+    const found: FrontendMessage[] = [];
+    for (;;) {
+      const typeBytes = this.#hasStarted ? 1 : 0;
+      const bodyAt = typeBytes + LENGTH_BYTES;
+      if (data.length < bodyAt) break;
+      const type = data.toString('latin1', 0, typeBytes);
+      const length = data.readInt32BE(typeBytes);
+      const total = typeBytes + length;
+      if (type === SIMPLE_QUERY && data.length < total) break;
+      if (!this.#hasStarted) this.#hasStarted = length !== NEGOTIATION_BYTES;
+      found.push({ type, body: type === SIMPLE_QUERY ? data.toString('utf8', bodyAt, total - 1) : '' });
+      this.#toSkip = Math.max(0, total - data.length);
+      data = data.subarray(total);
+    }
+    this.#rest = data;
+    return found;
+  }
+}
+
+/** What is done when the database has answered a COMMIT, before its client hears of it. */
+export type OnCommitted = () => void;
+
+/**
+ * Swallows the answer to one COMMIT of a transaction that writes, and cuts the connection: the transaction is durable and
+ * its client does not know.
+ */
+export class CommitReplyTrap {
+  #armed: OnCommitted | null = null;
+
+  /**
+   * Waits for the next COMMIT.
+   *
+   * @param onCommitted called when the database has answered and the client has not heard it
+   * @returns whether one came in time
+   */
+  spring(withinMs: number, onCommitted: OnCommitted): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#armed = null;
+        resolve(false);
+      }, withinMs);
+      this.#armed = () => {
+        clearTimeout(timer);
+        onCommitted();
+        resolve(true);
+      };
+    });
+  }
+
+  /** One per connection. */
+  tap(): Tap {
+    const reader = new FrontendReader();
+    let isReadOnly = false;
+    let onReply: OnCommitted | null = null;
+    return {
+      toServer: (bytes) => {
+        for (const { type, body } of reader.read(bytes)) {
+          if (type !== SIMPLE_QUERY) continue;
+          const text = body.toLowerCase();
+          if (text.startsWith('begin')) isReadOnly = text.startsWith('begin read only');
+          if (text === 'commit' && !isReadOnly && this.#armed !== null) {
+            onReply = this.#armed;
+            this.#armed = null;
+          }
+        }
+        return 'pass';
+      },
+      toClient: () => {
+        if (onReply === null) return 'pass';
+        onReply();
+        return 'cut';
+      },
+    };
+  }
+}

@@ -1,0 +1,103 @@
+import { describe, expect, test } from '@jest/globals';
+import { AckTrap, AmqpReader } from './amqp-wire.js';
+import { CommitReplyTrap, FrontendReader } from './postgres-wire.js';
+
+function frame(type: number, channel: number, payload: Buffer): Buffer {
+  const header = Buffer.alloc(7);
+  header.writeUInt8(type, 0);
+  header.writeUInt16BE(channel, 1);
+  header.writeUInt32BE(payload.length, 3);
+  return Buffer.concat([header, payload, Buffer.from([0xce])]);
+}
+
+function method(classId: number, methodId: number, more = 9): Buffer {
+  const payload = Buffer.alloc(4 + more);
+  payload.writeUInt16BE(classId, 0);
+  payload.writeUInt16BE(methodId, 2);
+  return frame(1, 3, payload);
+}
+
+const HEADER = Buffer.from('AMQP\x00\x00\x09\x01', 'latin1');
+const ACK = method(60, 80);
+const CONSUME = method(60, 20, 40);
+const HEARTBEAT = frame(8, 0, Buffer.alloc(0));
+
+function message(type: string, body: Buffer): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(body.length + 4);
+  return Buffer.concat([Buffer.from(type, 'latin1'), length, body]);
+}
+
+const query = (text: string) => message('Q', Buffer.from(`${text}\0`));
+const STARTUP = message('', Buffer.from('\0\x03\0\0user\0quarterhour\0\0', 'latin1'));
+const BIND = message('B', Buffer.alloc(100_000, 0x51));
+
+/** The same bytes in pieces of every size: what is found does not depend on how the network cuts. */
+const SLICES = [1, 2, 3, 5, 7, 64, 1_000_000];
+
+function pieces(bytes: Buffer, size: number): Buffer[] {
+  const found: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += size) found.push(bytes.subarray(at, at + size));
+  return found;
+}
+
+describe('reading what a client of RabbitMQ sends', () => {
+  test.each(SLICES)('finds its methods in pieces of %i bytes', (size) => {
+    const reader = new AmqpReader();
+    const bytes = Buffer.concat([HEADER, CONSUME, HEARTBEAT, ACK, ACK]);
+    const found = pieces(bytes, size).flatMap((piece) => reader.read(piece));
+    expect(found.map(({ classId, methodId }) => `${classId}.${methodId}`)).toEqual(['60.20', '60.80', '60.80']);
+    expect(new Set(found.map(({ channel }) => channel))).toEqual(new Set([3]));
+  });
+
+  test('an armed trap cuts at the next ack, once', async () => {
+    const trap = new AckTrap();
+    const tap = trap.tap();
+    expect(tap.toServer(Buffer.concat([HEADER, ACK]))).toBe('pass');
+    const sprung = trap.spring(1_000);
+    expect(tap.toServer(CONSUME)).toBe('pass');
+    expect(tap.toServer(ACK)).toBe('cut');
+    expect(await sprung).toBe(true);
+    expect(tap.toServer(ACK)).toBe('pass');
+  });
+
+  test('a trap that nothing springs says so', async () => {
+    expect(await new AckTrap().spring(10)).toBe(false);
+  });
+});
+
+describe('reading what a client of Postgres sends', () => {
+  test.each(SLICES)('finds its queries in pieces of %i bytes', (size) => {
+    const reader = new FrontendReader();
+    const bytes = Buffer.concat([STARTUP, query('begin; set local x = 1'), BIND, query('commit')]);
+    const found = pieces(bytes, size).flatMap((piece) => reader.read(piece));
+    expect(found).toEqual([
+      { type: '', body: '' },
+      { type: 'Q', body: 'begin; set local x = 1' },
+      { type: 'B', body: '' },
+      { type: 'Q', body: 'commit' },
+    ]);
+  });
+
+  test('a request for TLS is followed by another start', () => {
+    const reader = new FrontendReader();
+    const tls = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
+    expect(reader.read(Buffer.concat([tls, STARTUP, query('commit')])).at(-1)).toEqual({ type: 'Q', body: 'commit' });
+  });
+
+  test('an armed trap swallows the answer to COMMIT of a writing transaction only', async () => {
+    const trap = new CommitReplyTrap();
+    const tap = trap.tap();
+    let committed = 0;
+    const sprung = trap.spring(1_000, () => (committed += 1));
+    const answer = Buffer.from('anything');
+    tap.toServer(Buffer.concat([STARTUP, query('begin read only; set local x = 1'), query('commit')]));
+    expect(tap.toClient(answer)).toBe('pass');
+    tap.toServer(query('begin; set local x = 1'));
+    expect(tap.toClient(answer)).toBe('pass');
+    expect(tap.toServer(query('commit'))).toBe('pass');
+    expect(tap.toClient(answer)).toBe('cut');
+    expect(await sprung).toBe(true);
+    expect(committed).toBe(1);
+  });
+});
