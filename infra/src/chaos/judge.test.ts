@@ -68,8 +68,8 @@ const STORED: Stored = {
     { orgId: ALPHA, stream: 'plant-telemetry', outcome: 'quarantined', n: 1 },
   ],
   receipts: [
-    { orgId: ALPHA, copies: 2 },
-    { orgId: BETA, copies: 1 },
+    { stream: 'dispatch', orgId: ALPHA, copies: 2 },
+    { stream: 'dispatch', orgId: BETA, copies: 1 },
   ],
   queues: [{ name: 'ingest.dispatch', messages: 0 }],
 };
@@ -91,8 +91,8 @@ describe('the judge', () => {
     const facts = [...STORED.facts, { kind: 'dispatch' as const, orgId: ALPHA, id: 'e9', sha256: 'e9', rows: 1 }];
     const counts = STORED.counts.map((one, index) => (index === 0 ? { ...one, n: 2 } : one));
     const receipts = [
-      { orgId: ALPHA, copies: 3 },
-      { orgId: BETA, copies: 1 },
+      { stream: 'dispatch', orgId: ALPHA, copies: 3 },
+      { stream: 'dispatch', orgId: BETA, copies: 1 },
     ];
     expect(judge(COPIES, { ...STORED, facts, counts, receipts })).toEqual([]);
   });
@@ -152,8 +152,8 @@ describe('the judge', () => {
       'a receipt counts a copy too many',
       {
         receipts: [
-          { orgId: ALPHA, copies: 3 },
-          { orgId: BETA, copies: 1 },
+          { stream: 'dispatch', orgId: ALPHA, copies: 3 },
+          { stream: 'dispatch', orgId: BETA, copies: 1 },
         ],
       },
       ['unbalanced'],

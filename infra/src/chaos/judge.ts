@@ -1,4 +1,4 @@
-import type { Copy, Kind } from './ledger.js';
+import { isAgreed, type Copy, type Kind } from './ledger.js';
 import { METER_REGISTERS } from './load.js';
 import type { Stored, StoredFact } from './stored.js';
 
@@ -30,12 +30,6 @@ export interface Finding {
   readonly equation: Equation;
   readonly about: string;
 }
-
-/**
- * What becomes of telemetry of an instant that is stored already with other content. The one place that says so:
- * `aside` when the first stands and the others are set aside as `conflict`, `history` when all of them are kept as versions.
- */
-export const CORRECTIONS: 'aside' | 'history' = 'aside';
 
 /** Compares what the partners know with what is there. Empty when every equation holds. */
 export function judge(copies: readonly Copy[], stored: Stored): Finding[] {
@@ -105,7 +99,7 @@ function missingFacts(sent: ReadonlyMap<string, Sending>, stored: Stored): Findi
     }
     for (const sha256 of confirmed) {
       if (versions.has(sha256)) continue;
-      const isAside = (kind === 'dispatch' || CORRECTIONS === 'aside') && asideAsConflict.has(`${orgId} ${sha256}`);
+      const isAside = isAgreed(kind) && asideAsConflict.has(`${orgId} ${sha256}`);
       if (!isAside) findings.push({ equation: 'lost', about: `${key}: content ${sha256} is kept nowhere` });
     }
   }
@@ -178,8 +172,7 @@ function strangeAside(copies: readonly Copy[], sent: ReadonlyMap<string, Sending
     if (row.reason !== 'conflict' || copy.id === null) return [{ equation: 'misfiled', about }];
     const key = keyOf({ kind: copy.kind, orgId: copy.orgId, id: copy.id });
     const isContradicted = (sent.get(key)?.contents.size ?? 0) > 1 && winners.get(key)?.sha256 !== row.sha256;
-    const isDue = copy.kind === 'dispatch' || CORRECTIONS === 'aside';
-    return isDue && isContradicted ? [] : [{ equation: 'misfiled', about }];
+    return isAgreed(copy.kind) && isContradicted ? [] : [{ equation: 'misfiled', about }];
   });
 }
 
@@ -190,7 +183,7 @@ function unbalanced(copies: readonly Copy[], stored: Stored): Finding[] {
     if (counted !== found)
       findings.push({ equation: 'unbalanced', about: `${about}: ${counted} counted, ${found} found` });
   };
-  for (const stream of ['dispatch', 'plant-telemetry'] as const) {
+  for (const stream of STREAMS) {
     for (const orgId of new Set([...stored.counts, ...stored.facts, ...stored.aside].map((one) => one.orgId))) {
       const counted = (...outcomes: string[]) =>
         sum(
@@ -202,12 +195,14 @@ function unbalanced(copies: readonly Copy[], stored: Stored): Finding[] {
       const aside = stored.aside.filter((row) => row.orgId === orgId && row.stream === stream);
       expectEqual(`${stream} of ${orgId}, stored and revised`, counted('stored', 'revised'), versions.length);
       expectEqual(`${stream} of ${orgId}, set aside`, counted('quarantined'), aside.length);
-      if (stream !== 'dispatch') continue;
+      if (stream === 'plant-telemetry') continue;
       const copiesKept =
-        stored.receipts.filter((one) => one.orgId === orgId).reduce((total, one) => total + one.copies, 0) +
+        stored.receipts
+          .filter((one) => one.orgId === orgId && one.stream === stream)
+          .reduce((total, one) => total + one.copies, 0) +
         aside.filter(({ reason }) => reason !== 'conflict').reduce((total, one) => total + one.copies, 0);
       const all = counted('stored', 'revised', 'duplicate', 'quarantined', 'rejected');
-      expectEqual(`dispatch of ${orgId}, all deliveries`, all, copiesKept);
+      expectEqual(`${stream} of ${orgId}, all deliveries`, all, copiesKept);
     }
   }
   const confirmed = copies.filter(({ status }) => status === 'confirmed').length;
@@ -224,7 +219,10 @@ function stuck(stored: Stored): Finding[] {
     .map(({ name, messages }) => ({ equation: 'stuck', about: `${messages} messages in ${name}` }));
 }
 
-function streamOf(kind: Kind): 'dispatch' | 'plant-telemetry' {
+const STREAMS = ['dispatch', 'trading-config', 'plant-telemetry'] as const;
+
+function streamOf(kind: Kind): (typeof STREAMS)[number] {
+  if (kind === 'config') return 'trading-config';
   return kind === 'dispatch' ? 'dispatch' : 'plant-telemetry';
 }
 

@@ -4,14 +4,19 @@ import { finished } from 'node:stream/promises';
 import type { Reason } from '@quarterhour/contracts';
 
 /** What a message is about; each has a natural key of its own. */
-export type Kind = 'dispatch' | 'realtime' | 'meter';
+export type Kind = 'dispatch' | 'config' | 'realtime' | 'meter';
+
+/** What is agreed: of two contents under one key the first stands. Of what is measured all are kept as versions. */
+export function isAgreed(kind: Kind): boolean {
+  return kind === 'dispatch' || kind === 'config';
+}
 
 /**
  * What a copy was made to be.
  *
  * - `valid`: a new fact
  * - `duplicate`: bytes that were sent before
- * - `conflict`: a dispatch under an event id that was sent before, with other content
+ * - `conflict`: a dispatch or config under an id that was sent before, with other content
  * - `correction`: telemetry of an instant that was sent before, with other content
  * - `poison`: not to be understood, or impossible
  * - `unknown`: of an asset or plant that nobody registered

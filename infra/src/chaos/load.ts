@@ -2,12 +2,13 @@ import {
   EXCHANGES,
   VCP_VERSION,
   dispatchKey,
+  partnerConfigKey,
   partnerTelemetryKey,
   type Reason,
   type VcpEnvelope,
 } from '@quarterhour/contracts';
 import { NO_ORGANISATION } from '@quarterhour/db';
-import type { Kind, Message } from './ledger.js';
+import { isAgreed, type Kind, type Message } from './ledger.js';
 import { randomStream, type RandomStream } from './random.js';
 import type { ChaosOrganisation } from './organisations.js';
 
@@ -22,7 +23,17 @@ const REMEMBERED = 400;
 const TELEMETRY_BODY_LIMIT = 64 * 1024;
 const TOO_DEEP = 70;
 
-const PARTS = ['realtime', 'meter', 'dispatch', 'duplicate', 'conflict', 'correction', 'poison', 'unknown'] as const;
+const PARTS = [
+  'realtime',
+  'meter',
+  'dispatch',
+  'config',
+  'duplicate',
+  'conflict',
+  'correction',
+  'poison',
+  'unknown',
+] as const;
 type Part = (typeof PARTS)[number];
 
 /** How often each thing is sent; the numbers are shares, whatever they add up to. */
@@ -32,6 +43,7 @@ export const EVERYTHING: Mix = {
   realtime: 70,
   meter: 8,
   dispatch: 9,
+  config: 3,
   duplicate: 4,
   conflict: 2,
   correction: 2,
@@ -76,6 +88,7 @@ export class Load {
     const organisation = this.#random.pick(this.#organisations);
     switch (part) {
       case 'dispatch':
+      case 'config':
       case 'realtime':
       case 'meter':
         return this.#fresh(part, organisation);
@@ -84,12 +97,12 @@ export class Load {
       case 'conflict':
         return this.#again(
           (sent) => sent.contradict(),
-          ({ message }) => message.kind === 'dispatch',
+          ({ message }) => isAgreed(message.kind),
         );
       case 'correction':
         return this.#again(
           (sent) => sent.contradict(),
-          ({ message }) => message.kind !== 'dispatch',
+          ({ message }) => !isAgreed(message.kind),
         );
       case 'poison':
         return [this.#poison(organisation)];
@@ -106,7 +119,8 @@ export class Load {
       message: this.#message(owner, kind, { eventId: id, messageId: id, number, value: 0 }),
       contradict: () => {
         const value = 1 + this.#random.between(1, 1_000_000) / 1_000;
-        return this.#message(owner, kind, { eventId: id, messageId: this.#random.uuid(), number, value });
+        const messageId = isAgreed(kind) ? id : this.#random.uuid();
+        return this.#message(owner, kind, { eventId: id, messageId, number, value });
       },
     }));
     this.#remembered.push(...sent);
@@ -134,6 +148,15 @@ export class Load {
           exchange: EXCHANGES.dispatch,
           routingKey: dispatchKey(owner.asset),
           body: json(dispatch(owner.asset, of, at)),
+        };
+      case 'config':
+        return {
+          ...common,
+          class: isFirst ? 'valid' : 'conflict',
+          id: of.messageId,
+          exchange: EXCHANGES.vcp,
+          routingKey: partnerConfigKey(owner.queuePrefix, 'constraints', plant),
+          body: json(envelope(plant, of.messageId, at, { maxExportKw: 10 + of.value })),
         };
       case 'realtime':
         return {

@@ -28,7 +28,7 @@ const READY = 'packages/db/dist/ready.js';
 const ERRORS = 'packages/db/dist/errors.js';
 const INSERT_ONCE = 'packages/db/dist/queries/insert-once.js';
 const DISPATCHES = 'packages/db/dist/queries/dispatches.js';
-const TELEMETRY = 'packages/db/dist/queries/telemetry.js';
+const VERSIONED_TABLE = 'packages/db/dist/queries/versioned-table.js';
 const STORE_ALL = 'packages/ingestion/dist/store-all.js';
 const DELIVERY = 'packages/messaging/dist/delivery.js';
 const CONSUMER = 'packages/messaging/dist/consumer.js';
@@ -46,8 +46,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: INGEST,
-        find: 'const outcomes = await storeBatch(',
-        replace: 'settle(batch);\n            const outcomes = await storeBatch(',
+        find: 'const { received, outcomes } = await this.#store(',
+        replace: 'settle(batch);\n            const { received, outcomes } = await this.#store(',
       },
     ],
   },
@@ -58,11 +58,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       UNCHECKED_KEYS,
       { file: DISPATCHES, find: 'on conflict (org_id, event_id) do nothing', replace: 'on conflict do nothing' },
-      {
-        file: TELEMETRY,
-        find: 'on conflict (org_id, plant_id, measured_at) do nothing',
-        replace: 'on conflict do nothing',
-      },
+      { file: VERSIONED_TABLE, find: 'on conflict (${listOf(key)}) do nothing', replace: 'on conflict do nothing' },
     ],
     sql: [
       'alter table app.dispatch drop constraint dispatch_pkey',
@@ -188,6 +184,15 @@ export const MUTANTS: readonly Mutant[] = [
          execute format('alter role quarterhour_ingest in database %I set synchronous_commit = off', current_database());
        end $$`,
     ],
+  },
+  {
+    // What one statement does that copies a row to the history and replaces it: it waits for the other writer, and then
+    // goes on with the row that its snapshot saw.
+    name: 'one-statement history',
+    scenario: 'corrections that race',
+    shows: ['lost'],
+    patches: [UNCHECKED_KEYS, { file: VERSIONED_TABLE, find: 'order by o.n for update of t', replace: 'order by o.n' }],
+    sql: ['alter table app.telemetry_realtime_history drop constraint telemetry_realtime_history_pkey cascade'],
   },
   {
     name: 'at-most-once dead-lettering',

@@ -125,6 +125,13 @@ export const SCENARIOS = {
       await again.release();
     },
   },
+  'corrections that race': {
+    workers: 2,
+    run: async ({ arena }) => {
+      await publish(arena, { realtime: 1 }, 60);
+      await publish(arena, { realtime: 1, correction: 40 }, 6_000, `${SEED} race`);
+    },
+  },
   'database killed while it commits': {
     workers: 1,
     run: async ({ arena }) => {

@@ -34,9 +34,10 @@ export interface StoredCount {
   readonly n: number;
 }
 
-/** Copies of dispatches that were understood. */
+/** Copies of agreed messages that were understood. */
 export interface StoredReceipts {
   readonly orgId: string;
+  readonly stream: string;
   readonly copies: number;
 }
 
@@ -63,17 +64,25 @@ const DISPATCHES = `
      where r.org_id = d.org_id and r.stream = 'dispatch' and r.content_sha256 = d.content_sha256 and r.outcome = 'stored'
      limit 1) r on true`;
 
-const SAMPLES = `
+const CONFIGS = `
+  select 'config' as kind, e.org_id::text as "orgId", e.message_id as id, r.sha256, 1 as rows
+  from app.trading_config_event e left join lateral (
+    select encode(sha256(r.body), 'hex') as sha256 from app.receipt r
+     where r.org_id = e.org_id and r.stream = 'trading-config' and r.content_sha256 = e.content_sha256
+       and r.outcome = 'stored'
+     limit 1) r on true`;
+
+const samplesOf = (table: string): string => `
   select 'realtime' as kind, org_id::text as "orgId",
     plant_id::text || ' ' || (extract(epoch from measured_at) * 1000)::bigint as id,
     encode(body_sha256, 'hex') as sha256, 1 as rows
-  from app.telemetry_realtime`;
+  from app.${table}`;
 
-const READINGS = `
+const readingsOf = (table: string): string => `
   select 'meter' as kind, org_id::text as "orgId",
     plant_id::text || ' ' || (extract(epoch from read_at) * 1000)::bigint as id,
     encode(body_sha256, 'hex') as sha256, count(*)::int as rows
-  from app.telemetry_meter group by org_id, plant_id, read_at, body_sha256`;
+  from app.${table} group by org_id, plant_id, read_at, body_sha256`;
 
 const ASIDE = `
   select org_id::text as "orgId", stream, routing_key as "routingKey", reason, encode(body_sha256, 'hex') as sha256,
@@ -84,7 +93,7 @@ const COUNTS = `
   select org_id::text as "orgId", stream, outcome, sum(n)::int as n from app.ingest_minute group by 1, 2, 3`;
 
 const RECEIPTS = `
-  select org_id::text as "orgId", sum(copies)::int as copies from app.receipt where stream = 'dispatch' group by 1`;
+  select org_id::text as "orgId", stream, sum(copies)::int as copies from app.receipt group by 1, 2`;
 
 /** Reads it as the administrator, past every row policy. */
 export async function readStored(arena: Arena): Promise<Stored> {
@@ -92,10 +101,14 @@ export async function readStored(arena: Arena): Promise<Stored> {
   return arena.admin.read([], async (trx) => ({
     facts: [
       ...(await rows<StoredFact>(trx, DISPATCHES)),
-      ...(await rows<StoredFact>(trx, SAMPLES)),
-      ...(await rows<StoredFact>(trx, READINGS)),
+      ...(await rows<StoredFact>(trx, CONFIGS)),
+      ...(await rows<StoredFact>(trx, samplesOf('telemetry_realtime'))),
+      ...(await rows<StoredFact>(trx, readingsOf('telemetry_meter'))),
     ],
-    history: [],
+    history: [
+      ...(await rows<StoredFact>(trx, samplesOf('telemetry_realtime_history'))),
+      ...(await rows<StoredFact>(trx, readingsOf('telemetry_meter_history'))),
+    ],
     aside: await rows<StoredAside>(trx, ASIDE),
     counts: await rows<StoredCount>(trx, COUNTS),
     receipts: await rows<StoredReceipts>(trx, RECEIPTS),

@@ -1,4 +1,4 @@
-import type { Channel } from 'amqplib';
+import type { Channel, ConsumeMessage } from 'amqplib';
 import type { Connection } from './connection.js';
 import { deliveryOf } from './delivery.js';
 import type { AmqpDelivery } from './delivery.js';
@@ -11,7 +11,10 @@ export interface ConsumeOptions {
   queue: string;
   /** How many deliveries may be unsettled at a time, 1 to 65,535; quorum queues take at most 2,000. */
   prefetch: number;
-  /** Called for each delivery, in order, synchronously; must not throw. Settles it, now or later, through the consumer. */
+  /**
+   * Called for each delivery, in order, synchronously. Settles it, now or later, through the consumer. When it throws,
+   * everything that the channel delivered goes back to the queue.
+   */
   onDelivery(delivery: AmqpDelivery, consumer: Consumer): void;
   /** Called when the channel is gone: what it delivered and was not settled comes again, through `onDelivery`. */
   onLost?(consumer: Consumer): void;
@@ -135,12 +138,25 @@ export class SupervisedConsumer implements Consumer {
     channel.on('close', () => this.#lose(channel));
     const { consumerTag } = await channel.consume(queue, (message) => {
       if (message === null) this.#onCancelledByBroker(channel);
-      else if (!this.#isStopped && this.#channel === channel)
-        this.#options.onDelivery(deliveryOf(channel, message), this);
+      else if (!this.#isStopped && this.#channel === channel) this.#handOver(channel, message);
     });
     if (this.#isStopped) return cancel(channel, consumerTag);
     if (this.#channel === channel) this.#consumerTag = consumerTag;
     this.#reporting.log.info({ queue, prefetch: this.#prefetch }, 'consuming');
+  }
+
+  /** A delivery that nobody took would be settled by the next one that is settled up to: so all of them are given back. */
+  #handOver(channel: Channel, message: ConsumeMessage): void {
+    try {
+      this.#options.onDelivery(deliveryOf(channel, message), this);
+    } catch (error) {
+      this.#reporting.log.error(
+        { queue: this.#options.queue, err: error },
+        'a delivery was not taken: giving all back',
+      );
+      this.#lose(channel);
+      this.#supervised.renew(error);
+    }
   }
 
   /** The broker does so when the queue is deleted or moves; the channel stays open but would be deaf for ever. */
