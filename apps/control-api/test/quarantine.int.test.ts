@@ -190,6 +190,7 @@ describe('replaying one delivery', () => {
     await register(parked, theirs);
     expect(await replayed(parked.id, admin())).toMatchObject({ result: 'still_quarantined', reason: 'schema' });
     expect(await stored(parked.message.event_id)).toBeNull();
+    expect((await shown(parked.id)).waitsFor).toBe(`asset ${parked.message.asset_id}`);
   });
 
   test('keeps who did it to 200 characters', async () => {

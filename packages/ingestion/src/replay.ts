@@ -240,11 +240,18 @@ async function stored<Fact>(
 /** Null when the delivery can be stored. */
 function obstacle({ organisations }: ReplayContext, { record, received }: Tried): Fault | null {
   if (received.kind === 'refused') return received.fault;
-  const fault = (detail: string): Fault => ({ reason: 'schema', path: null, detail, waitsFor: null });
+  const fault = (detail: string, waitsFor: string | null): Fault => ({
+    reason: 'schema',
+    path: null,
+    detail,
+    waitsFor,
+  });
   if (record.orgId !== NO_ORGANISATION && received.orgId !== record.orgId) {
-    return fault('its routing key names another organisation by now');
+    return fault('its routing key names another organisation by now', null);
   }
-  if (!organisations.includes(received.orgId)) return fault('it belongs to an organisation that is out of your reach');
+  if (!organisations.includes(received.orgId)) {
+    return fault('it belongs to an organisation that is out of your reach', record.waitsFor);
+  }
   return null;
 }
 
