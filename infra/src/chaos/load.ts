@@ -156,7 +156,7 @@ export class Load {
           id: of.messageId,
           exchange: EXCHANGES.vcp,
           routingKey: partnerConfigKey(owner.queuePrefix, 'constraints', plant),
-          body: json(envelope(plant, of.messageId, at, { maxExportKw: 10 + of.value })),
+          body: json(envelope(plant, of.messageId, at, { maxExportKw: Number((10 + of.value).toFixed(3)) })),
         };
       case 'realtime':
         return {
