@@ -76,7 +76,8 @@ const CHECK_VIOLATION = '23514';
  * Says what an error from this package means for the batch or request in hand.
  *
  * - `data`: one row is refused by the database (SQLSTATE 22, 23, 54). Bisect; set the guilty message aside
- * - `infrastructure`: the same call may pass later (08, 28, 40, 53, 55, 57, 58, 25006, 25P03, or no SQLSTATE: socket, deadline)
+ * - `infrastructure`: the same call may pass later (08, 28, 40, 53, 55, 57, 58, 25006, 25P03, or no SQLSTATE: socket,
+ *   deadline)
  * - `commit-unknown`: see {@link CommitUnknownError}
  * - `bug`: everything else, and those that look like data or infrastructure but are ours: 08P01, and 23514 raised while
  *   looking for a partition. Stop and alarm; neither quarantine nor retry
