@@ -17,9 +17,11 @@ import { takeInParked } from './parked.js';
 import { Partitions } from './partitions.js';
 import { periodically } from './periodically.js';
 import { RegisterWatch } from './register-watch.js';
+import { rollUpAll } from './rollups.js';
 
 const REGISTER_POLL_MS = 1_000;
 const PARKED_POLL_MS = 1_000;
+const ROLLUP_EVERY_MS = 2_000;
 const HOUR_MS = 3_600_000;
 
 const config = readConfig();
@@ -91,7 +93,13 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   });
   const makePartitions = periodically(ctx, { name: 'partitions', everyMs: HOUR_MS, job: lookAhead, stopping });
   const parked = periodically(ctx, { name: 'parked', everyMs: PARKED_POLL_MS, job: () => takeInParked(ctx), stopping });
-  onStop(() => Promise.all([followRegister.done, makePartitions.done, parked.done]));
+  const rollups = periodically(ctx, {
+    name: 'rollups',
+    everyMs: ROLLUP_EVERY_MS,
+    job: () => rollUpAll(db, register, stopping),
+    stopping,
+  });
+  onStop(() => Promise.all([followRegister.done, makePartitions.done, parked.done, rollups.done]));
 
   const health = await startHealthServer({
     ...config.health,
@@ -103,6 +111,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
       jobCheck('register', followRegister.state),
       jobCheck('partitions', makePartitions.state),
       jobCheck('parked', parked.state),
+      jobCheck('rollups', rollups.state),
     ],
   });
   onStop(() => health.close());

@@ -238,7 +238,8 @@ async function meterBuckets(span: Span, most = 1_000): Promise<unknown> {
   const knownAt = await mark();
   return read.read([orgId], async (trx) => {
     const answer = await listMeterBuckets(trx, { ...span, orgId, plantId, knownAt }, meterPoints, most);
-    return 'json' in answer ? JSON.parse(answer.json) : answer;
+    const points: unknown = 'json' in answer ? JSON.parse(answer.json) : answer;
+    return points;
   });
 }
 

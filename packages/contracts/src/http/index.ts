@@ -9,4 +9,5 @@ export * from './own/quarantine.js';
 export * from './paging.js';
 export * from './query.js';
 export * from './trading/errors.js';
+export * from './trading/measurements.js';
 export * from './trading/telemetry.js';
