@@ -68,7 +68,10 @@ export async function naiveRound(bench: Bench, store: Store, backlog: Backlog): 
   await naive.next(z.object({ ready: z.literal(true) }));
   const micros = await watch(bench, backlog, {
     pid: naive.pid,
-    progress: async () => (await settled(bench, store)) - before,
+    progress: async () => {
+      naive.assertRunning();
+      return (await settled(bench, store)) - before;
+    },
   });
   await naive.end();
   return {

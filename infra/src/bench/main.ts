@@ -1,11 +1,12 @@
 import { constants, cpus, tmpdir } from 'node:os';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readStackEnvironment } from '../environment.js';
 import { resetStack, startStack, StackError, type Stack } from '../stack/index.js';
 import { aborted, interruptible, isSignal } from '../start-interruption.js';
 import { killChildren } from './children/child.js';
+import { clearBenchLeftovers, FOLDER_PREFIX } from './leftovers.js';
 import { judge, type Bar, type Measurement } from './judge.js';
 import { BENCH_USAGE, BenchUsageError, readBenchOptions, type BenchOptions, type Section } from './options.js';
 import { prepareBench } from './prepare.js';
@@ -54,7 +55,13 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function run(options: BenchOptions): Promise<number> {
   const { signal } = interruptible();
-  const directory = await mkdtemp(path.join(tmpdir(), 'quarterhour-bench-'));
+  await clearBenchLeftovers();
+  const sizes = options.quick ? QUICK : FULL;
+  if (!(await hasRoom(sizes.gigabytes))) {
+    say(`The bench needs ${sizes.gigabytes} GB in ${tmpdir()} for the time being; TMPDIR names another place.`);
+    return 1;
+  }
+  const directory = await mkdtemp(path.join(tmpdir(), FOLDER_PREFIX));
   let stack: Stack | undefined;
   try {
     stack = await startStack({ directory, purpose: 'demo', log: say, signal, environment: privateServers() });
@@ -75,6 +82,11 @@ async function run(options: BenchOptions): Promise<number> {
   }
 }
 
+async function hasRoom(gigabytes: number): Promise<boolean> {
+  const { bavail, bsize } = await statfs(tmpdir());
+  return bavail * bsize > gigabytes * 1e9;
+}
+
 /** Nobody's servers but ours: what is given by URL may hold something, and may not be on this machine. */
 function privateServers() {
   return { ...readStackEnvironment(), databaseUrl: undefined, amqpUrl: undefined, rabbitmqApiUrl: undefined };
@@ -82,24 +94,29 @@ function privateServers() {
 
 async function measure(stack: Stack, { quick, sections }: BenchOptions, signal: AbortSignal): Promise<number> {
   const bar: Bar = quick ? 'floor' : 'must';
+  const log: string[] = [];
+  const note = (line: string) => {
+    log.push(line.trim());
+    say(line);
+  };
   for (const line of stack.describe()) say(line);
   say(`${cpus().length} cores, ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`);
-  const bench = await prepareBench({ stack, sizes: quick ? QUICK : FULL, signal, say });
+  const bench = await prepareBench({ stack, sizes: quick ? QUICK : FULL, signal, say: note });
   const measurements: Measurement[] = [];
   try {
     for (const section of sections) {
       signal.throwIfAborted();
-      say(`${section} ...`);
+      note(`${section} ...`);
       const { result, seconds } = await timed(() => MEASURING[section](bench));
       measurements.push(...result);
-      say(`  ${section} took ${seconds.toFixed(0)} s`);
+      note(`  ${section} took ${seconds.toFixed(0)} s`);
     }
   } finally {
     await bench.close();
   }
   const rows = measurements.map((measurement) => judge(measurement, bar));
   say(`\n${tableText(rows, bar)}`);
-  say(`Results: ${await writeResults(RESULTS, { stack, rows, bar })}`);
+  say(`Results: ${await writeResults(RESULTS, { stack, rows, bar, log })}`);
   return rows.some(({ verdict }) => verdict === 'FAIL') ? 1 : 0;
 }
 

@@ -35,6 +35,7 @@ export async function prepareBench(request: BenchRequest): Promise<Bench & { clo
     const store = await openStore(name, url, rolePasswords, fleet);
     opened.push(store);
     const { plants } = fleet;
+    say(`  filling the ${name} database ...`);
     const { result, seconds } = await timed(() => fillSamples(store, fleet, { plants, total: samples, before: epoch }));
     say(`  filled ${result.toLocaleString('en')} samples of ${plants.length} plants in ${seconds.toFixed(0)} s`);
     return store;

@@ -8,7 +8,7 @@ import type { Bar, Judged } from './judge.js';
 /** Keeps the results of a run for a comparison with later ones. @returns the file */
 export async function writeResults(
   directory: string,
-  { stack, rows, bar }: { stack: Stack; rows: readonly Judged[]; bar: Bar },
+  { stack, rows, bar, log }: { stack: Stack; rows: readonly Judged[]; bar: Bar; log: readonly string[] },
 ): Promise<string> {
   const at = systemClock.nowInstantText();
   const model = cpus()[0]?.model ?? 'unknown';
@@ -20,6 +20,6 @@ export async function writeResults(
   await mkdir(directory, { recursive: true });
   const name = `${at.slice(0, 19).replaceAll(':', '')}Z-${model.replaceAll(/[^A-Za-z0-9]+/g, '-').slice(0, 40)}.json`;
   const file = path.join(directory, name);
-  await writeFile(file, `${JSON.stringify({ at, bar, machine, servers, results }, null, 2)}\n`);
+  await writeFile(file, `${JSON.stringify({ at, bar, machine, servers, results, log }, null, 2)}\n`);
   return file;
 }

@@ -1,11 +1,13 @@
 /** How much one run measures. Message counts are multiples of the fleet's plants. */
 export interface Sizes {
+  /** Free space that a run needs, for the time being. */
+  readonly gigabytes: number;
   readonly rounds: number;
   /** Of each contestant, stored before the clock starts: the compiler is warm, connections are open. */
   readonly warmUp: { readonly naive: number; readonly product: number };
   /** Measured after them. */
   readonly messages: { readonly naive: number; readonly product: number };
-  readonly latencySeconds: number;
+  readonly latency: { readonly rounds: number; readonly seconds: number };
   /** Samples in the small database. */
   readonly fewSamples: number;
   /** Samples in the full database. */
@@ -21,10 +23,11 @@ export interface Sizes {
 }
 
 export const FULL: Sizes = {
+  gigabytes: 30,
   rounds: 5,
   warmUp: { naive: 1_000, product: 20_000 },
   messages: { naive: 4_000, product: 60_000 },
-  latencySeconds: 10,
+  latency: { rounds: 3, seconds: 10 },
   fewSamples: 1_000_000,
   manySamples: 50_000_000,
   growth: { rounds: 5, messages: 60_000 },
@@ -36,10 +39,11 @@ export const FULL: Sizes = {
 };
 
 export const QUICK: Sizes = {
+  gigabytes: 3,
   rounds: 2,
   warmUp: { naive: 300, product: 10_000 },
   messages: { naive: 1_200, product: 20_000 },
-  latencySeconds: 5,
+  latency: { rounds: 1, seconds: 5 },
   fewSamples: 50_000,
   manySamples: 1_000_000,
   growth: { rounds: 2, messages: 20_000 },

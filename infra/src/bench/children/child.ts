@@ -49,6 +49,11 @@ export class Child {
     return shape.parse(this.#reports.shift());
   }
 
+  /** @throws Error when it ended by itself */
+  assertRunning(): void {
+    if (this.#failure !== null) throw this.#failure;
+  }
+
   /** Lets it go. */
   async end(): Promise<void> {
     const child = this.#process;
