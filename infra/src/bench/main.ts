@@ -103,6 +103,7 @@ async function measure(stack: Stack, { quick, sections }: BenchOptions, signal: 
   say(`${cpus().length} cores, ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`);
   const bench = await prepareBench({ stack, sizes: quick ? QUICK : FULL, signal, say: note });
   const measurements: Measurement[] = [];
+  let failure: unknown = null;
   try {
     for (const section of sections) {
       signal.throwIfAborted();
@@ -111,13 +112,17 @@ async function measure(stack: Stack, { quick, sections }: BenchOptions, signal: 
       measurements.push(...result);
       note(`  ${section} took ${seconds.toFixed(0)} s`);
     }
-  } finally {
-    await bench.close();
+  } catch (error) {
+    signal.throwIfAborted();
+    failure = error;
+    note(`FAILED: ${error instanceof Error ? String(error.stack) : String(error)}`);
   }
+  await bench.close();
   const rows = measurements.map((measurement) => judge(measurement, bar));
   say(`\n${tableText(rows, bar)}`);
   say(`Results: ${await writeResults(RESULTS, { stack, rows, bar, log })}`);
-  return rows.some(({ verdict }) => verdict === 'FAIL') ? 1 : 0;
+  if (failure !== null) say('The run is not complete: a section failed, see above. What followed it was not measured.');
+  return failure !== null || rows.some(({ verdict }) => verdict === 'FAIL') ? 1 : 0;
 }
 
 function say(line: string): void {

@@ -17,6 +17,8 @@ export interface Sizes {
   /** Of one measurement with the load generator or pgbench. */
   readonly loadSeconds: number;
   readonly orders: readonly ('asc' | 'desc')[];
+  /** Sizes of the pages whose first and last are compared. */
+  readonly deepLimits: readonly number[];
   readonly exportedAssets: number;
   /** Repetitions of one bucket query within a round. */
   readonly bucketQueries: number;
@@ -34,6 +36,7 @@ export const FULL: Sizes = {
   dispatches: 5_000_000,
   loadSeconds: 4,
   orders: ['desc', 'asc'],
+  deepLimits: [50, 1_000],
   exportedAssets: 20,
   bucketQueries: 5,
 };
@@ -46,10 +49,11 @@ export const QUICK: Sizes = {
   latency: { rounds: 1, seconds: 5 },
   fewSamples: 50_000,
   manySamples: 1_000_000,
-  growth: { rounds: 2, messages: 20_000 },
+  growth: { rounds: 2, messages: 10_000 },
   dispatches: 200_000,
   loadSeconds: 1,
   orders: ['desc'],
+  deepLimits: [50],
   exportedAssets: 20,
   bucketQueries: 2,
 };

@@ -1,4 +1,5 @@
 import { instantFromEpochMillis } from '@quarterhour/domain';
+import { z } from 'zod';
 import type { Bench } from '../bench.js';
 import { median, ratios, short } from '../figures.js';
 import type { Measurement } from '../judge.js';
@@ -10,6 +11,7 @@ import { timed } from '../timed.js';
 const CSV = 'text/csv';
 const NEWLINE = 10;
 const MIN_ROWS_OF_AN_EXPORT = 1_001;
+const bytesShape = z.instanceof(Uint8Array);
 
 /** Dispatches of some assets as CSV by way of the API, against psql with the same rows. Begins by itself once there is one. */
 export async function measureExport(bench: Bench): Promise<Measurement[]> {
@@ -35,6 +37,7 @@ async function againstPsql(bench: Bench, api: ReadApi, dispatches: DispatchStore
   const copied: number[] = [];
   for (let round = 0; round < bench.sizes.rounds; round += 1) {
     const copy = await timed(() => copyOut(bench, psql, dispatches, assets));
+    if (copy.result !== expected) throw new Error(`psql copied ${copy.result} rows of ${expected}`);
     copied.push(expected / copy.seconds);
     const csv = await timed(() => countLines(api, target));
     if (csv.result - 1 !== expected) throw new Error(`the export has ${csv.result - 1} rows of ${expected}`);
@@ -62,25 +65,34 @@ async function countLines(api: ReadApi, target: string): Promise<number> {
 
 async function linesOf(response: Response, most: number): Promise<number> {
   let lines = 0;
+  let last = NEWLINE;
   for await (const chunk of response.body ?? []) {
-    for (const byte of chunk) if (byte === NEWLINE) lines += 1;
+    const bytes = bytesShape.parse(chunk);
+    for (let at = 0; at < bytes.length; at += 1) if (bytes[at] === NEWLINE) lines += 1;
+    last = bytes.at(-1) ?? last;
     if (lines >= most) break;
   }
-  return lines;
+  return last === NEWLINE ? lines : lines + 1;
 }
 
-/** As the role that owns nothing, within the same scope, ordered as the export is. */
+/** As the role that owns nothing, within the same scope, ordered as the export is. @returns how many rows */
 async function copyOut(
   { fleet, signal }: Bench,
   psql: string,
   { store, from, to }: DispatchStore,
   assets: readonly string[],
-): Promise<void> {
+): Promise<number> {
   const query = `select source, event_id, published_at, asset_id, dispatch_time, delivery_period_start, target_power_mw,
     nominal_power_mw, power_imbalance_mw, soc_imbalance_mwh from app.dispatch
     where asset_id in (${assets.map((id) => `'${id}'`).join(', ')})
       and dispatch_time >= '${instantFromEpochMillis(from)}' and dispatch_time < '${instantFromEpochMillis(to)}'
     order by dispatch_time, event_id`.replaceAll(/\s+/g, ' ');
   const commands = [`set app.orgs = '{${fleet.organisation.id}}'`, `\\copy (${query}) to '/dev/null' csv header`];
-  await runPostgresClient(psql, ['-q', ...commands.flatMap((command) => ['-c', command])], store.readUrl, signal);
+  const said = await runPostgresClient(
+    psql,
+    commands.flatMap((command) => ['-c', command]),
+    store.readUrl,
+    signal,
+  );
+  return Number(/^COPY (\d+)$/m.exec(said)?.[1] ?? NaN);
 }

@@ -33,7 +33,7 @@ export async function measurePages(bench: Bench): Promise<Measurement[]> {
   }
   const [order = 'desc'] = bench.sizes.orders;
   const cursor = await deepCursor(api, dispatches, order);
-  for (const limit of [SMALL_LIMIT, MAX_LIMIT]) {
+  for (const limit of bench.sizes.deepLimits) {
     measurements.push(await lastAgainstFirst(bench, { api, dispatches, order, limit, cursor }));
   }
   await api.end();
