@@ -1,6 +1,6 @@
 /**
- * What `npm start`, `npm test`, `npm run check` and `npm run build` begin with, on a checkout that has nothing yet:
- * installs what the lockfile names, compiles, and hands over. Plain JavaScript without dependencies, because it runs
+ * What `npm start`, `npm test` and `npm run check`, `build`, `bench` and `chaos` begin with, on a checkout that has nothing
+ * yet: installs what the lockfile names, compiles, and hands over. Plain JavaScript without dependencies, because it runs
  * before there are any.
  */
 import { spawn } from 'node:child_process';
@@ -16,7 +16,7 @@ const LOCKFILE = path.join(ROOT, 'package-lock.json');
 const STAMP = path.join(ROOT, 'node_modules', '.quarterhour-lock-sha256');
 const TSC = path.join('node_modules', 'typescript', 'bin', 'tsc');
 const PARENT_EVERY_MS = 500;
-const USAGE = 'Usage: node infra/bootstrap.mjs start|test|check|build [arguments]\n';
+const USAGE = 'Usage: node infra/bootstrap.mjs start|test|check|build|bench|chaos [arguments]\n';
 
 let running;
 let interrupted;
@@ -42,6 +42,11 @@ async function main(command, args) {
     case 'build':
       await install();
       process.exitCode = await build(args);
+      break;
+    case 'bench':
+    case 'chaos':
+      await install();
+      process.exitCode = (await build()) || (await node([path.join('infra', 'dist', command, 'main.js'), ...args]));
       break;
     default:
       process.stderr.write(USAGE);

@@ -14,6 +14,7 @@ import { mintTokenCommand } from './commands/mint-token.js';
 import { publishMessageCommand } from './commands/publish-message.js';
 import { replayQuarantinedCommand } from './commands/replay-quarantined.js';
 import { showQuarantinedCommand } from './commands/show-quarantined.js';
+import { verifyRollupsCommand } from './commands/verify-rollups.js';
 import type { CommandContext } from './context.js';
 import { explained } from './explaining.js';
 
@@ -47,6 +48,7 @@ function quarterhour(ctx: CommandContext): Command {
   program.addCommand(
     group('partitions', 'partitions of telemetry by day', [ensurePartitionsCommand(ctx), listPartitionsCommand(ctx)]),
   );
+  program.addCommand(group('rollups', 'what telemetry adds up to', [verifyRollupsCommand(ctx)]));
   program.addCommand(
     group('organisation', 'tenants of the installation', [addOrganisationCommand(ctx), listOrganisationsCommand(ctx)]),
   );

@@ -25,11 +25,13 @@ import { Partitions } from './partitions.js';
 import { Partners } from './partners.js';
 import { periodically } from './periodically.js';
 import { stillReady } from './readiness.js';
+import { rollUpAll } from './rollups.js';
 import { Suspects } from './suspects.js';
 import { Watchdog } from './watchdog.js';
 
 const REGISTER_POLL_MS = 1_000;
 const PARKED_POLL_MS = 1_000;
+const ROLLUP_EVERY_MS = 2_000;
 const WATCH_MS = 15_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -108,6 +110,12 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   });
   const makePartitions = periodically(ctx, { name: 'partitions', everyMs: HOUR_MS, job: lookAhead, stopping });
   const parked = periodically(ctx, { name: 'parked', everyMs: PARKED_POLL_MS, job: () => takeInParked(ctx), stopping });
+  const rollups = periodically(ctx, {
+    name: 'rollups',
+    everyMs: ROLLUP_EVERY_MS,
+    job: () => rollUpAll(db, register, stopping),
+    stopping,
+  });
   const watchQueues = periodically(ctx, {
     name: 'watchdog',
     everyMs: WATCH_MS,
@@ -121,7 +129,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     job: () => stillReady(ctx, readyOptions),
     stopping,
   });
-  const jobs = [followRegister.done, makePartitions.done, parked.done, watchQueues.done, checkReady.done];
+  const jobs = [followRegister.done, makePartitions.done, parked.done, rollups.done, watchQueues.done, checkReady.done];
   onStop(() => endsWithin(CLOSE_MS, Promise.all(jobs)));
 
   const health = await startHealthServer({
@@ -135,6 +143,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
       jobCheck('register', followRegister.state),
       jobCheck('partitions', makePartitions.state),
       jobCheck('parked', parked.state),
+      jobCheck('rollups', rollups.state),
       jobCheck('watchdog', watchQueues.state),
       jobCheck('ready', checkReady.state, { isVital: true }),
     ],

@@ -32,6 +32,8 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'app.telemetry_realtime_history': FACTS,
   'app.telemetry_meter': VERSIONS,
   'app.telemetry_meter_history': FACTS,
+  'app.dirty_period': { ingest: ['select', 'insert', 'delete'], read: ['select'], control: ['select', 'insert'] },
+  'app.telemetry_rollup': { ingest: ['select', 'insert', 'update'], read: ['select'] },
   'app.quarantine': { ingest: ['select', 'insert', 'update'], read: ['select'], control: ['select', 'update'] },
   'app.quarantine_day': { ingest: ['select', 'insert', 'update'] },
   'app.ingest_minute': { ingest: ['select', 'insert', 'update'], read: ['select'] },

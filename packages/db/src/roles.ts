@@ -31,13 +31,17 @@ const SETTINGS: Readonly<Record<LoginRole, Readonly<Record<string, string>>>> = 
   usage: common({ statement_timeout: '10s' }),
 };
 
-/** Pages are short queries with pessimistic estimates: compiling them takes longer than running them. */
+/**
+ * Pages are short queries with pessimistic estimates: compiling them takes longer than running them. Parallel workers would
+ * add measured values up in another order each time, and so to other last digits.
+ */
 function common(settings: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return {
     TimeZone: 'UTC',
     search_path: 'pg_catalog',
     idle_in_transaction_session_timeout: '60s',
     jit: 'off',
+    max_parallel_workers_per_gather: '0',
     ...settings,
   };
 }

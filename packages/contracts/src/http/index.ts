@@ -13,4 +13,5 @@ export * from './own/trading-config-events.js';
 export * from './paging.js';
 export * from './query.js';
 export * from './trading/errors.js';
+export * from './trading/measurements.js';
 export * from './trading/telemetry.js';

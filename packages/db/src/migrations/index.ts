@@ -2,13 +2,15 @@ import type { Migration } from 'kysely';
 import { registerAndIngest } from './0001-register-and-ingest.js';
 import { versionsAndDecisions } from './0002-versions-and-decisions.js';
 import { suspects } from './0003-suspects.js';
+import { rollups } from './0004-rollups.js';
 
 /** Every migration in order of its name. Forward only; a name that has run anywhere never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-register-and-ingest': registerAndIngest,
   '0002-versions-and-decisions': versionsAndDecisions,
   '0003-suspects': suspects,
+  '0004-rollups': rollups,
 };
 
 /** Name of the newest migration: the schema version that this code needs. */
-export const SCHEMA_VERSION = '0003-suspects';
+export const SCHEMA_VERSION = '0004-rollups';

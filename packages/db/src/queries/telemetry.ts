@@ -5,6 +5,7 @@ import type { Projection } from '../projection.js';
 import { objectText } from '../projection.js';
 import { prepared } from '../statement.js';
 import { keepVersions, type VersionVerdict } from './keep-versions.js';
+import { noteDirtyPeriods } from './telemetry-rollups.js';
 import { versionedTable, type ColumnOf } from './versioned-table.js';
 
 /** A value that was measured: finite, or null when it was not measured. Null is never zero. */
@@ -114,15 +115,21 @@ function isSameJson(left: string | null, right: string | null): boolean {
 }
 
 /**
- * Stores realtime samples and their corrections, see {@link keepVersions}.
+ * Stores realtime samples and their corrections, see {@link keepVersions}, and notes the quarter hours that they change.
  *
  * A sample is a duplicate when its message is known, or everything that it measured is what the current version says.
  *
  * @param rows in the order of their arrival; keys may repeat. Their days must have partitions, see {@link ensurePartitions}
  * @returns a verdict per row, in the order of `rows`
  */
-export function insertRealtimeSamples(trx: Trx, rows: readonly NewRealtimeSample[]): Promise<VersionVerdict[]> {
-  return rows.length === 0 ? Promise.resolve([]) : keepVersions(rows, SAMPLES(trx));
+export async function insertRealtimeSamples(trx: Trx, rows: readonly NewRealtimeSample[]): Promise<VersionVerdict[]> {
+  if (rows.length === 0) return [];
+  const verdicts = await keepVersions(rows, SAMPLES(trx));
+  await noteDirtyPeriods(
+    trx,
+    rows.filter((_row, position) => verdicts[position] !== 'duplicate'),
+  );
+  return verdicts;
 }
 
 const READINGS = versionedTable<NewMeterReading>({

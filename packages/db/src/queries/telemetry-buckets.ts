@@ -1,0 +1,153 @@
+import { DeliveryPeriod, compareInstants, type UtcInstant } from '@quarterhour/domain';
+import type { Trx } from '../pool.js';
+import { objectText, type Projection } from '../projection.js';
+import { ROLLED_UP } from './telemetry-rollups.js';
+
+/** Which buckets of a plant. They start at UTC midnight, every so many minutes; the last one of a day may be shorter. */
+export interface BucketQuery {
+  readonly orgId: string;
+  readonly plantId: string;
+  /** Half-open span `[from, to)`; every bucket that it touches is answered, made of what lies in the span. */
+  readonly from: UtcInstant;
+  readonly to: UtcInstant;
+  /** 1 to 60. */
+  readonly bucketMinutes: number;
+  /** A mark from `measuredKnownAt`, or an earlier instant: what was known then. */
+  readonly knownAt: UtcInstant;
+}
+
+/** Columns that a projection of telemetry buckets may show: start, plant, and arithmetic means; null without a sample. */
+export type TelemetryBucketColumn =
+  | 'starts_at'
+  | 'plant_id'
+  | 'samples'
+  | 'grid_kw'
+  | 'pv_kw'
+  | 'battery_kw'
+  | 'inverter_kw'
+  | 'consumption_kw'
+  | 'soc_percent';
+
+const MEASURES = Object.entries(ROLLED_UP);
+const MEAN_NAMES: Readonly<Record<keyof typeof ROLLED_UP, TelemetryBucketColumn>> = {
+  grid: 'grid_kw',
+  pv: 'pv_kw',
+  battery: 'battery_kw',
+  inverter: 'inverter_kw',
+  consumption: 'consumption_kw',
+  soc: 'soc_percent',
+};
+
+/** A bucket of a whole number of quarter hours can be put together from rollups. */
+const QUARTER_MINUTES = 15;
+
+/** The parameters of the statement. Written out wherever they are used, so that the planner leaves out other days' partitions. */
+const ORG = '$1::uuid';
+const PLANT = '$2::uuid';
+const SINCE = '$3::timestamptz';
+const UNTIL = '$4::timestamptz';
+const KNOWN_AT = '$5::timestamptz';
+const LENGTH = 'make_interval(mins => $6::int)';
+
+/**
+ * The means of every bucket of a span as a JSON array, oldest first, byte for byte the same for the same mark.
+ *
+ * Buckets of whole quarter hours are added up from quarter hours, whose figures come from the rollup where it is up to date
+ * as of the mark, and else from the samples in the same order: both ways give the same digits. Shorter buckets come from the
+ * samples.
+ */
+export async function listTelemetryBuckets(
+  trx: Trx,
+  query: BucketQuery,
+  projection: Projection<TelemetryBucketColumn>,
+): Promise<string> {
+  const parts = query.bucketMinutes % QUARTER_MINUTES === 0 ? sumsOfQuarters(query) : SUMS_OF_SAMPLES;
+  const [row] = await trx.query<{ json: string }>({
+    text: `
+      with part as materialized (${parts}), mean as (
+        select ${binOf('starts_at')} as bucket, sum(samples) as samples, ${SUMS_OF_PARTS}
+        from part group by 1
+      ), bucket as (${BUCKETS}), answer as (
+        select b.starts_at, ${PLANT} as plant_id, coalesce(m.samples, 0) as samples, ${MEANS}
+        from bucket b left join mean m on m.bucket = b.starts_at
+      )
+      select '[' || coalesce(string_agg(${objectText(projection, 'a')}, ',' order by a.starts_at), '') || ']' as json
+      from answer a`,
+    values: [query.orgId, query.plantId, query.from, query.to, query.knownAt, query.bucketMinutes],
+  });
+  return row?.json ?? '[]';
+}
+
+/** Every bucket that the span touches. */
+export const BUCKETS = `
+  select b.starts_at, least(b.starts_at + ${LENGTH}, d.day + interval '1 day') as ends_at
+  from generate_series(date_trunc('day', ${SINCE}, 'UTC'), ${UNTIL}, interval '1 day') d (day),
+    generate_series(d.day, d.day + interval '1 day' - interval '1 microsecond', ${LENGTH}) b (starts_at)
+  where b.starts_at < ${UNTIL} and least(b.starts_at + ${LENGTH}, d.day + interval '1 day') > ${SINCE}`;
+
+/** Start of the bucket that an instant lies in: counted from the midnight before it. */
+export function binOf(instant: string): string {
+  return `date_bin(${LENGTH}, ${instant}, date_trunc('day', ${instant}, 'UTC'))`;
+}
+
+const MEANS = Object.entries(MEAN_NAMES)
+  .map(([measure, name]) => `m.${measure}_sum / nullif(m.${measure}_n, 0) as ${name}`)
+  .join(', ');
+
+const SUMS_OF_PARTS = MEASURES.map(
+  ([measure]) => `sum(${measure}_n) as ${measure}_n, sum(${measure}_sum order by starts_at) as ${measure}_sum`,
+).join(', ');
+
+const SUMS_OF = `count(*) as samples, ${MEASURES.map(
+  ([measure, of]) => `count(${of}) as ${measure}_n, sum(${of} order by measured_at) as ${measure}_sum`,
+).join(', ')}`;
+
+const SAMPLE_COLUMNS = 'measured_at, grid_kw, pv_kw, battery_kw, consumption_kw, soc_percent';
+
+/** Samples of the plant as they were known at the mark: the current ones, or those they displaced. */
+function samplesKnown(more: string): string {
+  const inReach = `org_id = ${ORG} and plant_id = ${PLANT} and measured_at >= ${SINCE} and measured_at < ${UNTIL}
+    and received_at <= ${KNOWN_AT}${more}`;
+  return `
+    select ${SAMPLE_COLUMNS} from app.telemetry_realtime where ${inReach}
+    union all
+    select ${SAMPLE_COLUMNS} from app.telemetry_realtime_history where ${inReach} and displaced_at > ${KNOWN_AT}`;
+}
+
+const SUMS_OF_SAMPLES = `select ${binOf('measured_at')} as starts_at, ${SUMS_OF} from (${samplesKnown('')}) s group by 1`;
+
+/** Whole quarter hours from their rollup unless something is newer than it, the rest from samples. */
+function sumsOfQuarters({ from, to }: BucketQuery): string {
+  const first = ceilingOf(from);
+  const last = DeliveryPeriod.containing(to).start;
+  if (compareInstants(first, last) >= 0) return sumsOfSpans(`select ${SINCE}, ${UNTIL}`);
+  const whole = `starts_at >= '${first}' and starts_at < '${last}'`;
+  const ofPlant = `org_id = ${ORG} and plant_id = ${PLANT}`;
+  return `
+    with stale as (
+      select starts_at from app.dirty_period where ${ofPlant} and ${whole}
+      union
+      select starts_at from app.telemetry_rollup
+       where ${ofPlant} and span = 'quarter' and ${whole} and changed_at > ${KNOWN_AT}
+    )
+    select starts_at, samples, ${MEASURES.map(([measure]) => `${measure}_n, ${measure}_sum`).join(', ')}
+      from app.telemetry_rollup
+     where ${ofPlant} and span = 'quarter' and ${whole} and starts_at not in (select starts_at from stale)
+    union all
+    ${sumsOfSpans(`
+      select ${SINCE}, '${first}'::timestamptz where ${SINCE} < '${first}'
+      union all select '${last}'::timestamptz, ${UNTIL} where '${last}' < ${UNTIL}
+      union all select starts_at, starts_at + interval '15 minutes' from stale`)}`;
+}
+
+function sumsOfSpans(spans: string): string {
+  return `
+    select f.* from (${spans}) span (since, until) cross join lateral (
+      select date_bin('15 minutes', measured_at, timestamptz 'epoch') as starts_at, ${SUMS_OF}
+      from (${samplesKnown(' and measured_at >= span.since and measured_at < span.until')}) s group by 1) f`;
+}
+
+function ceilingOf(instant: UtcInstant): UtcInstant {
+  const period = DeliveryPeriod.containing(instant);
+  return compareInstants(period.start, instant) === 0 ? instant : period.end;
+}
