@@ -17,7 +17,7 @@ const PROGRAM = `
 test.each([[], ['strat']])('a command that there is not is answered with those that there are (%j)', (...args) => {
   const { status, stderr } = spawnSync(process.execPath, [BOOTSTRAP, ...args], { encoding: 'utf8' });
   expect(status).toBe(64);
-  expect(stderr).toBe('Usage: node infra/bootstrap.mjs start|test|check|build [arguments]\n');
+  expect(stderr).toBe('Usage: node infra/bootstrap.mjs start|test|check|build|bench|chaos [arguments]\n');
 });
 
 test('what runs ends in order when the shell that npm runs it by is killed', async () => {

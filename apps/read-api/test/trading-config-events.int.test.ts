@@ -84,7 +84,7 @@ describe('the list of trading config events', () => {
       kind: 'constraints',
       plant_id: plant.id,
       actor: null,
-      payload: { maxExportKw: 100, maxImportKw: 80 },
+      payload: { socMinPercent: 10, socMaxPercent: 90 },
     });
   });
 
