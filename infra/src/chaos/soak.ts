@@ -13,6 +13,7 @@ const MESSAGES_PER_SECOND = 1_500;
 const CONFIRMED_WITHIN_MS = 90_000;
 const SETTLED_WITHIN_MS = 120_000;
 const RSS_EVERY_MS = 1_000;
+const LAST_LINES = 15;
 const MOST_SHOWN = 20;
 
 export interface SoakOptions {
@@ -72,10 +73,16 @@ export async function soak(arena: Arena, options: SoakOptions): Promise<SoakRepo
   );
   signal.throwIfAborted();
   const exitStatuses = await fleet.stop();
+  for (const [index, status] of exitStatuses.entries()) if (status !== 0) tellLastLines(fleet, index, say);
   const stored = await readStored(arena);
   const findings = judge(arena.ledger.copies, stored);
   for (const { equation, about } of findings.slice(0, MOST_SHOWN)) say(`  ${equation}: ${about}`);
   return report(arena, fleet, { options, faults, stored, findings, settledAfterSeconds, exitStatuses });
+}
+
+/** Why a worker did not end as it should stands in what it wrote last. */
+function tellLastLines(fleet: WorkerFleet, index: number, say: (line: string) => void): void {
+  for (const line of fleet.at(index).lines.slice(-LAST_LINES)) say(`  worker ${index}: ${line}`);
 }
 
 interface Course {
