@@ -14,7 +14,16 @@ export async function agreedBound(trx: Trx, asked: Asked, position: Position | u
 }
 
 export async function measuredBound(trx: Trx, asked: Asked): Promise<UtcInstant> {
-  return boundBy(asked, await measuredKnownAt(trx));
+  return (await measuredMark(trx, asked)).bound;
+}
+
+/** The same for measured data, and the database's clock. */
+export async function measuredMark(
+  trx: Trx,
+  asked: Asked,
+): Promise<{ readonly bound: UtcInstant; readonly now: UtcInstant }> {
+  const mark = await measuredKnownAt(trx);
+  return { bound: boundBy(asked, mark), now: mark.now };
 }
 
 export function saying(bound: UtcInstant): { readonly 'quarterhour-known-at': UtcInstant } {

@@ -8,10 +8,14 @@ import { listReceiptsRoute } from './surfaces/own/routes/list-receipts.js';
 import { listQuarantineRoute } from './surfaces/own/routes/list-quarantine.js';
 import { listTradingConfigEventsRoute } from './surfaces/own/routes/list-trading-config-events.js';
 import { getLatestTelemetryRoute } from './surfaces/trading/routes/get-latest-telemetry.js';
+import { listMetersRoute } from './surfaces/trading/routes/list-meters.js';
+import { listTelemetryRoute } from './surfaces/trading/routes/list-telemetry.js';
 
 export const routes: readonly Route<ApiContext>[] = [
   listDispatchesRoute,
   getLatestTelemetryRoute,
+  listTelemetryRoute,
+  listMetersRoute,
   getDispatchRoute,
   listQuarantineRoute,
   getQuarantinedRoute,

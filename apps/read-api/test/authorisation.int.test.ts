@@ -41,6 +41,8 @@ async function everythingOf(organisation: OrganisationRow): Promise<Owned> {
     urls: {
       listDispatches: `/asset-api/v1/dispatches?asset_ids=${asset}&delivery_day=2026-01-15`,
       getLatestTelemetry: `/api/v1/trading/plants/${plant.id}/telemetry/latest`,
+      listTelemetry: `/api/v1/trading/plants/${plant.id}/telemetry`,
+      listMeterData: `/api/v1/trading/plants/${plant.id}/meters`,
       getDispatch: `/quarterhour/v1/dispatches/${eventId}`,
       listQuarantine: '/quarterhour/v1/quarantine',
       getQuarantined: `/quarterhour/v1/quarantine/${quarantined}`,

@@ -6,6 +6,7 @@ import { ROLES, type Route } from '@quarterhour/http';
 import {
   aConfigEnvelope,
   aDispatch,
+  aMeterEnvelope,
   anAsset,
   anOrganisation,
   aPlant,
@@ -57,6 +58,8 @@ const REQUESTS: Readonly<Record<string, (ids: Ids) => readonly string[]>> = {
     `/asset-api/v1/dispatches?asset_ids=${assetId}&${SPAN}&limit=1&order=desc`,
   ],
   getLatestTelemetry: ({ plantId }) => [`/api/v1/trading/plants/${plantId}/telemetry/latest`],
+  listTelemetry: ({ plantId }) => [`/api/v1/trading/plants/${plantId}/telemetry?${aroundTheMeasurement()}`],
+  listMeterData: ({ plantId }) => [`/api/v1/trading/plants/${plantId}/meters?${aroundTheMeasurement()}`],
   getDispatch: ({ eventId }) => [`/quarterhour/v1/dispatches/${eventId}`],
   listQuarantine: ({ messageId, assetId }) => [
     '/quarterhour/v1/quarantine?limit=1',
@@ -103,6 +106,13 @@ async function aTenant(mark: string): Promise<Tenant> {
       prefix,
       aRealtimeEnvelope({ siteId, timestamp, messageId, payload: { currentOperatingMode: canary } }),
     ),
+    sentTelemetry(
+      prefix,
+      aMeterEnvelope({
+        siteId,
+        payload: { readingAt: timestamp, meters: [{ deviceId: canary, importRegisterKwh: 1 }] },
+      }),
+    ),
     sentConfig(
       prefix,
       'constraints',
@@ -126,6 +136,11 @@ async function aTenant(mark: string): Promise<Tenant> {
   });
   await quarantine(api.worker, organisation.id, { ...faulty, messageId, routingKey: canary });
   return { canary, organisation, ids: { assetId, plantId: plant.id, eventId, quarantinedId, messageId } };
+}
+
+/** A bucket's times are the caller's own: with them both answers to a foreign plant are the same. */
+function aroundTheMeasurement(): string {
+  return `from=${SHARED.measuredAt}&to=${new Date(Date.parse(SHARED.measuredAt) + 60_000).toISOString()}&bucket=1`;
 }
 
 function minutesOfToday(): string {

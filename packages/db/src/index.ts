@@ -1,4 +1,5 @@
 export { openDatabase, type Database, type DatabaseOptions, type Trx } from './pool.js';
+export { againAfterDeadlock } from './deadlocks.js';
 export { type Statement } from './statement.js';
 export { NO_ORGANISATION } from './tenant-scope.js';
 export {

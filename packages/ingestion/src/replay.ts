@@ -1,5 +1,6 @@
 import { STREAMS, type Outcome, type Reason, type StreamName } from '@quarterhour/contracts';
 import {
+  againAfterDeadlock,
   classifyError,
   discardQuarantined,
   ensurePartitionsWithin,
@@ -137,11 +138,13 @@ async function inOneTransaction(
   work: (trx: Trx) => Promise<ReplayResult[]>,
 ): Promise<ReplayResult[]> {
   try {
-    return await db.transaction(organisations, async (trx) => {
-      const results = await work(trx);
-      if (dryRun) throw new DryRunOver(results);
-      return results;
-    });
+    return await againAfterDeadlock(() =>
+      db.transaction(organisations, async (trx) => {
+        const results = await work(trx);
+        if (dryRun) throw new DryRunOver(results);
+        return results;
+      }),
+    );
   } catch (error) {
     if (error instanceof DryRunOver) return error.results;
     throw error;
@@ -313,24 +316,26 @@ export function discardDeliveries(
   ids: readonly string[],
   { because, dryRun = false }: { readonly because: string; readonly dryRun?: boolean },
 ): Promise<DiscardResult[]> {
-  return db.transaction(organisations, async (trx) => {
-    const records = await lockQuarantined(trx, ids);
-    const open = records.filter(({ state }) => state === 'open');
-    if (!dryRun && open.length > 0) {
-      await discardQuarantined(trx, open, { at: instantFromEpochMillis(nowMillis), by, note: because });
-      await recordAudit(
-        trx,
-        open.map(({ id, orgId, reason }) => ({
-          orgId,
-          actor: by,
-          action: 'quarantine.discard',
-          subject: id,
-          detail: { because, reason },
-        })),
+  return againAfterDeadlock(() =>
+    db.transaction(organisations, async (trx) => {
+      const records = await lockQuarantined(trx, ids);
+      const open = records.filter(({ state }) => state === 'open');
+      if (!dryRun && open.length > 0) {
+        await discardQuarantined(trx, open, { at: instantFromEpochMillis(nowMillis), by, note: because });
+        await recordAudit(
+          trx,
+          open.map(({ id, orgId, reason }) => ({
+            orgId,
+            actor: by,
+            action: 'quarantine.discard',
+            subject: id,
+            detail: { because, reason },
+          })),
+        );
+      }
+      return records.map(({ id, state }) =>
+        state === 'open' ? { id, result: 'discarded' as const } : { id, result: 'not-open' as const, state },
       );
-    }
-    return records.map(({ id, state }) =>
-      state === 'open' ? { id, result: 'discarded' as const } : { id, result: 'not-open' as const, state },
-    );
-  });
+    }),
+  );
 }

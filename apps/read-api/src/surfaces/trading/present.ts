@@ -1,5 +1,5 @@
 import type { TelemetryPoint } from '@quarterhour/contracts';
-import type { Projection, RealtimeColumn } from '@quarterhour/db';
+import type { MeterBucketColumn, Projection, RealtimeColumn, TelemetryBucketColumn } from '@quarterhour/db';
 import { z } from 'zod';
 
 /** Inside, grid is positive when the plant exports; this surface counts import. */
@@ -12,6 +12,25 @@ export const TELEMETRY_PROJECTION: Projection<RealtimeColumn> = [
   { name: 'grid_power', column: 'grid_kw', as: { number: { sign: -1 } } },
   { name: 'battery', column: 'battery_kw', as: { number: {} } },
   { name: 'soc', column: 'soc_percent', as: { number: {} } },
+];
+
+export const BUCKET_PROJECTION: Projection<TelemetryBucketColumn> = [
+  { name: 'time', column: 'starts_at', as: 'instant' },
+  { name: 'plant_id', column: 'plant_id', as: 'text' },
+  { name: 'consumption', column: 'consumption_kw', as: { number: {} } },
+  { name: 'fve_power', column: 'pv_kw', as: { number: {} } },
+  { name: 'fve_reg', as: 'null' },
+  { name: 'grid_power', column: 'grid_kw', as: { number: { sign: -1 } } },
+  { name: 'invertor_power', column: 'inverter_kw', as: { number: {} } },
+  { name: 'soc', column: 'soc_percent', as: { number: {} } },
+];
+
+export const METER_PROJECTION: Projection<MeterBucketColumn> = [
+  { name: 'time', column: 'starts_at', as: 'instant' },
+  { name: 'plant_id', column: 'plant_id', as: 'text' },
+  { name: 'meter_id', column: 'meter_id', as: 'text' },
+  { name: 'interval', column: 'interval', as: 'text' },
+  { name: 'energy', column: 'energy_kwh', as: { number: {} } },
 ];
 
 const measured = z.number().nullable();

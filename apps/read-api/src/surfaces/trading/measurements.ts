@@ -1,0 +1,34 @@
+import { MAX_MEASUREMENT_DAYS, type MeasurementsQuery } from '@quarterhour/contracts';
+import { findPlant, type BucketQuery, type Trx } from '@quarterhour/db';
+import { compareInstants, epochMicros, instantFromEpochMicros, type UtcInstant } from '@quarterhour/domain';
+import { NotFoundError } from '@quarterhour/http';
+import { measuredMark } from '../../marks.js';
+import { assertForward, instantIn, refused } from '../../query-instants.js';
+
+const DAY_MICROS = 86_400_000_000;
+
+/** Which buckets of which plant are asked for, and what was known of them. */
+export async function bucketQuery(trx: Trx, plantId: string, query: MeasurementsQuery): Promise<BucketQuery> {
+  const plant = await findPlant(trx, plantId);
+  if (plant === null) throw new NotFoundError('plant');
+  const { bound, now } = await measuredMark(trx, query);
+  return { orgId: plant.orgId, plantId, ...spanOf(query, now), bucketMinutes: query.bucket, knownAt: bound };
+}
+
+function spanOf(query: MeasurementsQuery, now: UtcInstant): { from: UtcInstant; to: UtcInstant } {
+  const to = query.to === undefined ? now : instantIn('to', query.to);
+  const from = query.from === undefined ? daysBefore(to, 1) : instantIn('from', query.from);
+  assertForward(from, to);
+  if (compareInstants(from, daysBefore(to, MAX_MEASUREMENT_DAYS)) < 0) {
+    throw refused('from', query.from, {
+      code: 'window_too_long',
+      message: `from lies more than ${MAX_MEASUREMENT_DAYS} days before to: ask in parts`,
+      context: { max_days: MAX_MEASUREMENT_DAYS },
+    });
+  }
+  return { from, to };
+}
+
+function daysBefore(instant: UtcInstant, days: number): UtcInstant {
+  return instantFromEpochMicros(Math.max(0, epochMicros(instant) - days * DAY_MICROS));
+}
