@@ -7,6 +7,11 @@ interface Asked {
   readonly as_of?: string | undefined;
 }
 
+/** What a route that marks its answer says of the header, for its description. */
+export const KNOWN_AT_HEADER = {
+  'Quarterhour-Known-At': 'Up to when the answer knows things. As as_of it gives the answer again.',
+} as const;
+
 /** Up to when a list of agreed data knows things: what its first page fixed, else what was asked for or is settled now. */
 export async function agreedBound(trx: Trx, asked: Asked, position: Position | undefined): Promise<UtcInstant> {
   if (typeof position?.knownAt === 'string') return parseInstant(position.knownAt);

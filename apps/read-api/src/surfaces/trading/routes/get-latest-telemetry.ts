@@ -2,7 +2,7 @@ import { latestTelemetryQuery, latestTelemetryResponse, plantPath } from '@quart
 import { findPlant, latestTelemetry } from '@quarterhour/db';
 import { json, noBody, NotFoundError, route, tradingSurface } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
-import { measuredBound, saying } from '../../../marks.js';
+import { KNOWN_AT_HEADER, measuredBound, saying } from '../../../marks.js';
 import { presentTelemetry, TELEMETRY_PROJECTION } from '../present.js';
 
 export const getLatestTelemetryRoute = route({
@@ -21,7 +21,7 @@ export const getLatestTelemetryRoute = route({
     200: {
       description: 'The newest sample, or null.',
       schema: latestTelemetryResponse,
-      headers: { 'Quarterhour-Known-At': 'Up to when the answer knows things. As as_of it gives the answer again.' },
+      headers: KNOWN_AT_HEADER,
     },
   },
   handler: async ({ params: { plantId }, query, scope }, { db }: ApiContext) => {

@@ -2,7 +2,7 @@ import { listMetersResponse, MAX_METER_POINTS, measurementsQuery, plantPath } fr
 import { listMeterBuckets } from '@quarterhour/db';
 import { jsonText, noBody, route, tradingSurface } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
-import { saying } from '../../../marks.js';
+import { KNOWN_AT_HEADER, saying } from '../../../marks.js';
 import { refused } from '../../../query-instants.js';
 import { bucketQuery } from '../measurements.js';
 import { METER_PROJECTION } from '../present.js';
@@ -24,7 +24,7 @@ export const listMetersRoute = route({
     200: {
       description: 'Buckets, oldest first; one point per device and register.',
       schema: listMetersResponse,
-      headers: { 'Quarterhour-Known-At': 'Up to when the answer knows things. As as_of it gives the answer again.' },
+      headers: KNOWN_AT_HEADER,
     },
   },
   handler: ({ params: { plantId }, query, scope }, { db }: ApiContext) =>

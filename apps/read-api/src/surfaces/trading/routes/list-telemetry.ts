@@ -2,7 +2,7 @@ import { listTelemetryResponse, measurementsQuery, plantPath } from '@quarterhou
 import { listTelemetryBuckets } from '@quarterhour/db';
 import { jsonText, noBody, route, tradingSurface } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
-import { saying } from '../../../marks.js';
+import { KNOWN_AT_HEADER, saying } from '../../../marks.js';
 import { bucketQuery } from '../measurements.js';
 import { BUCKET_PROJECTION } from '../present.js';
 
@@ -22,7 +22,7 @@ export const listTelemetryRoute = route({
     200: {
       description: 'Buckets, oldest first.',
       schema: listTelemetryResponse,
-      headers: { 'Quarterhour-Known-At': 'Up to when the answer knows things. As as_of it gives the answer again.' },
+      headers: KNOWN_AT_HEADER,
     },
   },
   handler: ({ params: { plantId }, query, scope }, { db }: ApiContext) =>
