@@ -108,7 +108,13 @@ export {
 } from './queries/telemetry.js';
 export { listTelemetryBuckets, type BucketQuery, type TelemetryBucketColumn } from './queries/telemetry-buckets.js';
 export { listMeterBuckets, type MeterBucketColumn, type MeterBuckets } from './queries/meter-buckets.js';
-export { findWrongRollups, rollUp, type VerifyQuery, type WrongRollup } from './queries/telemetry-rollups.js';
+export {
+  findWrongRollups,
+  rollUp,
+  type PlantPeriod,
+  type VerifyQuery,
+  type WrongRollup,
+} from './queries/telemetry-rollups.js';
 export { findSample, listReadings, type StoredReading, type StoredSample } from './queries/stored-telemetry.js';
 export {
   getQuarantined,
