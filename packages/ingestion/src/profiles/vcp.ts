@@ -55,7 +55,7 @@ export function realtimeFromVcp(envelope: VcpEnvelope, plant: RegisteredPlant, d
       dataQuality: payload.dataQuality,
       devices: payload.devices === undefined ? null : jsonTextAt(payload.devices, 'payload.devices'),
       messageId: envelope.messageId,
-      bodySha256: hash('sha256', delivery.body, 'buffer'),
+      bodySha256: hash('sha256', delivery.body),
       arrivedAt: delivery.firstSeen ?? null,
     },
   };
@@ -66,7 +66,7 @@ export function meterFromVcp(envelope: VcpEnvelope, plant: RegisteredPlant, deli
   const payload = shaped(vcpMeterPayload, envelope.payload, ['payload']);
   const readAt = instantAt(payload.readingAt, 'payload.readingAt');
   const publishedAt = instantAt(envelope.timestamp, 'timestamp');
-  const bodySha256 = hash('sha256', delivery.body, 'buffer');
+  const bodySha256 = hash('sha256', delivery.body);
   const arrivedAt = delivery.firstSeen ?? null;
   const readings = payload.meters.flatMap((meter, position) =>
     registersOf(meter, `payload.meters.${position}`).map(({ register, valueKwh }) => ({
