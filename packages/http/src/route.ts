@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { OperationDescription, ResponseDescription } from '@quarterhour/contracts';
+import type { Weight } from './admission.js';
 import { parseQueryString, searchOf } from './query-string.js';
 import { InvalidRequestError } from './refusal.js';
 import type { RequestIssue, RequestPart } from './refusal.js';
@@ -45,6 +46,11 @@ export interface RouteDeclaration<Ctx, Params extends z.ZodObject, Query extends
   readonly body: Body;
   /** Successful answers by status; refusals are the surface's. */
   readonly responses: Readonly<Record<number, ResponseDescription>>;
+  /**
+   * What this request costs. A heavy one takes a place until its answer has ended, and is refused with 503 when there is
+   * none. Asked before the handler; an {@link InvalidRequestError} that it throws is answered. Default light.
+   */
+  weight?(request: ParsedRequest<z.output<Params>, z.output<Query>, z.output<Body>>, ctx: Ctx): Weight;
   handler(request: ParsedRequest<z.output<Params>, z.output<Query>, z.output<Body>>, ctx: Ctx): Promise<Reply>;
 }
 
@@ -56,6 +62,8 @@ export interface IncomingRequest {
   readonly scope: Scope;
   readonly requestId: string;
   readonly url: string;
+  /** Told once what the request costs. @throws RequestRefused `busy` when that is too much now */
+  readonly admit: (weight: Weight) => void;
 }
 
 /** A declared operation, its types hidden. */
@@ -70,7 +78,7 @@ export interface Route<Ctx> {
   readonly hasBody: boolean;
   readonly responses: Readonly<Record<number, ResponseDescription>>;
   readonly operation: OperationDescription;
-  /** Parses and answers. @throws InvalidRequestError with the complaints of all parts */
+  /** Parses, asks to be admitted, and answers. @throws InvalidRequestError with the complaints of all parts */
   answer(request: IncomingRequest, ctx: Ctx): Promise<Reply>;
 }
 
@@ -94,6 +102,13 @@ const organisationHeader = z.object({
     description: 'Picks one organisation of the token. Without it, all of them.',
   }),
 });
+
+const RATE_LIMIT_HEADERS = {
+  RateLimit: 'What is left of the quota, and in how many seconds it is whole again.',
+  'RateLimit-Policy': 'The quota, and its window in seconds.',
+};
+
+const RETRY_AFTER_HEADER = { 'Retry-After': 'Seconds to wait.' };
 
 /**
  * Declares an operation.
@@ -121,7 +136,11 @@ export function route<Ctx, Params extends z.ZodObject, Query extends z.ZodObject
     hasBody: takesBody(declaration.body),
     responses,
     operation: operationOf(declaration),
-    answer: (request, ctx) => declaration.handler(parsed(declaration, request), ctx),
+    answer: (request, ctx) => {
+      const asked = parsed(declaration, request);
+      request.admit(declaration.weight?.(asked, ctx) ?? 'light');
+      return declaration.handler(asked, ctx);
+    },
   };
 }
 
@@ -155,7 +174,7 @@ function complaintsAbout(result: z.ZodSafeParseResult<unknown>, part: RequestPar
 function operationOf<Ctx, P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType>(
   declaration: RouteDeclaration<Ctx, P, Q, B>,
 ): OperationDescription {
-  const { surface, operationId, method, path, summary, description, tag, params, query, body, responses } = declaration;
+  const { surface, operationId, method, path, summary, description, tag, params, query, body } = declaration;
   return {
     operationId,
     method,
@@ -167,8 +186,16 @@ function operationOf<Ctx, P extends z.ZodObject, Q extends z.ZodObject, B extend
     query,
     headers: organisationHeader,
     ...(takesBody(body) ? { body } : {}),
-    responses: { ...responses, ...refusalsOf(surface, path.includes('{'), takesBody(body)) },
+    responses: { ...answersOf(declaration.responses), ...refusalsOf(surface, path.includes('{'), takesBody(body)) },
   };
+}
+
+function answersOf(responses: Readonly<Record<number, ResponseDescription>>): Record<number, ResponseDescription> {
+  const described = Object.entries(responses).map(([status, one]): [string, ResponseDescription] => [
+    status,
+    { ...one, headers: { ...one.headers, ...RATE_LIMIT_HEADERS } },
+  ]);
+  return Object.fromEntries(described);
 }
 
 function refusalsOf(
@@ -192,7 +219,14 @@ function refusalsOf(
     ...(namesOneThing ? { 404: other("Not there, or another organisation's.") } : {}),
     406: other('No form of the answer suits the Accept header.'),
     ...(hasBody ? { 413: other('Body too large.'), 415: other('Body not application/json.') } : {}),
+    429: {
+      ...other('More requests than the quota allows.'),
+      headers: { ...RATE_LIMIT_HEADERS, ...RETRY_AFTER_HEADER },
+    },
     500: other('Our fault.'),
-    503: { ...other('A part that this needs is out of reach.'), headers: { 'Retry-After': 'Seconds to wait.' } },
+    503: {
+      ...other('A part that this needs is out of reach, or too much is asked at once.'),
+      headers: RETRY_AFTER_HEADER,
+    },
   };
 }
