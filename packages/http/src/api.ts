@@ -7,6 +7,7 @@ import { createAdmission } from './admission.js';
 import { Place } from './admission.js';
 import type { Admission, Weight } from './admission.js';
 import { authenticate } from './authenticate.js';
+import { compressAnswers } from './compress.js';
 import { docsRouter } from './docs.js';
 import type { DocsOptions } from './docs.js';
 import { errorResponder } from './error-responder.js';
@@ -81,6 +82,7 @@ export function createApi<Ctx>(options: ApiOptions<Ctx>): Express {
   app.use(accessLog({ log, metrics, clock, operations: routes.map(({ operationId }) => operationId) }));
   app.use(securityHeaders());
   app.use(healthRouter(options.checks, metrics));
+  app.use(compressAnswers());
   const gates = gatesOf(options);
   const { address } = gates.limits;
   app.use(docsRouter(surfacesOf(routes), routes, options.docs, address));
