@@ -10,6 +10,7 @@ import { authenticate } from './authenticate.js';
 import { compressAnswers } from './compress.js';
 import { docsRouter } from './docs.js';
 import type { DocsOptions } from './docs.js';
+import { entityTagOf, matchingTag, tagCodings } from './entity-tag.js';
 import { errorResponder } from './error-responder.js';
 import type { ErrorClassifier } from './error-responder.js';
 import { beginExchange, exchangeOf } from './exchange.js';
@@ -26,6 +27,7 @@ import { isAllowed } from './roles.js';
 import { RouteDeclarationError } from './route.js';
 import type { Route } from './route.js';
 import { scopeOf } from './scope.js';
+import type { Scope } from './scope.js';
 import type { Surface } from './surface.js';
 import { ownSurface } from './surfaces/own.js';
 import type { Principal, TokenVerifier } from './token.js';
@@ -82,6 +84,7 @@ export function createApi<Ctx>(options: ApiOptions<Ctx>): Express {
   app.use(accessLog({ log, metrics, clock, operations: routes.map(({ operationId }) => operationId) }));
   app.use(securityHeaders());
   app.use(healthRouter(options.checks, metrics));
+  app.use(tagCodings());
   app.use(compressAnswers());
   const gates = gatesOf(options);
   const { address } = gates.limits;
@@ -217,19 +220,38 @@ function answer<Ctx>(
     const admit = (weight: Weight): void => place.admit(weight);
     const incoming = { params: req.params, body, principal, scope, requestId, url: target, admit };
     try {
-      send(res, await route.answer(incoming, context));
+      const reply = await route.answer(incoming, context);
+      send(res, route.answersOneResource ? conditional(req, route, scope, reply) : reply);
     } finally {
       place.leaveAfter(req, res);
     }
   };
 }
 
+const NOT_MODIFIED = 304;
+
+/** A caller may keep one resource, and asks each time whether it still has the right one. */
+function conditional<Ctx>(req: Request, { operationId }: Route<Ctx>, scope: Scope, reply: Reply): Reply {
+  const tag = entityTagOf(operationId, scope.organisations, reply.text);
+  const held = matchingTag(req.get('if-none-match'), tag);
+  const headers = {
+    ...reply.headers,
+    etag: held ?? tag,
+    'cache-control': 'private, no-cache',
+    vary: 'Accept-Encoding',
+  };
+  return held === undefined ? { ...reply, headers } : { ...reply, status: NOT_MODIFIED, headers, text: '' };
+}
+
+/** Not by Express' `send`, which answers 304 by a rule of its own, also to `If-None-Match: *` of a list. */
 function send(res: Response, { status, contentType, headers, text }: Reply): void {
-  res
-    .status(status)
-    .set({ 'cache-control': 'no-store', ...headers })
-    .type(contentType)
-    .send(text);
+  res.status(status).set({ 'cache-control': 'no-store', ...headers });
+  if (status === NOT_MODIFIED) {
+    res.end();
+    return;
+  }
+  const bytes = Buffer.from(text);
+  res.type(contentType).set('content-length', String(bytes.length)).end(bytes);
 }
 
 function surfaceFinder(surfaces: readonly Surface[]): (path: string) => Surface {

@@ -46,6 +46,8 @@ export interface RouteDeclaration<Ctx, Params extends z.ZodObject, Query extends
   readonly body: Body;
   /** Successful answers by status; refusals are the surface's. */
   readonly responses: Readonly<Record<number, ResponseDescription>>;
+  /** A GET that answers one thing, not a list: its answer carries an `ETag` and may be kept by its caller. Default false. */
+  readonly answersOneResource?: boolean;
   /**
    * What this request costs. A heavy one takes a place until its answer has ended, and is refused with 503 when there is
    * none. Asked before the handler; an {@link InvalidRequestError} that it throws is answered. Default light.
@@ -76,6 +78,7 @@ export interface Route<Ctx> {
   /** Whether the address names one thing. */
   readonly namesOneThing: boolean;
   readonly hasBody: boolean;
+  readonly answersOneResource: boolean;
   readonly responses: Readonly<Record<number, ResponseDescription>>;
   readonly operation: OperationDescription;
   /** Parses, asks to be admitted, and answers. @throws InvalidRequestError with the complaints of all parts */
@@ -103,6 +106,10 @@ const organisationHeader = z.object({
   }),
 });
 
+const conditionalHeaders = organisationHeader.extend({
+  'if-none-match': z.string().optional().meta({ description: 'ETag of the answer that the caller has.' }),
+});
+
 const RATE_LIMIT_HEADERS = {
   RateLimit: 'What is left of the quota, and in how many seconds it is whole again.',
   'RateLimit-Policy': 'The quota, and its window in seconds.',
@@ -110,21 +117,29 @@ const RATE_LIMIT_HEADERS = {
 
 const RETRY_AFTER_HEADER = { 'Retry-After': 'Seconds to wait.' };
 
+const RESOURCE_HEADERS = {
+  ETag: "Names this answer, for this caller's organisations. Send it as If-None-Match.",
+  'Cache-Control': 'private, no-cache: may be kept by the caller, who asks each time whether it still holds.',
+};
+
 /**
  * Declares an operation.
  *
- * @throws RouteDeclarationError when the capability is not in the role matrix, or the path's parameters are not the keys
- *   of `params`
+ * @throws RouteDeclarationError when the capability is not in the role matrix, the path's parameters are not the keys of
+ *   `params`, or something else than a GET is said to answer one resource
  */
 export function route<Ctx, Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType>(
   declaration: RouteDeclaration<Ctx, Params, Query, Body>,
 ): Route<Ctx> {
-  const { surface, method, path, operationId, capability, responses } = declaration;
+  const { surface, method, path, operationId, capability, responses, answersOneResource = false } = declaration;
   if (!isCapability(capability)) throw new RouteDeclarationError(`${operationId}: nobody has the capability`);
   const names = [...path.matchAll(PARAMETER)].map(([, name]) => name);
   const declared = Object.keys(declaration.params.shape);
   if (names.toSorted().join() !== declared.toSorted().join()) {
     throw new RouteDeclarationError(`${operationId}: the path and its parameter schema name different parameters`);
+  }
+  if (answersOneResource && method !== 'get') {
+    throw new RouteDeclarationError(`${operationId}: only what is read can be kept`);
   }
   return {
     surface,
@@ -134,6 +149,7 @@ export function route<Ctx, Params extends z.ZodObject, Query extends z.ZodObject
     capability,
     namesOneThing: names.length > 0,
     hasBody: takesBody(declaration.body),
+    answersOneResource,
     responses,
     operation: operationOf(declaration),
     answer: (request, ctx) => {
@@ -184,18 +200,30 @@ function operationOf<Ctx, P extends z.ZodObject, Q extends z.ZodObject, B extend
     tag,
     params,
     query,
-    headers: organisationHeader,
+    headers: declaration.answersOneResource ? conditionalHeaders : organisationHeader,
     ...(takesBody(body) ? { body } : {}),
-    responses: { ...answersOf(declaration.responses), ...refusalsOf(surface, path.includes('{'), takesBody(body)) },
+    responses: { ...answersOf(declaration), ...refusalsOf(surface, path.includes('{'), takesBody(body)) },
   };
 }
 
-function answersOf(responses: Readonly<Record<number, ResponseDescription>>): Record<number, ResponseDescription> {
+function answersOf({
+  responses,
+  answersOneResource = false,
+}: {
+  readonly responses: Readonly<Record<number, ResponseDescription>>;
+  readonly answersOneResource?: boolean;
+}): Record<number, ResponseDescription> {
+  const common = { ...RATE_LIMIT_HEADERS, ...(answersOneResource ? RESOURCE_HEADERS : {}) };
   const described = Object.entries(responses).map(([status, one]): [string, ResponseDescription] => [
     status,
-    { ...one, headers: { ...one.headers, ...RATE_LIMIT_HEADERS } },
+    { ...one, headers: { ...one.headers, ...common } },
   ]);
-  return Object.fromEntries(described);
+  return {
+    ...Object.fromEntries(described),
+    ...(answersOneResource
+      ? { 304: { description: 'If-None-Match names what would be answered.', headers: common } }
+      : {}),
+  };
 }
 
 function refusalsOf(
