@@ -50,7 +50,7 @@ export async function startReadApi(bench: Bench, readUrl: string): Promise<ReadA
     token,
     get: (target, accept = 'application/json') =>
       fetch(`http://127.0.0.1:${app.port}${target}`, {
-        headers: { authorization: `Bearer ${token}`, accept },
+        headers: { authorization: `Bearer ${token}`, accept, 'accept-encoding': 'identity' },
         signal: bench.signal,
       }),
     end: () => app.end(),

@@ -1,6 +1,6 @@
 import { constants } from 'node:zlib';
 import compression from 'compression';
-import type { RequestHandler, Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 
 /** Below this a compressed answer is hardly smaller, or larger. */
 export const COMPRESSED_FROM_BYTES = 1_024;
@@ -13,7 +13,7 @@ const BROTLI_QUALITY = 4;
  * piece goes out as it is written.
  */
 export function compressAnswers(): RequestHandler {
-  return compression({
+  const compress = compression({
     filter: (req, res) => isNdjson(res) || compression.filter(req, res),
     threshold: COMPRESSED_FROM_BYTES,
     level: GZIP_LEVEL,
@@ -23,6 +23,19 @@ export function compressAnswers(): RequestHandler {
       params: { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY },
     },
   });
+  return (req, res, next) => {
+    if (asksForCoding(req)) {
+      compress(req, res, next);
+      return;
+    }
+    res.vary('Accept-Encoding');
+    next();
+  };
+}
+
+/** Who does not ask is spared what the library hooks into an answer. */
+export function asksForCoding(req: Request): boolean {
+  return req.headers['accept-encoding'] !== undefined;
 }
 
 /** The library's list of compressible types does not know it. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { RequestHandler } from 'express';
 import onHeaders from 'on-headers';
+import { asksForCoding } from './compress.js';
 
 /**
  * The strong entity tag of one resource as one caller sees it. Two scopes never share a tag, whatever the bodies: a tag
@@ -39,7 +40,11 @@ const CODING_SUFFIX = /-(?:gzip|br|deflate)"$/;
  * @see RFC 9110, section 8.8.3.3
  */
 export function tagCodings(): RequestHandler {
-  return (_req, res, next) => {
+  return (req, res, next) => {
+    if (!asksForCoding(req)) {
+      next();
+      return;
+    }
     onHeaders(res, () => {
       const [tag, coding] = [res.getHeader('etag'), res.getHeader('content-encoding')];
       if (typeof tag === 'string' && typeof coding === 'string')
