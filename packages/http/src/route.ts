@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { OperationDescription, ResponseDescription } from '@quarterhour/contracts';
+import type { Weight } from './admission.js';
 import { parseQueryString, searchOf } from './query-string.js';
 import { InvalidRequestError } from './refusal.js';
 import type { RequestIssue, RequestPart } from './refusal.js';
@@ -45,6 +46,13 @@ export interface RouteDeclaration<Ctx, Params extends z.ZodObject, Query extends
   readonly body: Body;
   /** Successful answers by status; refusals are the surface's. */
   readonly responses: Readonly<Record<number, ResponseDescription>>;
+  /** A GET that answers one thing, not a list: its answer carries an `ETag` and may be kept by its caller. Default false. */
+  readonly answersOneResource?: boolean;
+  /**
+   * What this request costs. A heavy one takes a place until its answer has ended, and is refused with 503 when there is
+   * none. Asked before the handler; an {@link InvalidRequestError} that it throws is answered. Default light.
+   */
+  weight?(request: ParsedRequest<z.output<Params>, z.output<Query>, z.output<Body>>, ctx: Ctx): Weight;
   handler(request: ParsedRequest<z.output<Params>, z.output<Query>, z.output<Body>>, ctx: Ctx): Promise<Reply>;
 }
 
@@ -56,6 +64,8 @@ export interface IncomingRequest {
   readonly scope: Scope;
   readonly requestId: string;
   readonly url: string;
+  /** Told once what the request costs. @throws RequestRefused `busy` when that is too much now */
+  readonly admit: (weight: Weight) => void;
 }
 
 /** A declared operation, its types hidden. */
@@ -68,9 +78,10 @@ export interface Route<Ctx> {
   /** Whether the address names one thing. */
   readonly namesOneThing: boolean;
   readonly hasBody: boolean;
+  readonly answersOneResource: boolean;
   readonly responses: Readonly<Record<number, ResponseDescription>>;
   readonly operation: OperationDescription;
-  /** Parses and answers. @throws InvalidRequestError with the complaints of all parts */
+  /** Parses, asks to be admitted, and answers. @throws InvalidRequestError with the complaints of all parts */
   answer(request: IncomingRequest, ctx: Ctx): Promise<Reply>;
 }
 
@@ -95,21 +106,40 @@ const organisationHeader = z.object({
   }),
 });
 
+const conditionalHeaders = organisationHeader.extend({
+  'if-none-match': z.string().optional().meta({ description: 'ETag of the answer that the caller has.' }),
+});
+
+const RATE_LIMIT_HEADERS = {
+  RateLimit: 'What is left of the quota, and in how many seconds it is whole again.',
+  'RateLimit-Policy': 'The quota, and its window in seconds.',
+};
+
+const RETRY_AFTER_HEADER = { 'Retry-After': 'Seconds to wait.' };
+
+const RESOURCE_HEADERS = {
+  ETag: "Names this answer, for this caller's organisations. Send it as If-None-Match.",
+  'Cache-Control': 'private, no-cache: may be kept by the caller, who asks each time whether it still holds.',
+};
+
 /**
  * Declares an operation.
  *
- * @throws RouteDeclarationError when the capability is not in the role matrix, or the path's parameters are not the keys
- *   of `params`
+ * @throws RouteDeclarationError when the capability is not in the role matrix, the path's parameters are not the keys of
+ *   `params`, or something else than a GET is said to answer one resource
  */
 export function route<Ctx, Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType>(
   declaration: RouteDeclaration<Ctx, Params, Query, Body>,
 ): Route<Ctx> {
-  const { surface, method, path, operationId, capability, responses } = declaration;
+  const { surface, method, path, operationId, capability, responses, answersOneResource = false } = declaration;
   if (!isCapability(capability)) throw new RouteDeclarationError(`${operationId}: nobody has the capability`);
   const names = [...path.matchAll(PARAMETER)].map(([, name]) => name);
   const declared = Object.keys(declaration.params.shape);
   if (names.toSorted().join() !== declared.toSorted().join()) {
     throw new RouteDeclarationError(`${operationId}: the path and its parameter schema name different parameters`);
+  }
+  if (answersOneResource && method !== 'get') {
+    throw new RouteDeclarationError(`${operationId}: only what is read can be kept`);
   }
   return {
     surface,
@@ -119,9 +149,14 @@ export function route<Ctx, Params extends z.ZodObject, Query extends z.ZodObject
     capability,
     namesOneThing: names.length > 0,
     hasBody: takesBody(declaration.body),
+    answersOneResource,
     responses,
     operation: operationOf(declaration),
-    answer: (request, ctx) => declaration.handler(parsed(declaration, request), ctx),
+    answer: (request, ctx) => {
+      const asked = parsed(declaration, request);
+      request.admit(declaration.weight?.(asked, ctx) ?? 'light');
+      return declaration.handler(asked, ctx);
+    },
   };
 }
 
@@ -155,7 +190,7 @@ function complaintsAbout(result: z.ZodSafeParseResult<unknown>, part: RequestPar
 function operationOf<Ctx, P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType>(
   declaration: RouteDeclaration<Ctx, P, Q, B>,
 ): OperationDescription {
-  const { surface, operationId, method, path, summary, description, tag, params, query, body, responses } = declaration;
+  const { surface, operationId, method, path, summary, description, tag, params, query, body } = declaration;
   return {
     operationId,
     method,
@@ -165,9 +200,29 @@ function operationOf<Ctx, P extends z.ZodObject, Q extends z.ZodObject, B extend
     tag,
     params,
     query,
-    headers: organisationHeader,
+    headers: declaration.answersOneResource ? conditionalHeaders : organisationHeader,
     ...(takesBody(body) ? { body } : {}),
-    responses: { ...responses, ...refusalsOf(surface, path.includes('{'), takesBody(body)) },
+    responses: { ...answersOf(declaration), ...refusalsOf(surface, path.includes('{'), takesBody(body)) },
+  };
+}
+
+function answersOf({
+  responses,
+  answersOneResource = false,
+}: {
+  readonly responses: Readonly<Record<number, ResponseDescription>>;
+  readonly answersOneResource?: boolean;
+}): Record<number, ResponseDescription> {
+  const common = { ...RATE_LIMIT_HEADERS, ...(answersOneResource ? RESOURCE_HEADERS : {}) };
+  const described = Object.entries(responses).map(([status, one]): [string, ResponseDescription] => [
+    status,
+    { ...one, headers: { ...one.headers, ...common } },
+  ]);
+  return {
+    ...Object.fromEntries(described),
+    ...(answersOneResource
+      ? { 304: { description: 'If-None-Match names what would be answered.', headers: common } }
+      : {}),
   };
 }
 
@@ -192,7 +247,14 @@ function refusalsOf(
     ...(namesOneThing ? { 404: other("Not there, or another organisation's.") } : {}),
     406: other('No form of the answer suits the Accept header.'),
     ...(hasBody ? { 413: other('Body too large.'), 415: other('Body not application/json.') } : {}),
+    429: {
+      ...other('More requests than the quota allows.'),
+      headers: { ...RATE_LIMIT_HEADERS, ...RETRY_AFTER_HEADER },
+    },
     500: other('Our fault.'),
-    503: { ...other('A part that this needs is out of reach.'), headers: { 'Retry-After': 'Seconds to wait.' } },
+    503: {
+      ...other('A part that this needs is out of reach, or too much is asked at once.'),
+      headers: RETRY_AFTER_HEADER,
+    },
   };
 }

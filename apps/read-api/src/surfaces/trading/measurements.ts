@@ -1,11 +1,20 @@
 import { MAX_MEASUREMENT_DAYS, type MeasurementsQuery } from '@quarterhour/contracts';
 import { findPlant, type BucketQuery, type Trx } from '@quarterhour/db';
-import { compareInstants, epochMicros, instantFromEpochMicros, type UtcInstant } from '@quarterhour/domain';
-import { NotFoundError } from '@quarterhour/http';
+import {
+  compareInstants,
+  epochMicros,
+  instantFromEpochMicros,
+  instantFromEpochMillis,
+  type UtcInstant,
+} from '@quarterhour/domain';
+import { NotFoundError, type Weight } from '@quarterhour/http';
+import type { Clock } from '@quarterhour/runtime';
 import { measuredMark } from '../../marks.js';
 import { assertForward, instantIn, refused } from '../../query-instants.js';
 
 const DAY_MICROS = 86_400_000_000;
+/** Today and yesterday, what a dashboard shows, is an everyday question. */
+const LIGHT_DAYS = 2;
 
 /** Which buckets of which plant are asked for, and what was known of them. */
 export async function bucketQuery(trx: Trx, plantId: string, query: MeasurementsQuery): Promise<BucketQuery> {
@@ -13,6 +22,12 @@ export async function bucketQuery(trx: Trx, plantId: string, query: Measurements
   if (plant === null) throw new NotFoundError('plant');
   const { bound, now } = await measuredMark(trx, query);
   return { orgId: plant.orgId, plantId, ...spanOf(query, now), bucketMinutes: query.bucket, knownAt: bound };
+}
+
+export function weightOf(query: MeasurementsQuery, clock: Clock): Weight {
+  const to = query.to === undefined ? instantFromEpochMillis(clock.nowMillis()) : instantIn('to', query.to);
+  const from = query.from === undefined ? to : instantIn('from', query.from);
+  return compareInstants(from, daysBefore(to, LIGHT_DAYS)) < 0 ? 'heavy' : 'light';
 }
 
 function spanOf(query: MeasurementsQuery, now: UtcInstant): { from: UtcInstant; to: UtcInstant } {

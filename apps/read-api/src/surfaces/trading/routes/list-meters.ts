@@ -4,7 +4,7 @@ import { jsonText, noBody, route, tradingSurface } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
 import { KNOWN_AT_HEADER, saying } from '../../../marks.js';
 import { refused } from '../../../query-instants.js';
-import { bucketQuery } from '../measurements.js';
+import { bucketQuery, weightOf } from '../measurements.js';
 import { METER_PROJECTION } from '../present.js';
 
 export const listMetersRoute = route({
@@ -27,6 +27,7 @@ export const listMetersRoute = route({
       headers: KNOWN_AT_HEADER,
     },
   },
+  weight: ({ query }, { clock }: ApiContext) => weightOf(query, clock),
   handler: ({ params: { plantId }, query, scope }, { db }: ApiContext) =>
     db.read(scope.organisations, async (trx) => {
       const asked = await bucketQuery(trx, plantId, query);

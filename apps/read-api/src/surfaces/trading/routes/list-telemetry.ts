@@ -3,7 +3,7 @@ import { listTelemetryBuckets } from '@quarterhour/db';
 import { jsonText, noBody, route, tradingSurface } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
 import { KNOWN_AT_HEADER, saying } from '../../../marks.js';
-import { bucketQuery } from '../measurements.js';
+import { bucketQuery, weightOf } from '../measurements.js';
 import { BUCKET_PROJECTION } from '../present.js';
 
 export const listTelemetryRoute = route({
@@ -25,6 +25,7 @@ export const listTelemetryRoute = route({
       headers: KNOWN_AT_HEADER,
     },
   },
+  weight: ({ query }, { clock }: ApiContext) => weightOf(query, clock),
   handler: ({ params: { plantId }, query, scope }, { db }: ApiContext) =>
     db.read(scope.organisations, async (trx) => {
       const asked = await bucketQuery(trx, plantId, query);
