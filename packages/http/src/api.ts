@@ -8,6 +8,7 @@ import type { DocsOptions } from './docs.js';
 import { errorResponder } from './error-responder.js';
 import type { ErrorClassifier } from './error-responder.js';
 import { beginExchange, exchangeOf } from './exchange.js';
+import { formatFor } from './formats.js';
 import { healthRouter } from './health.js';
 import { surfacesOf } from './openapi.js';
 import { refuseOtherMethods } from './pages.js';
@@ -17,6 +18,7 @@ import { isAllowed } from './roles.js';
 import { RouteDeclarationError } from './route.js';
 import type { Route } from './route.js';
 import { scopeOf } from './scope.js';
+import { sendChunks } from './send-chunks.js';
 import type { Surface } from './surface.js';
 import { ownSurface } from './surfaces/own.js';
 import type { TokenVerifier } from './token.js';
@@ -113,13 +115,14 @@ function mount<Ctx>(app: Express, path: string, routes: readonly Route<Ctx>[], o
 }
 
 function authorise<Ctx>(route: Route<Ctx>, { verifier }: ApiOptions<Ctx>): RequestHandler {
-  return async (req, _res, next) => {
+  return async (req, res, next) => {
     const exchange = exchangeOf(req);
     exchange.operationId = route.operationId;
     const principal = await verifier.verify(req.get('authorization'));
     exchange.principal = principal;
     if (!isAllowed(principal.roles, route.capability)) throw new RequestRefused({ kind: 'forbidden' });
-    if (req.accepts('application/json') === false) throw new RequestRefused({ kind: 'not-acceptable' });
+    if (route.hasExports) res.vary('Accept');
+    exchange.format = formatFor(req, route.hasExports);
     next();
   };
 }
@@ -139,9 +142,9 @@ function jsonBody(): RequestHandler {
   return express.json({ limit: MAX_BODY_BYTES, strict: true, inflate: false });
 }
 
-function answer<Ctx>(route: Route<Ctx>, { context, unownedOrganisation }: ApiOptions<Ctx>): RequestHandler {
+function answer<Ctx>(route: Route<Ctx>, { context, unownedOrganisation, log }: ApiOptions<Ctx>): RequestHandler {
   return async (req, res) => {
-    const { requestId, target, principal } = exchangeOf(req);
+    const { requestId, target, principal, format } = exchangeOf(req);
     if (principal === undefined) throw new RequestRefused({ kind: 'unauthenticated', isTokenInvalid: false });
     const scope = scopeOf(principal, {
       organisationHeader: req.get('x-org-id'),
@@ -149,17 +152,21 @@ function answer<Ctx>(route: Route<Ctx>, { context, unownedOrganisation }: ApiOpt
       unownedOrganisation,
     });
     const body: unknown = req.body;
-    const incoming = { params: req.params, body, principal, scope, requestId, url: target };
-    send(res, await route.answer(incoming, context));
+    const incoming = { params: req.params, body, principal, scope, requestId, url: target, format };
+    const reply = await route.answer(incoming, context);
+    send(res, reply);
+    if ('chunks' in reply) await sendChunks(req, res, reply, log);
   };
 }
 
-function send(res: Response, { status, contentType, headers, text }: Reply): void {
+/** A text at once; of what is streamed, what comes before it. */
+function send(res: Response, reply: Reply): void {
+  const { status, contentType, headers } = reply;
   res
     .status(status)
     .set({ 'cache-control': 'no-store', ...headers })
-    .type(contentType)
-    .send(text);
+    .type(contentType);
+  if ('text' in reply) res.send(reply.text);
 }
 
 function surfaceFinder(surfaces: readonly Surface[]): (path: string) => Surface {
