@@ -37,6 +37,7 @@ export {
   type Partition,
   type StreamWindow,
 } from './partitions.js';
+export { closedLines, headerLine, type LineFormat, type Lines, type LinesReader } from './lines.js';
 export { type FieldForm, type NestedObject, type Page, type Projection, type ProjectionField } from './projection.js';
 export {
   createAsset,
@@ -61,13 +62,16 @@ export { knownAt, measuredKnownAt, raiseKnownAt, takeStamp, type Mark } from './
 export { type Displaced, type Version, type VersionVerdict } from './queries/keep-versions.js';
 export { firstBrokenAudit, recordAudit, type AuditEntry } from './queries/audit.js';
 export {
+  exportReceipts,
   listReceipts,
   type Receivable,
+  type Receipted,
   type ReceiptColumn,
   type ReceiptKey,
   type ReceiptQuery,
 } from './queries/receipts.js';
 export {
+  exportTradingConfigEvents,
   insertTradingConfigEvents,
   listTradingConfigEvents,
   type NewTradingConfigEvent,
@@ -87,6 +91,7 @@ export {
 } from './queries/quarantine-decisions.js';
 export { type RowVerdict } from './queries/insert-once.js';
 export {
+  exportDispatches,
   getDispatch,
   insertDispatches,
   listDispatches,
@@ -106,8 +111,20 @@ export {
   type NewRealtimeSample,
   type RealtimeColumn,
 } from './queries/telemetry.js';
-export { listTelemetryBuckets, type BucketQuery, type TelemetryBucketColumn } from './queries/telemetry-buckets.js';
-export { listMeterBuckets, type MeterBucketColumn, type MeterBuckets } from './queries/meter-buckets.js';
+export {
+  exportTelemetryBuckets,
+  listTelemetryBuckets,
+  type BucketKey,
+  type BucketQuery,
+  type TelemetryBucketColumn,
+} from './queries/telemetry-buckets.js';
+export {
+  exportMeterBuckets,
+  listMeterBuckets,
+  type MeterBucketColumn,
+  type MeterBucketKey,
+  type MeterBuckets,
+} from './queries/meter-buckets.js';
 export {
   findWrongRollups,
   rollUp,
@@ -117,6 +134,7 @@ export {
 } from './queries/telemetry-rollups.js';
 export { findSample, listReadings, type StoredReading, type StoredSample } from './queries/stored-telemetry.js';
 export {
+  exportQuarantine,
   getQuarantined,
   insertQuarantine,
   listQuarantine,
@@ -132,6 +150,7 @@ export {
 export { forgetSuspect, lowerSuspect, raiseSuspect, type Suspect } from './queries/suspects.js';
 export {
   beginProgress,
+  exportIngestMinutes,
   listIngestMinutes,
   readProgress,
   recordBatch,

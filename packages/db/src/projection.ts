@@ -74,14 +74,42 @@ export interface PageSource<Key, Column extends string> {
   readonly limit: number;
   readonly projection: Projection<Column>;
   readonly key: KeyColumns<Key>;
+  /** A boolean column of `rows`, true in a row that only shows that more follow. Without it all rows up to the limit count. */
+  readonly marker?: string;
+  /** A statement is planned once per connection, unless it depends on the values how it is best done, or how it reads. */
+  readonly planning?: 'anew';
 }
 
-/** Runs a list query and has Postgres render its page: one statement, one row back. */
+/** Runs a list query and has Postgres render its page, in one statement. */
 export async function queryPage<Key, Column extends string>(
   trx: Trx,
-  { rows, parameters, limit, projection, key }: PageSource<Key, Column>,
+  source: PageSource<Key, Column>,
 ): Promise<Page<Key>> {
-  const most = `${parameters.bind(limit)}::int8`;
+  const { text, ...page } = await queryRendered(trx, source, objectText(source.projection, 'page'), ',');
+  return { json: `[${text}]`, ...page };
+}
+
+/** A page as one text: what its rows became, with something between them. */
+export interface RenderedPage<Key> extends Omit<Page<Key>, 'json'> {
+  readonly text: string;
+}
+
+/** Rows of a page that come as one text. Larger texts cost Postgres more than twice as much, in memory that it gives back. */
+const ROWS_OF_A_TEXT = 100;
+
+/**
+ * Runs a list query and has Postgres render its rows.
+ *
+ * @param member SQL expression for a row of `page`
+ */
+export async function queryRendered<Key, Column extends string>(
+  trx: Trx,
+  { rows, parameters, limit, key, marker, planning }: PageSource<Key, Column>,
+  member: string,
+  between: string,
+): Promise<RenderedPage<Key>> {
+  const withinLimit = `place_on_page <= ${parameters.bind(limit)}::int8`;
+  const isShown = marker === undefined ? withinLimit : `${withinLimit} and not ${identifier(marker)}`;
   const keyFields = Object.entries<KeyColumns<Key>[keyof Key]>(key).map(([name, { column, as }]) => ({
     name,
     column,
@@ -90,17 +118,19 @@ export async function queryPage<Key, Column extends string>(
   const text = `
     with page as materialized (select *, row_number() over () as place_on_page from (${rows}) as r)
     select
-      '[' || coalesce(string_agg(${objectText(projection, 'page')}, ',' order by place_on_page)
-        filter (where place_on_page <= ${most}), '') || ']' as json,
-      least(count(*), ${most})::int as size,
-      count(*) > ${most} as "hasMore",
-      (select ${objectText(keyFields, 'page')} from page where place_on_page <= ${most}
+      string_agg(${member}, ${literal(between)} order by place_on_page) as text,
+      (select count(*)::int from page where ${isShown}) as size,
+      exists (select from page where not (${isShown})) as "hasMore",
+      (select ${objectText(keyFields, 'page')} from page where ${isShown}
         order by place_on_page desc limit 1)::json as "lastKey"
-    from page`;
-  const [page] = await trx.query<Page<Key>>(prepared(text, parameters.values));
-  if (page === undefined) throw new Error('a page was rendered without an answer');
-  return page;
+    from page where ${isShown} group by (place_on_page - 1) / ${ROWS_OF_A_TEXT} order by min(place_on_page)`;
+  const { values } = parameters;
+  const texts = await trx.query<RenderedPage<Key>>(planning === 'anew' ? { text, values } : prepared(text, values));
+  const [{ size, hasMore, lastKey } = EMPTY] = texts;
+  return { text: texts.map(({ text }) => text).join(between), size, hasMore, lastKey };
 }
+
+const EMPTY = { size: 0, hasMore: false, lastKey: null };
 
 /**
  * An SQL expression for one row as JSON text.
@@ -108,11 +138,16 @@ export async function queryPage<Key, Column extends string>(
  * @param row alias of the row in the statement around it
  */
 export function objectText<Column extends string>(projection: Projection<Column>, row: string): string {
+  return projection.length === 0 ? `'{}'` : `${openObjectText(projection, row)} || '}'`;
+}
+
+/** The same without its closing brace, so that a member can follow. The projection has at least one field. */
+export function openObjectText<Column extends string>(projection: Projection<Column>, row: string): string {
   const members = projection.map((field, index) => {
     const opening = `${index === 0 ? '{' : ','}${JSON.stringify(field.name)}:`;
     return `${literal(opening)} || ${memberText(field, row)}`;
   });
-  return members.length === 0 ? `'{}'` : `${members.join(' || ')} || '}'`;
+  return members.join(' || ');
 }
 
 function memberText<Column extends string>(field: ProjectionField<Column>, row: string): string {
@@ -124,20 +159,36 @@ function memberText<Column extends string>(field: ProjectionField<Column>, row: 
 
 function valueText(as: FieldForm, value: string): string {
   if (typeof as === 'object') {
-    if ('quantity' in as) return quantityText(value, as.quantity);
-    return numberText(value, as.number);
+    return 'quantity' in as ? quantityText(value, as.quantity) : plainText(as, value);
   }
   switch (as) {
     case 'text':
-      return `to_json(${value}::text)::text`;
+      return `to_json(${plainText(as, value)})::text`;
     case 'owner':
-      return `'"' || nullif(${value}, ${literal(NO_ORGANISATION)}::uuid)::text || '"'`;
     case 'instant':
-      return `'"' || app.instant_text(${value}) || '"'`;
     case 'date':
-      return `'"' || to_char(${value}, 'YYYY-MM-DD') || '"'`;
     case 'decimal':
-      return `'"' || trim_scale(${value}) || '"'`;
+      return `'"' || ${plainText(as, value)} || '"'`;
+    case 'integer':
+    case 'boolean':
+    case 'json':
+      return plainText(as, value);
+  }
+}
+
+/** An SQL expression for a value by itself, as text that nothing is quoted or escaped in; of a quantity, its amount. */
+export function plainText(as: FieldForm, value: string): string {
+  if (typeof as === 'object') return 'quantity' in as ? `trim_scale(${value})::text` : numberText(value, as.number);
+  switch (as) {
+    case 'owner':
+      return `nullif(${value}, ${literal(NO_ORGANISATION)}::uuid)::text`;
+    case 'instant':
+      return `app.instant_text(${value})`;
+    case 'date':
+      return `to_char(${value}, 'YYYY-MM-DD')`;
+    case 'decimal':
+      return `trim_scale(${value})::text`;
+    case 'text':
     case 'integer':
     case 'boolean':
     case 'json':
@@ -158,11 +209,13 @@ function numberText(value: string, { scale = 1, sign = 1 }: { scale?: number; si
 
 const IDENTIFIER = /^[a-z_][a-z0-9_]*$/;
 
-function identifier(name: string): string {
+/** A column's name. @throws RangeError when it is none that needs no quotes */
+export function identifier(name: string): string {
   if (!IDENTIFIER.test(name)) throw new RangeError(`${JSON.stringify(name)} is not a column`);
   return name;
 }
 
-function literal(text: string): string {
+/** A text as a constant in a statement. */
+export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }

@@ -26,7 +26,12 @@ export function fromKysely(query: Compilable): Statement {
 
 /** Collects the parameters of a statement while its text is put together. */
 export class StatementParameters {
-  readonly #values: unknown[] = [];
+  readonly #values: unknown[];
+
+  /** @param first values of the placeholders that are written out: `$1` and so on */
+  constructor(...first: readonly unknown[]) {
+    this.#values = [...first];
+  }
 
   /** Adds a value and returns its placeholder, for example `$3`. */
   bind(value: unknown): string {

@@ -13,6 +13,7 @@ import { entityTagOf, matchingTag, tagCodings } from './entity-tag.js';
 import { errorResponder } from './error-responder.js';
 import type { ErrorClassifier } from './error-responder.js';
 import { beginExchange, exchangeOf } from './exchange.js';
+import { formatFor } from './formats.js';
 import { healthRouter } from './health.js';
 import { surfacesOf } from './openapi.js';
 import type { EventLoopWatch } from './overload.js';
@@ -21,12 +22,13 @@ import type { ProtectionSettings } from './protection.js';
 import { createRateLimits, RATE_LIMITS } from './rate-limits.js';
 import type { RateLimits } from './rate-limits.js';
 import { RequestRefused } from './refusal.js';
-import type { Reply } from './reply.js';
+import type { Reply, StreamedReply, TextReply } from './reply.js';
 import { isAllowed } from './roles.js';
 import { RouteDeclarationError } from './route.js';
 import type { Route } from './route.js';
 import { scopeOf } from './scope.js';
 import type { Scope } from './scope.js';
+import { sendChunks } from './send-chunks.js';
 import type { Surface } from './surface.js';
 import { ownSurface } from './surfaces/own.js';
 import type { Principal, TokenVerifier } from './token.js';
@@ -171,10 +173,11 @@ function begin<Ctx>({ operationId }: Route<Ctx>, admission: Admission): RequestH
   };
 }
 
-function authorise<Ctx>({ capability }: Route<Ctx>): RequestHandler {
-  return (req, _res, next) => {
+function authorise<Ctx>({ capability, hasExports }: Route<Ctx>): RequestHandler {
+  return (req, res, next) => {
     if (!isAllowed(principalOf(req).roles, capability)) throw new RequestRefused({ kind: 'forbidden' });
-    if (req.accepts('application/json') === false) throw new RequestRefused({ kind: 'not-acceptable' });
+    if (hasExports) res.vary('Accept');
+    exchangeOf(req).format = formatFor(req, hasExports);
     next();
   };
 }
@@ -202,11 +205,11 @@ function jsonBody(): RequestHandler {
 
 function answer<Ctx>(
   route: Route<Ctx>,
-  { context, unownedOrganisation }: ApiOptions<Ctx>,
+  { context, unownedOrganisation, log }: ApiOptions<Ctx>,
   admission: Admission,
 ): RequestHandler {
   return async (req, res) => {
-    const { requestId, target } = exchangeOf(req);
+    const { requestId, target, format } = exchangeOf(req);
     const principal = principalOf(req);
     const scope = scopeOf(principal, {
       organisationHeader: req.get('x-org-id'),
@@ -217,10 +220,11 @@ function answer<Ctx>(
     const organisations = scope.organisations.filter((id) => id !== unownedOrganisation);
     const place = new Place(admission, organisations);
     const admit = (weight: Weight): void => place.admit(weight);
-    const incoming = { params: req.params, body, principal, scope, requestId, url: target, admit };
+    const incoming = { params: req.params, body, principal, scope, requestId, url: target, format, admit };
     try {
       const reply = await route.answer(incoming, context);
-      send(res, route.answersOneResource ? conditional(req, route, scope, reply) : reply);
+      if ('chunks' in reply) await sendLines(req, res, reply, log);
+      else sendText(res, route.answersOneResource ? conditional(req, route, scope, reply) : reply);
     } finally {
       place.leaveAfter(req, res);
     }
@@ -230,7 +234,7 @@ function answer<Ctx>(
 const NOT_MODIFIED = 304;
 
 /** A caller may keep one resource, and asks each time whether it still has the right one. */
-function conditional<Ctx>(req: Request, { operationId }: Route<Ctx>, scope: Scope, reply: Reply): Reply {
+function conditional<Ctx>(req: Request, { operationId }: Route<Ctx>, scope: Scope, reply: TextReply): TextReply {
   const tag = entityTagOf(operationId, scope.organisations, reply.text);
   const held = matchingTag(req.get('if-none-match'), tag);
   const headers = {
@@ -243,14 +247,24 @@ function conditional<Ctx>(req: Request, { operationId }: Route<Ctx>, scope: Scop
 }
 
 /** Not by Express' `send`, which answers 304 by a rule of its own, also to `If-None-Match: *` of a list. */
-function send(res: Response, { status, contentType, headers, text }: Reply): void {
-  res.status(status).set({ 'cache-control': 'no-store', ...headers });
-  if (status === NOT_MODIFIED) {
+function sendText(res: Response, reply: TextReply): void {
+  writeHead(res, reply);
+  if (reply.status === NOT_MODIFIED) {
     res.end();
     return;
   }
-  const bytes = Buffer.from(text);
-  res.type(contentType).set('content-length', String(bytes.length)).end(bytes);
+  const bytes = Buffer.from(reply.text);
+  res.type(reply.contentType).set('content-length', String(bytes.length)).end(bytes);
+}
+
+async function sendLines(req: Request, res: Response, reply: StreamedReply, log: Logger): Promise<void> {
+  writeHead(res, reply);
+  res.type(reply.contentType);
+  await sendChunks(req, res, reply, log);
+}
+
+function writeHead(res: Response, { status, headers }: Reply): void {
+  res.status(status).set({ 'cache-control': 'no-store', ...headers });
 }
 
 function surfaceFinder(surfaces: readonly Surface[]): (path: string) => Surface {

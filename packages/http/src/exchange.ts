@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Request, RequestHandler } from 'express';
+import type { Format } from './formats.js';
 import type { Principal } from './token.js';
 
 /** What becomes known about a request while it is answered. */
@@ -10,6 +11,8 @@ export interface Exchange {
   /** Operation that answers, once one is found. */
   operationId: string | undefined;
   principal: Principal | undefined;
+  /** Of the answer, once the request's wishes are known. */
+  format: Format;
 }
 
 const exchanges = new WeakMap<Request, Exchange>();
@@ -25,7 +28,7 @@ export function beginExchange(): RequestHandler {
     const offered = req.get('x-request-id');
     const requestId = offered !== undefined && SAFE_REQUEST_ID.test(offered) ? offered : randomUUID();
     const target = req.originalUrl.replace(ORIGIN, '');
-    exchanges.set(req, { requestId, target, operationId: undefined, principal: undefined });
+    exchanges.set(req, { requestId, target, operationId: undefined, principal: undefined, format: 'json' });
     res.set('x-request-id', requestId);
     next();
   };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { OperationDescription, ResponseDescription } from '@quarterhour/contracts';
 import type { Weight } from './admission.js';
+import { MEDIA_TYPES, type ExportFormat, type Format } from './formats.js';
 import { parseQueryString, searchOf } from './query-string.js';
 import { InvalidRequestError } from './refusal.js';
 import type { RequestIssue, RequestPart } from './refusal.js';
@@ -27,8 +28,25 @@ export interface ParsedRequest<Params, Query, Body> {
   readonly url: string;
 }
 
+/** How a list is answered where CSV or NDJSON is asked for. */
+export interface ExportDeclaration<Ctx, Params extends z.ZodObject, Query extends z.ZodObject> {
+  /** Strict object, like the query of the route. The document shows the parameters of both, where they share one this one's. */
+  readonly query: Query;
+  handler(
+    request: ParsedRequest<z.output<Params>, z.output<Query>, undefined>,
+    ctx: Ctx,
+    format: ExportFormat,
+  ): Promise<Reply>;
+}
+
 /** One operation: everything that mounting, authorisation, document and tests are made from. */
-export interface RouteDeclaration<Ctx, Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType> {
+export interface RouteDeclaration<
+  Ctx,
+  Params extends z.ZodObject,
+  Query extends z.ZodObject,
+  Body extends z.ZodType,
+  ExportQuery extends z.ZodObject,
+> {
   readonly surface: Surface;
   readonly method: Method;
   /** Below the surface's base path, parameters in braces: `/plants/{plantId}/telemetry/latest`. */
@@ -54,6 +72,8 @@ export interface RouteDeclaration<Ctx, Params extends z.ZodObject, Query extends
    */
   weight?(request: ParsedRequest<z.output<Params>, z.output<Query>, z.output<Body>>, ctx: Ctx): Weight;
   handler(request: ParsedRequest<z.output<Params>, z.output<Query>, z.output<Body>>, ctx: Ctx): Promise<Reply>;
+  /** For lists that can be had as CSV and NDJSON as well. */
+  readonly exports?: ExportDeclaration<Ctx, Params, ExportQuery>;
 }
 
 /** A request that is authorised but not parsed. */
@@ -66,6 +86,7 @@ export interface IncomingRequest {
   readonly url: string;
   /** Told once what the request costs. @throws RequestRefused `busy` when that is too much now */
   readonly admit: (weight: Weight) => void;
+  readonly format: Format;
 }
 
 /** A declared operation, its types hidden. */
@@ -79,6 +100,8 @@ export interface Route<Ctx> {
   readonly namesOneThing: boolean;
   readonly hasBody: boolean;
   readonly answersOneResource: boolean;
+  /** Whether it answers CSV and NDJSON beside JSON. */
+  readonly hasExports: boolean;
   readonly responses: Readonly<Record<number, ResponseDescription>>;
   readonly operation: OperationDescription;
   /** Parses, asks to be admitted, and answers. @throws InvalidRequestError with the complaints of all parts */
@@ -128,9 +151,13 @@ const RESOURCE_HEADERS = {
  * @throws RouteDeclarationError when the capability is not in the role matrix, the path's parameters are not the keys of
  *   `params`, or something else than a GET is said to answer one resource
  */
-export function route<Ctx, Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType>(
-  declaration: RouteDeclaration<Ctx, Params, Query, Body>,
-): Route<Ctx> {
+export function route<
+  Ctx,
+  Params extends z.ZodObject,
+  Query extends z.ZodObject,
+  Body extends z.ZodType,
+  ExportQuery extends z.ZodObject = z.ZodObject,
+>(declaration: RouteDeclaration<Ctx, Params, Query, Body, ExportQuery>): Route<Ctx> {
   const { surface, method, path, operationId, capability, responses, answersOneResource = false } = declaration;
   if (!isCapability(capability)) throw new RouteDeclarationError(`${operationId}: nobody has the capability`);
   const names = [...path.matchAll(PARAMETER)].map(([, name]) => name);
@@ -149,15 +176,28 @@ export function route<Ctx, Params extends z.ZodObject, Query extends z.ZodObject
     capability,
     namesOneThing: names.length > 0,
     hasBody: takesBody(declaration.body),
+    hasExports: declaration.exports !== undefined,
     answersOneResource,
     responses,
     operation: operationOf(declaration),
-    answer: (request, ctx) => {
-      const asked = parsed(declaration, request);
-      request.admit(declaration.weight?.(asked, ctx) ?? 'light');
-      return declaration.handler(asked, ctx);
-    },
+    answer: (request, ctx) => answerTo(declaration, request, ctx),
   };
+}
+
+function answerTo<Ctx, P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType, E extends z.ZodObject>(
+  declaration: RouteDeclaration<Ctx, P, Q, B, E>,
+  request: IncomingRequest,
+  ctx: Ctx,
+): Promise<Reply> {
+  const { params, exports } = declaration;
+  if (exports === undefined || request.format === 'json') {
+    const asked = parsed(declaration, request);
+    request.admit(declaration.weight?.(asked, ctx) ?? 'light');
+    return declaration.handler(asked, ctx);
+  }
+  const asked = parsed({ params, query: exports.query, body: noBody }, request);
+  request.admit('heavy');
+  return exports.handler(asked, ctx, request.format);
 }
 
 function parsed<Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType>(
@@ -187,10 +227,14 @@ function complaintsAbout(result: z.ZodSafeParseResult<unknown>, part: RequestPar
   return result.success ? [] : issuesOf(result.error, part, sent);
 }
 
-function operationOf<Ctx, P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType>(
-  declaration: RouteDeclaration<Ctx, P, Q, B>,
+function operationOf<Ctx, P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType, E extends z.ZodObject>(
+  declaration: RouteDeclaration<Ctx, P, Q, B, E>,
 ): OperationDescription {
-  const { surface, operationId, method, path, summary, description, tag, params, query, body } = declaration;
+  const { surface, operationId, method, path, summary, description, tag, params, body, exports } = declaration;
+  const [query, responses] =
+    exports === undefined
+      ? [declaration.query, declaration.responses]
+      : [z.strictObject({ ...declaration.query.shape, ...exports.query.shape }), withExports(declaration.responses)];
   return {
     operationId,
     method,
@@ -202,7 +246,10 @@ function operationOf<Ctx, P extends z.ZodObject, Q extends z.ZodObject, B extend
     query,
     headers: declaration.answersOneResource ? conditionalHeaders : organisationHeader,
     ...(takesBody(body) ? { body } : {}),
-    responses: { ...answersOf(declaration), ...refusalsOf(surface, path.includes('{'), takesBody(body)) },
+    responses: {
+      ...answersOf({ ...declaration, responses }),
+      ...refusalsOf(surface, path.includes('{'), takesBody(body)),
+    },
   };
 }
 
@@ -225,6 +272,17 @@ function answersOf({
       : {}),
   };
 }
+
+function withExports(responses: Readonly<Record<number, ResponseDescription>>): Record<number, ResponseDescription> {
+  const otherForms = { [MEDIA_TYPES.csv]: csvText, [MEDIA_TYPES.ndjson]: ndjsonText };
+  return Object.fromEntries(
+    Object.entries(responses).map(([status, response]) => [status, { ...response, otherForms }]),
+  );
+}
+
+const CHECKPOINTS = 'cursor is empty but for lines after which the export can be taken up again.';
+const csvText = z.string().meta({ description: `All rows, a header line first, streamed. ${CHECKPOINTS}` });
+const ndjsonText = z.string().meta({ description: `All rows, one JSON object per line, streamed. ${CHECKPOINTS}` });
 
 function refusalsOf(
   { invalidStatus, errorSchemas, errorContentType: contentType }: Surface,

@@ -9,6 +9,8 @@ export interface ResponseDescription {
   readonly schema?: z.ZodType;
   /** Default `application/json`. */
   readonly contentType?: string;
+  /** Other forms of the same answer, by media type. */
+  readonly otherForms?: Readonly<Record<string, z.ZodType>>;
   /** What each header says, by name. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -99,13 +101,19 @@ function responseOf({
   description,
   schema,
   contentType = 'application/json',
+  otherForms = {},
   headers,
 }: ResponseDescription): ResponseConfig {
+  const content = { ...(schema === undefined ? {} : { [contentType]: { schema } }), ...contentOf(otherForms) };
   return {
     description,
     ...(headers === undefined ? {} : { headers: headersOf(headers) }),
-    ...(schema === undefined ? {} : { content: { [contentType]: { schema } } }),
+    ...(Object.keys(content).length === 0 ? {} : { content }),
   };
+}
+
+function contentOf(forms: Readonly<Record<string, z.ZodType>>): Record<string, { schema: z.ZodType }> {
+  return Object.fromEntries(Object.entries(forms).map(([mediaType, schema]) => [mediaType, { schema }]));
 }
 
 function headersOf(

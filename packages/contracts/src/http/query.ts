@@ -17,6 +17,17 @@ export function queryInteger(bounds: { readonly min: number; readonly max?: numb
 }
 
 /**
+ * How many rows an export has at most: any number, and all of them when nothing is said.
+ *
+ * @param ofPage what the document says of the same parameter where it is asked for a page of JSON
+ */
+export function exportLimit(ofPage: string) {
+  return queryInteger({ min: 1 })
+    .optional()
+    .meta({ description: `Most rows. Of an export any number, all of them when left out. ${ofPage}` });
+}
+
+/**
  * A list in a query string: the parameter repeated, comma-separated, or both.
  *
  * @param item schema of one item; blank items are handed to it as they are
@@ -52,7 +63,10 @@ export const queryCursor = z
   .min(1, { abort: true })
   .max(2_000)
   .regex(/^[A-Za-z0-9_-]+$/)
-  .meta({ description: 'Position taken from the Link header of the page before. Excludes offset.' });
+  .meta({
+    description:
+      'Position taken from the Link header of the page before, or from the last line of an export that has one. Excludes offset.',
+  });
 
 function integerOf(text: unknown, ctx: z.core.$RefinementCtx): unknown {
   if (typeof text === 'string' && INTEGER_TEXT.test(text)) return Number(text);

@@ -1,5 +1,7 @@
-import type { UtcInstant } from '@quarterhour/domain';
+import { epochMicros, type UtcInstant } from '@quarterhour/domain';
 import { byteaArray, plainArray, textArray } from '../array-literals.js';
+import type { LineFormat, Lines, LinesReader } from '../lines.js';
+import { queryLines, startingAfter } from '../lines.js';
 import type { Trx } from '../pool.js';
 import type { KeyColumns, Page, Projection } from '../projection.js';
 import { queryPage } from '../projection.js';
@@ -172,6 +174,31 @@ export function listDispatches(
   return queryPage(trx, { rows, parameters, projection, key: DISPATCH_KEY, limit: query.limit });
 }
 
+/**
+ * All dispatches of a query, part by part, each in one statement.
+ *
+ * A page of many assets reads as many rows of each as it has itself. A part looks only so far ahead in time as a part's rows
+ * are likely to lie, judging by the part before, so that hardly a row is read that it does not have. What is found first
+ * after that is its last row.
+ */
+export function exportDispatches(
+  query: Omit<DispatchQuery, 'after' | 'limit' | 'offset'>,
+  projection: Projection<DispatchColumn>,
+  format: LineFormat,
+): LinesReader<DispatchKey> {
+  let reachSeconds = FIRST_REACH_SECONDS;
+  return async (trx, after, limit) => {
+    const start = after?.dispatchTime ?? (query.order === 'asc' ? query.from : query.to);
+    const parameters = new StatementParameters();
+    const part = { ...query, ...startingAfter(after), limit };
+    const rows = nextDispatchRows(part, { start, reachSeconds }, parameters);
+    const source = { rows, parameters, projection, key: DISPATCH_KEY, limit, marker: 'is_marker' };
+    const lines = await queryLines(trx, source, format);
+    reachSeconds = nextReach(reachSeconds, start, limit, lines);
+    return lines;
+  };
+}
+
 const DISPATCH_KEY: KeyColumns<DispatchKey> = {
   dispatchTime: { column: 'dispatch_time', as: 'instant' },
   eventId: { column: 'event_id', as: 'text' },
@@ -179,11 +206,67 @@ const DISPATCH_KEY: KeyColumns<DispatchKey> = {
 };
 
 function dispatchRows(query: DispatchQuery, parameters: StatementParameters): string {
-  const assets = parameters.bind(textArray([...new Set(query.assetIds)]));
-  const conditions = dispatchConditions(query, parameters).map((condition) => ` and ${condition}`);
   const reach = `${parameters.bind(query.offset + query.limit + 1)}::int8`;
   const offset = `${parameters.bind(query.offset)}::int8`;
-  const direction = query.order;
+  const rows = rowsOfAssets(query, dispatchConditions(query, parameters), reach, parameters);
+  return `${rows} ${inOrder(query.order)} limit ${reach} offset ${offset}`;
+}
+
+const FIRST_REACH_SECONDS = 900;
+const SHORTEST_REACH_SECONDS = 1;
+const MOST_WIDENING = 16;
+/** A part that is cut at its limit costs less than one that ends short of it. */
+const MARGIN = 1.25;
+
+/** Where a part begins, if that is known, and how far it looks. */
+interface Reach {
+  readonly start: UtcInstant | undefined;
+  readonly reachSeconds: number;
+}
+
+/** The rows within reach, and the first two beyond: one to go on from, and one to show that more follow. */
+function nextDispatchRows(
+  query: Omit<DispatchQuery, 'offset'>,
+  { start, reachSeconds }: Reach,
+  parameters: StatementParameters,
+): string {
+  const [sign, within, beyond] = query.order === 'asc' ? ['+', '<', '>='] : ['-', '>', '<='];
+  const from = `${parameters.bind(start ?? (query.order === 'asc' ? '-infinity' : 'infinity'))}::timestamptz`;
+  const end = `${from} ${sign} make_interval(secs => ${parameters.bind(reachSeconds)}::float8)`;
+  const most = `${parameters.bind(query.limit + 1)}::int8`;
+  const conditions = dispatchConditions(query, parameters);
+  const near = rowsOfAssets(query, [...conditions, `d.dispatch_time ${within} ${end}`], most, parameters);
+  const far = rowsOfAssets(query, [...conditions, `d.dispatch_time ${beyond} ${end}`], '2', parameters);
+  return `
+    select d.* from (
+      select near.*, false as is_marker from (${near}) near
+      union all
+      select far.*, row_number() over (${inOrder(query.order, 'far')}) = 2 from (${far} ${inOrder(query.order)} limit 2) far) d
+    ${inOrder(query.order)} limit ${most}`;
+}
+
+function nextReach(
+  reachSeconds: number,
+  start: UtcInstant | undefined,
+  limit: number,
+  part: Lines<DispatchKey>,
+): number {
+  if (start === undefined || part.lastKey === null) return reachSeconds;
+  const covered = Math.abs(epochMicros(part.lastKey.dispatchTime) - epochMicros(start)) / MICROS_PER_SECOND;
+  const wanted = (covered / part.size) * limit * MARGIN;
+  return Math.min(reachSeconds * MOST_WIDENING, Math.max(SHORTEST_REACH_SECONDS, wanted));
+}
+
+const MICROS_PER_SECOND = 1_000_000;
+
+/** Rows of each asset that fulfil the conditions, as many of each. */
+function rowsOfAssets(
+  { assetIds, order }: Pick<DispatchQuery, 'assetIds' | 'order'>,
+  conditions: readonly string[],
+  mostOfEach: string,
+  parameters: StatementParameters,
+): string {
+  const assets = parameters.bind(textArray([...new Set(assetIds)]));
   return `
     select d.* from unnest(${assets}::text[]) as wanted (asset_id)
     join app.asset a on a.id = wanted.asset_id
@@ -191,14 +274,16 @@ function dispatchRows(query: DispatchQuery, parameters: StatementParameters): st
       select d.source, d.event_id, d.published_at, d.asset_id, d.dispatch_time, d.delivery_period_start, d.delivery_day,
         d.target_power_mw, d.nominal_power_mw, d.power_imbalance_mw, d.soc_imbalance_mwh, d.received_at
       from app.dispatch d
-      where d.org_id = a.org_id and d.asset_id = a.id${conditions.join('')}
-      order by d.dispatch_time ${direction}, d.event_id ${direction}
-      limit ${reach}) d
-    order by d.dispatch_time ${direction}, d.event_id ${direction}, d.asset_id ${direction}
-    limit ${reach} offset ${offset}`;
+      where d.org_id = a.org_id and d.asset_id = a.id${conditions.map((condition) => ` and ${condition}`).join('')}
+      order by d.dispatch_time ${order}, d.event_id ${order}
+      limit ${mostOfEach}) d`;
 }
 
-function dispatchConditions(query: DispatchQuery, parameters: StatementParameters): string[] {
+function inOrder(order: DispatchQuery['order'], rows = 'd'): string {
+  return `order by ${rows}.dispatch_time ${order}, ${rows}.event_id ${order}, ${rows}.asset_id ${order}`;
+}
+
+function dispatchConditions(query: Omit<DispatchQuery, 'offset'>, parameters: StatementParameters): string[] {
   const conditions: string[] = [];
   if (query.deliveryDay !== undefined) conditions.push(`d.delivery_day = ${parameters.bind(query.deliveryDay)}::date`);
   if (query.from !== undefined) conditions.push(`d.dispatch_time >= ${parameters.bind(query.from)}::timestamptz`);

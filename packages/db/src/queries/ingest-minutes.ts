@@ -1,7 +1,9 @@
 import type { UtcInstant } from '@quarterhour/domain';
 import { plainArray, textArray } from '../array-literals.js';
+import type { LineFormat, LinesReader } from '../lines.js';
+import { queryLines, startingAfter } from '../lines.js';
 import type { Database, Trx } from '../pool.js';
-import type { KeyColumns, Page, Projection } from '../projection.js';
+import type { KeyColumns, Page, PageSource, Projection } from '../projection.js';
 import { queryPage } from '../projection.js';
 import { StatementParameters, prepared } from '../statement.js';
 
@@ -128,6 +130,23 @@ export function listIngestMinutes(
   query: IngestMinuteQuery,
   projection: Projection<IngestMinuteColumn>,
 ): Promise<Page<IngestMinuteKey>> {
+  return queryPage(trx, minuteSource(query, projection));
+}
+
+/** All counts of a query, part by part. */
+export function exportIngestMinutes(
+  query: Omit<IngestMinuteQuery, 'after' | 'limit'>,
+  projection: Projection<IngestMinuteColumn>,
+  format: LineFormat,
+): LinesReader<IngestMinuteKey> {
+  return (trx, after, limit) =>
+    queryLines(trx, minuteSource({ ...query, ...startingAfter(after), limit }, projection), format);
+}
+
+function minuteSource(
+  query: IngestMinuteQuery,
+  projection: Projection<IngestMinuteColumn>,
+): PageSource<IngestMinuteKey, IngestMinuteColumn> {
   const parameters = new StatementParameters();
   const most = `${parameters.bind(query.limit + 1)}::int8`;
   const mostMinutes = `${parameters.bind(query.limit + 2)}::int8`;
@@ -148,7 +167,7 @@ export function listIngestMinutes(
     group by m.minute, m.stream, m.outcome, m.redelivered
     order by m.minute, m.stream, m.outcome, m.redelivered
     limit ${most}`;
-  return queryPage(trx, { rows, parameters, projection, key: MINUTE_KEY, limit: query.limit });
+  return { rows, parameters, projection, key: MINUTE_KEY, limit: query.limit };
 }
 
 const MINUTE_KEY: KeyColumns<IngestMinuteKey> = {

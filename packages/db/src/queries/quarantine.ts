@@ -1,7 +1,9 @@
 import type { UtcInstant } from '@quarterhour/domain';
 import { byteaArray, plainArray, textArray } from '../array-literals.js';
+import type { LineFormat, LinesReader } from '../lines.js';
+import { queryLines, startingAfter } from '../lines.js';
 import type { Trx } from '../pool.js';
-import type { KeyColumns, Page, Projection } from '../projection.js';
+import type { KeyColumns, Page, PageSource, Projection } from '../projection.js';
 import { queryPage } from '../projection.js';
 import { StatementParameters, prepared } from '../statement.js';
 import { storableJson, storableText } from '../storable.js';
@@ -279,6 +281,23 @@ export function listQuarantine(
   query: QuarantineQuery,
   projection: Projection<QuarantineColumn>,
 ): Promise<Page<QuarantineKey>> {
+  return queryPage(trx, quarantineSource(query, projection));
+}
+
+/** All quarantine of a query, part by part. What changes in the meantime shows as it is when its part is read. */
+export function exportQuarantine(
+  query: Omit<QuarantineQuery, 'after' | 'limit'>,
+  projection: Projection<QuarantineColumn>,
+  format: LineFormat,
+): LinesReader<QuarantineKey> {
+  return (trx, after, limit) =>
+    queryLines(trx, quarantineSource({ ...query, ...startingAfter(after), limit }, projection), format);
+}
+
+function quarantineSource(
+  query: QuarantineQuery,
+  projection: Projection<QuarantineColumn>,
+): PageSource<QuarantineKey, QuarantineColumn> {
   const parameters = new StatementParameters();
   const most = parameters.bind(query.limit + 1);
   const where = quarantineConditions(query, parameters);
@@ -295,7 +314,7 @@ export function listQuarantine(
       limit ${most}) q
     order by q.first_seen ${order}, q.id ${order}
     limit ${most}`;
-  return queryPage(trx, { rows, parameters, projection, key: QUARANTINE_KEY, limit: query.limit });
+  return { rows, parameters, projection, key: QUARANTINE_KEY, limit: query.limit };
 }
 
 const QUARANTINE_KEY: KeyColumns<QuarantineKey> = {

@@ -1,7 +1,9 @@
 import type { UtcInstant } from '@quarterhour/domain';
 import { byteaArray, plainArray, textArray } from '../array-literals.js';
+import type { LineFormat, LinesReader } from '../lines.js';
+import { queryLines, startingAfter } from '../lines.js';
 import type { Trx } from '../pool.js';
-import type { KeyColumns, Page, Projection } from '../projection.js';
+import type { KeyColumns, Page, PageSource, Projection } from '../projection.js';
 import { queryPage } from '../projection.js';
 import { StatementParameters, prepared } from '../statement.js';
 import type { RowVerdict } from './insert-once.js';
@@ -110,9 +112,10 @@ export interface ReceiptKey {
 }
 
 /** What is looked for: a message by its id, or the messages that brought telemetry of a plant and instant. */
-export type ReceiptQuery = (
-  { readonly messageId: string } | { readonly plantId: string; readonly measuredAt: UtcInstant }
-) & {
+export type Receipted = { readonly messageId: string } | { readonly plantId: string; readonly measuredAt: UtcInstant };
+
+/** What is looked for, and which page of it. */
+export type ReceiptQuery = Receipted & {
   /** Starts after this row. */
   readonly after?: ReceiptKey;
   readonly limit: number;
@@ -127,6 +130,23 @@ export function listReceipts(
   query: ReceiptQuery,
   projection: Projection<ReceiptColumn>,
 ): Promise<Page<ReceiptKey>> {
+  return queryPage(trx, receiptSource(query, projection));
+}
+
+/** The same, part by part. */
+export function exportReceipts(
+  query: Receipted,
+  projection: Projection<ReceiptColumn>,
+  format: LineFormat,
+): LinesReader<ReceiptKey> {
+  return (trx, after, limit) =>
+    queryLines(trx, receiptSource({ ...query, ...startingAfter(after), limit }, projection), format);
+}
+
+function receiptSource(
+  query: ReceiptQuery,
+  projection: Projection<ReceiptColumn>,
+): PageSource<ReceiptKey, ReceiptColumn> {
   const parameters = new StatementParameters();
   const entries =
     'messageId' in query
@@ -135,7 +155,7 @@ export function listReceipts(
   const rows = `
     select e.* from (${entries}) e ${query.after === undefined ? '' : `where ${beyond(query.after, parameters)}`}
     order by e.first_received_at, e.entry collate "C" limit ${parameters.bind(query.limit + 1)}::int8`;
-  return queryPage(trx, { rows, parameters, projection, key: RECEIPT_KEY, limit: query.limit });
+  return { rows, parameters, projection, key: RECEIPT_KEY, limit: query.limit };
 }
 
 const RECEIPT_KEY: KeyColumns<ReceiptKey> = {

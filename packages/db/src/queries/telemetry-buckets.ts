@@ -1,6 +1,14 @@
-import { DeliveryPeriod, compareInstants, type UtcInstant } from '@quarterhour/domain';
+import {
+  DeliveryPeriod,
+  compareInstants,
+  epochMicros,
+  instantFromEpochMicros,
+  type UtcInstant,
+} from '@quarterhour/domain';
+import { queryLines, type LineFormat, type Lines, type LinesReader } from '../lines.js';
 import type { Trx } from '../pool.js';
-import { objectText, type Projection } from '../projection.js';
+import { objectText, type KeyColumns, type Projection } from '../projection.js';
+import { StatementParameters } from '../statement.js';
 import { ROLLED_UP } from './telemetry-rollups.js';
 
 /** Which buckets of a plant. They start at UTC midnight, every so many minutes; the last one of a day may be shorter. */
@@ -61,21 +69,87 @@ export async function listTelemetryBuckets(
   query: BucketQuery,
   projection: Projection<TelemetryBucketColumn>,
 ): Promise<string> {
-  const parts = query.bucketMinutes % QUARTER_MINUTES === 0 ? sumsOfQuarters(query) : SUMS_OF_SAMPLES;
   const [row] = await trx.query<{ json: string }>({
     text: `
-      with part as materialized (${parts}), mean as (
-        select ${binOf('starts_at')} as bucket, sum(samples) as samples, ${SUMS_OF_PARTS}
-        from part group by 1
-      ), bucket as (${BUCKETS}), answer as (
-        select b.starts_at, ${PLANT} as plant_id, coalesce(m.samples, 0) as samples, ${MEANS}
-        from bucket b left join mean m on m.bucket = b.starts_at
-      )
       select '[' || coalesce(string_agg(${objectText(projection, 'a')}, ',' order by a.starts_at), '') || ']' as json
-      from answer a`,
-    values: [query.orgId, query.plantId, query.from, query.to, query.knownAt, query.bucketMinutes],
+      from (${bucketRows(query)}) a`,
+    values: valuesOf(query),
   });
   return row?.json ?? '[]';
+}
+
+/** Where a part of telemetry buckets ended. */
+export interface BucketKey {
+  readonly startsAt: UtcInstant;
+}
+
+/** The same buckets, part by part: each part is of whole days, and as of the same mark. */
+export function exportTelemetryBuckets(
+  query: BucketQuery,
+  projection: Projection<TelemetryBucketColumn>,
+  format: LineFormat,
+): LinesReader<BucketKey> {
+  return async (trx, after, limit) => {
+    const from = after === undefined ? query.from : endOfBucket(after.startsAt, query);
+    const slice = { ...query, from, to: endOfSlice(from, query, limit) };
+    const parameters = new StatementParameters(...valuesOf(slice));
+    const rows = `${bucketRows(slice)} order by starts_at limit ${parameters.bind(limit + 1)}::int8`;
+    const source = { rows, parameters, limit, projection, key: BUCKET_KEY, planning: 'anew' } as const;
+    return goingOn(await queryLines(trx, source, format), slice, query);
+  };
+}
+
+const BUCKET_KEY: KeyColumns<BucketKey> = { startsAt: { column: 'starts_at', as: 'instant' } };
+
+const DAY_MINUTES = 1_440;
+const MINUTE_MICROS = 60_000_000;
+const DAY_MICROS = DAY_MINUTES * MINUTE_MICROS;
+
+/** The buckets of a day start anew at midnight. */
+export function endOfBucket(startsAt: UtcInstant, { bucketMinutes }: Pick<BucketQuery, 'bucketMinutes'>): UtcInstant {
+  const start = epochMicros(startsAt);
+  return instantFromEpochMicros(Math.min(start + bucketMinutes * MINUTE_MICROS, midnightAfter(start)));
+}
+
+/**
+ * The end of the whole days from an instant on that have about so many points, or of the query.
+ *
+ * @param series points of each bucket
+ */
+export function endOfSlice(
+  from: UtcInstant,
+  { to, bucketMinutes }: BucketQuery,
+  points: number,
+  series = 1,
+): UtcInstant {
+  const pointsOfDay = Math.ceil(DAY_MINUTES / bucketMinutes) * series;
+  const further = Math.max(0, Math.floor(points / pointsOfDay) - 1) * DAY_MICROS;
+  return instantFromEpochMicros(Math.min(epochMicros(to), midnightAfter(epochMicros(from)) + further));
+}
+
+function midnightAfter(micros: number): number {
+  return (Math.floor(micros / DAY_MICROS) + 1) * DAY_MICROS;
+}
+
+/** After a slice that ends before the query does, more follow. */
+export function goingOn<Key>(lines: Lines<Key>, slice: BucketQuery, query: BucketQuery): Lines<Key> {
+  return { ...lines, hasMore: lines.hasMore || compareInstants(slice.to, query.to) < 0 };
+}
+
+/** The values of the parameters that are written out. */
+export function valuesOf(query: BucketQuery): unknown[] {
+  return [query.orgId, query.plantId, query.from, query.to, query.knownAt, query.bucketMinutes];
+}
+
+function bucketRows(query: BucketQuery): string {
+  const parts = query.bucketMinutes % QUARTER_MINUTES === 0 ? sumsOfQuarters(query) : SUMS_OF_SAMPLES;
+  return `
+    with part as materialized (${parts}), mean as (
+      select ${binOf('starts_at')} as bucket, sum(samples) as samples, ${SUMS_OF_PARTS}
+      from part group by 1
+    ), bucket as (${BUCKETS})
+    select b.starts_at, ${PLANT} as plant_id, coalesce(m.samples, 0) as samples, ${MEANS}
+    from bucket b left join mean m on m.bucket = b.starts_at`;
 }
 
 /** Every bucket that the span touches. */

@@ -1,7 +1,9 @@
 import type { UtcInstant } from '@quarterhour/domain';
 import { byteaArray, plainArray, textArray } from '../array-literals.js';
+import type { LineFormat, LinesReader } from '../lines.js';
+import { queryLines, startingAfter } from '../lines.js';
 import type { Trx } from '../pool.js';
-import type { KeyColumns, Page, Projection } from '../projection.js';
+import type { KeyColumns, Page, PageSource, Projection } from '../projection.js';
 import { queryPage } from '../projection.js';
 import { StatementParameters, prepared } from '../statement.js';
 import { insertOnce, type RowVerdict } from './insert-once.js';
@@ -154,6 +156,23 @@ export function listTradingConfigEvents(
   query: TradingConfigQuery,
   projection: Projection<TradingConfigColumn>,
 ): Promise<Page<TradingConfigKey>> {
+  return queryPage(trx, eventSource(query, projection));
+}
+
+/** All trading config events of a query, part by part. */
+export function exportTradingConfigEvents(
+  query: Omit<TradingConfigQuery, 'after' | 'limit'>,
+  projection: Projection<TradingConfigColumn>,
+  format: LineFormat,
+): LinesReader<TradingConfigKey> {
+  return (trx, after, limit) =>
+    queryLines(trx, eventSource({ ...query, ...startingAfter(after), limit }, projection), format);
+}
+
+function eventSource(
+  query: TradingConfigQuery,
+  projection: Projection<TradingConfigColumn>,
+): PageSource<TradingConfigKey, TradingConfigColumn> {
   const parameters = new StatementParameters();
   const most = `${parameters.bind(query.limit + 1)}::int8`;
   const where = ['e.org_id = o.org_id', ...conditions(query, parameters)].join(' and ');
@@ -168,7 +187,7 @@ export function listTradingConfigEvents(
       limit ${most}) e
     order by e.received_at ${direction}, e.org_id ${direction}, e.place ${direction}
     limit ${most}`;
-  return queryPage(trx, { rows, parameters, projection, key: EVENT_KEY, limit: query.limit });
+  return { rows, parameters, projection, key: EVENT_KEY, limit: query.limit };
 }
 
 const EVENT_KEY: KeyColumns<TradingConfigKey> = {

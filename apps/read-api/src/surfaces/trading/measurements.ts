@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { MAX_MEASUREMENT_DAYS, type MeasurementsQuery } from '@quarterhour/contracts';
 import { findPlant, type BucketQuery, type Trx } from '@quarterhour/db';
 import {
@@ -5,9 +6,10 @@ import {
   epochMicros,
   instantFromEpochMicros,
   instantFromEpochMillis,
+  parseInstant,
   type UtcInstant,
 } from '@quarterhour/domain';
-import { NotFoundError, type Weight } from '@quarterhour/http';
+import { NotFoundError, type Position, type Weight } from '@quarterhour/http';
 import type { Clock } from '@quarterhour/runtime';
 import { measuredMark } from '../../marks.js';
 import { assertForward, instantIn, refused } from '../../query-instants.js';
@@ -17,11 +19,31 @@ const DAY_MICROS = 86_400_000_000;
 const LIGHT_DAYS = 2;
 
 /** Which buckets of which plant are asked for, and what was known of them. */
-export async function bucketQuery(trx: Trx, plantId: string, query: MeasurementsQuery): Promise<BucketQuery> {
+export async function bucketQuery(
+  trx: Trx,
+  plantId: string,
+  query: MeasurementsQuery,
+  begun?: Begun,
+): Promise<BucketQuery> {
   const plant = await findPlant(trx, plantId);
   if (plant === null) throw new NotFoundError('plant');
+  return { orgId: plant.orgId, plantId, bucketMinutes: query.bucket, ...(begun ?? (await settled(trx, query))) };
+}
+
+/** The part of a query that depends on when it was asked first; an export that is taken up again keeps to it. */
+export type Begun = Pick<BucketQuery, 'from' | 'to' | 'knownAt'>;
+
+async function settled(trx: Trx, query: MeasurementsQuery): Promise<Begun> {
   const { bound, now } = await measuredMark(trx, query);
-  return { orgId: plant.orgId, plantId, ...spanOf(query, now), bucketMinutes: query.bucket, knownAt: bound };
+  return { ...spanOf(query, now), knownAt: bound };
+}
+
+const begunShape = z.tuple([z.string(), z.string()]);
+
+/** @param span of the sort key, its last two members */
+export function begunIn({ knownAt }: Position, span: readonly string[]): Begun {
+  const [from, to] = begunShape.parse(span);
+  return { from: parseInstant(from), to: parseInstant(to), knownAt: parseInstant(z.string().parse(knownAt)) };
 }
 
 export function weightOf(query: MeasurementsQuery, clock: Clock): Weight {

@@ -1,11 +1,27 @@
 import { z } from 'zod';
 import { plainText } from '../../scalars.js';
-import { DEFAULT_PAGE_LIMIT, MAX_PAGE_DEPTH, MAX_PAGE_LIMIT } from '../paging.js';
+import { DEFAULT_PAGE_LIMIT, MAX_PAGE_DEPTH, MAX_PAGE_LIMIT, pageLimitText } from '../paging.js';
 import { energyOutput, instantOutput, powerOutput, uuidOutput } from '../outputs.js';
-import { queryAsOf, queryCursor, queryDate, queryInstant, queryInteger, queryList } from '../query.js';
+import { exportLimit, queryAsOf, queryCursor, queryDate, queryInstant, queryInteger, queryList } from '../query.js';
 
 /** Most assets of one query. */
 export const MAX_ASSET_IDS = 500;
+
+const dispatchFilters = {
+  asset_ids: queryList(plainText(160), MAX_ASSET_IDS).meta({
+    description: 'Assets, repeated or comma-separated. Unknown ids contribute nothing.',
+  }),
+  from: queryInstant
+    .optional()
+    .meta({ description: 'Start of the window of dispatch_time, included. Required unless delivery_day is given.' }),
+  to: queryInstant.optional().meta({
+    description: 'End of the window of dispatch_time, not included. Required unless delivery_day is given.',
+  }),
+  delivery_day: queryDate.optional().meta({ description: 'Market-local date of delivery_period_start.' }),
+  order: z.enum(['asc', 'desc']).default('asc').meta({ description: 'Direction of dispatch_time, then event_id.' }),
+  as_of: queryAsOf.optional(),
+  cursor: queryCursor.optional(),
+};
 
 /**
  * Query of `GET /asset-api/v1/dispatches`.
@@ -21,20 +37,8 @@ export const listDispatchesQuery = z
       .meta({ description: 'Most rows of this page.' }),
     offset: queryInteger({ min: 0 })
       .optional()
-      .meta({ description: `Rows to skip. offset + limit is at most ${MAX_PAGE_DEPTH}.`, default: 0 }),
-    asset_ids: queryList(plainText(160), MAX_ASSET_IDS).meta({
-      description: 'Assets, repeated or comma-separated. Unknown ids contribute nothing.',
-    }),
-    from: queryInstant
-      .optional()
-      .meta({ description: 'Start of the window of dispatch_time, included. Required unless delivery_day is given.' }),
-    to: queryInstant.optional().meta({
-      description: 'End of the window of dispatch_time, not included. Required unless delivery_day is given.',
-    }),
-    delivery_day: queryDate.optional().meta({ description: 'Market-local date of delivery_period_start.' }),
-    order: z.enum(['asc', 'desc']).default('asc').meta({ description: 'Direction of dispatch_time, then event_id.' }),
-    as_of: queryAsOf.optional(),
-    cursor: queryCursor.optional(),
+      .meta({ description: `Rows to skip. offset + limit is at most ${MAX_PAGE_DEPTH}. Not for exports.`, default: 0 }),
+    ...dispatchFilters,
   })
   .superRefine(requireWindow, { when: () => true })
   .superRefine((query, ctx) => {
@@ -56,6 +60,15 @@ export const listDispatchesQuery = z
     }
   });
 export type ListDispatchesQuery = z.output<typeof listDispatchesQuery>;
+
+/** The same for an export, which begins at its start or at a cursor. */
+export const exportDispatchesQuery = z
+  .strictObject({
+    limit: exportLimit(pageLimitText(DEFAULT_PAGE_LIMIT)),
+    ...dispatchFilters,
+  })
+  .superRefine(requireWindow, { when: () => true });
+export type ExportDispatchesQuery = z.output<typeof exportDispatchesQuery>;
 
 /** Asked whatever else is wrong, so that a request learns of everything that it left out at once. */
 function requireWindow(query: WindowOrDay, ctx: z.RefinementCtx): void {

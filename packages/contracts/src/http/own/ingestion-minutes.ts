@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { OUTCOMES, STREAMS } from '../../streams.js';
 import { instantOutput } from '../outputs.js';
-import { MAX_PAGE_LIMIT } from '../paging.js';
-import { queryCursor, queryInstant, queryInteger } from '../query.js';
+import { MAX_PAGE_LIMIT, pageLimitText } from '../paging.js';
+import { exportLimit, queryCursor, queryInstant, queryInteger } from '../query.js';
 
 /** Longest span of one query, in days. */
 export const MAX_INGESTION_DAYS = 31;
@@ -20,6 +20,12 @@ export const listIngestionMinutesQuery = z.strictObject({
   cursor: queryCursor.optional(),
 });
 export type ListIngestionMinutesQuery = z.output<typeof listIngestionMinutesQuery>;
+
+/** The same for an export. */
+export const exportIngestionMinutesQuery = listIngestionMinutesQuery.extend({
+  limit: exportLimit(pageLimitText(MAX_PAGE_LIMIT)),
+});
+export type ExportIngestionMinutesQuery = z.output<typeof exportIngestionMinutesQuery>;
 
 /** How many deliveries of one stream ended in one way, in the minute in which their batch was stored. */
 export const ingestionMinute = z

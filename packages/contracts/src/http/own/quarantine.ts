@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { uuidText } from '../../scalars.js';
 import { OUTCOMES, REASON_NAMES, STREAMS } from '../../streams.js';
-import { DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT } from '../paging.js';
+import { DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT, pageLimitText } from '../paging.js';
 import { instantOutput, uuidOutput } from '../outputs.js';
-import { queryCursor, queryInstant, queryInteger, queryMessageId } from '../query.js';
+import { exportLimit, queryCursor, queryInstant, queryInteger, queryMessageId } from '../query.js';
 
 /**
  * Where a quarantined delivery stands: `open` waits for somebody or something, `replayed` was taken in after all,
@@ -35,6 +35,12 @@ export const listQuarantineQuery = z.strictObject({
   cursor: queryCursor.optional(),
 });
 export type ListQuarantineQuery = z.output<typeof listQuarantineQuery>;
+
+/** The same for an export. */
+export const exportQuarantineQuery = listQuarantineQuery.extend({
+  limit: exportLimit(pageLimitText(DEFAULT_PAGE_LIMIT)),
+});
+export type ExportQuarantineQuery = z.output<typeof exportQuarantineQuery>;
 
 /** The last time that a delivery was tried again and stayed where it was. */
 export const failedAttempt = z

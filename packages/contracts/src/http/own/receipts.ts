@@ -2,9 +2,20 @@ import { z } from 'zod';
 import { uuidText } from '../../scalars.js';
 import { OUTCOMES, REASON_NAMES, STREAMS } from '../../streams.js';
 import { instantOutput, uuidOutput } from '../outputs.js';
-import { DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT } from '../paging.js';
-import { queryCursor, queryInstant, queryInteger, queryMessageId } from '../query.js';
+import { DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT, pageLimitText } from '../paging.js';
+import { exportLimit, queryCursor, queryInstant, queryInteger, queryMessageId } from '../query.js';
 import { QUARANTINE_STATES, REPLAYED_AS } from './quarantine.js';
+
+const receiptFilters = {
+  message_id: queryMessageId.optional().meta({
+    description: 'What became of this message, unless it was telemetry that was stored. Excludes the other two.',
+  }),
+  plant_id: uuidText.optional().meta({ format: 'uuid', description: 'Our id of a plant. Goes with measured_at.' }),
+  measured_at: queryInstant.optional().meta({
+    description: "Instant of the sample, or of the registers' reading. Goes with plant_id.",
+  }),
+  cursor: queryCursor.optional(),
+};
 
 /**
  * Query of `GET /quarterhour/v1/ingestion/receipts`. Asks in one of two forms: `message_id` alone, or `plant_id` with
@@ -15,17 +26,16 @@ export const listReceiptsQuery = z
     limit: queryInteger({ min: 1, max: MAX_PAGE_LIMIT })
       .default(DEFAULT_PAGE_LIMIT)
       .meta({ description: 'Most receipts of this page.' }),
-    message_id: queryMessageId.optional().meta({
-      description: 'What became of this message, unless it was telemetry that was stored. Excludes the other two.',
-    }),
-    plant_id: uuidText.optional().meta({ format: 'uuid', description: 'Our id of a plant. Goes with measured_at.' }),
-    measured_at: queryInstant.optional().meta({
-      description: "Instant of the sample, or of the registers' reading. Goes with plant_id.",
-    }),
-    cursor: queryCursor.optional(),
+    ...receiptFilters,
   })
   .superRefine(requireOneForm, { when: () => true });
 export type ListReceiptsQuery = z.output<typeof listReceiptsQuery>;
+
+/** The same for an export. */
+export const exportReceiptsQuery = z
+  .strictObject({ limit: exportLimit(pageLimitText(DEFAULT_PAGE_LIMIT)), ...receiptFilters })
+  .superRefine(requireOneForm, { when: () => true });
+export type ExportReceiptsQuery = z.output<typeof exportReceiptsQuery>;
 
 interface Forms {
   readonly message_id?: string | undefined;

@@ -2,8 +2,16 @@ import { z } from 'zod';
 import { TRADING_CONFIG_KINDS, TRADING_CONFIG_ORIGINS } from '../../messages/trading-config.js';
 import { uuidText } from '../../scalars.js';
 import { instantOutput, uuidOutput } from '../outputs.js';
-import { DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT } from '../paging.js';
-import { queryAsOf, queryCursor, queryInstant, queryInteger, queryList, queryMessageId } from '../query.js';
+import { DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT, pageLimitText } from '../paging.js';
+import {
+  exportLimit,
+  queryAsOf,
+  queryCursor,
+  queryInstant,
+  queryInteger,
+  queryList,
+  queryMessageId,
+} from '../query.js';
 
 /**
  * Query of `GET /quarterhour/v1/trading-config-events`: all filters narrow, `[from, to)` bounds when an event was received.
@@ -31,6 +39,12 @@ export const listTradingConfigEventsQuery = z.strictObject({
   cursor: queryCursor.optional(),
 });
 export type ListTradingConfigEventsQuery = z.output<typeof listTradingConfigEventsQuery>;
+
+/** The same for an export. */
+export const exportTradingConfigEventsQuery = listTradingConfigEventsQuery.extend({
+  limit: exportLimit(pageLimitText(DEFAULT_PAGE_LIMIT)),
+});
+export type ExportTradingConfigEventsQuery = z.output<typeof exportTradingConfigEventsQuery>;
 
 /**
  * One trading config event: a partner's config of a plant (`constraints`, `topology`, `fallback`), or what a control plane did

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { instantOutput, uuidOutput } from '../outputs.js';
-import { queryInstant, queryInteger } from '../query.js';
+import { exportLimit, queryCursor, queryInstant, queryInteger } from '../query.js';
 import { telemetryPoint } from './telemetry.js';
 
 /** Longest span of one read of measurements, in days. */
@@ -24,6 +24,15 @@ export const measurementsQuery = z.strictObject({
     .meta({ description: 'What was known at this instant, for example a Quarterhour-Known-At.' }),
 });
 export type MeasurementsQuery = z.output<typeof measurementsQuery>;
+
+/** The same for an export, which can be had in parts. */
+export const exportMeasurementsQuery = measurementsQuery.extend({
+  limit: exportLimit('JSON is answered whole and does not take it.'),
+  cursor: queryCursor
+    .optional()
+    .meta({ description: 'Last cursor of an export that was not received whole. Exports only.' }),
+});
+export type ExportMeasurementsQuery = z.output<typeof exportMeasurementsQuery>;
 
 /** One bucket per point, oldest first: arithmetic means, null where nothing was measured. */
 export const listTelemetryResponse = z.array(telemetryPoint);

@@ -1,9 +1,15 @@
 import { z } from 'zod';
-import { listDispatchesQuery, listDispatchesResponse, type ListDispatchesQuery } from '@quarterhour/contracts';
-import { listDispatches, type DispatchKey, type DispatchQuery, type Page } from '@quarterhour/db';
+import {
+  exportDispatchesQuery,
+  listDispatchesQuery,
+  listDispatchesResponse,
+  type ExportDispatchesQuery,
+} from '@quarterhour/contracts';
+import { exportDispatches, headerLine, listDispatches, type DispatchKey, type DispatchQuery } from '@quarterhour/db';
 import { parseInstant, type UtcInstant } from '@quarterhour/domain';
 import { assetSurface, jsonText, noBody, noParameters, route, type Position } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
+import { exported } from '../../../exporting.js';
 import { openListing } from '../../../listing.js';
 import { agreedBound, saying } from '../../../marks.js';
 import { deliveryDayIn, windowOf } from '../../../query-instants.js';
@@ -35,35 +41,60 @@ export const listDispatchesRoute = route({
   },
   handler: async (request, { db, cursors }: ApiContext) => {
     const { query, scope } = request;
+    const { limit, offset = 0 } = query;
     const filter = filterOf(query);
     const listing = openListing(cursors, 'listDispatches', request);
     const { position } = listing;
 
     return db.read(scope.organisations, async (trx) => {
       const bound = await agreedBound(trx, query, position);
-      const page = await listDispatches(trx, { ...filter, ...startAt(bound, position) }, DISPATCH_PROJECTION);
-      const text = `{"dispatches":${page.json},"limit":${filter.limit},"offset":${filter.offset}}`;
+      const start = position === undefined ? {} : { after: keyOf(position) };
+      const page = await listDispatches(
+        trx,
+        { ...filter, ...start, knownAt: bound, limit, offset },
+        DISPATCH_PROJECTION,
+      );
+      const { lastKey } = page;
+      const text = `{"dispatches":${page.json},"limit":${limit},"offset":${offset}}`;
       return jsonText(text, {
         ...saying(bound),
-        ...(page.hasMore ? listing.linkAfter({ sortKey: sortKeyOf(page), knownAt: bound }) : {}),
+        ...(page.hasMore && lastKey !== null ? listing.linkAfter(positionOf(lastKey, bound)) : {}),
       });
     });
   },
+  exports: {
+    query: exportDispatchesQuery,
+    handler: (request, { db, cursors }: ApiContext, format) => {
+      const { query } = request;
+      const filter = filterOf(query);
+      const listing = openListing(cursors, 'listDispatches', request);
+      const { position } = listing;
+
+      return exported(db, request, format, async (trx) => {
+        const bound = await agreedBound(trx, query, position);
+        return {
+          name: 'dispatches',
+          header: headerLine(DISPATCH_PROJECTION, format),
+          listing,
+          read: exportDispatches({ ...filter, knownAt: bound }, DISPATCH_PROJECTION, format),
+          after: position && keyOf(position),
+          positionOf: (key: DispatchKey) => positionOf(key, bound),
+          knownAt: bound,
+        };
+      });
+    },
+  },
 });
 
-function filterOf({ asset_ids, delivery_day, order, limit, offset = 0, from, to }: ListDispatchesQuery): DispatchQuery {
+type DispatchFilter = Omit<DispatchQuery, 'after' | 'knownAt' | 'limit' | 'offset'>;
+
+function filterOf({ asset_ids, delivery_day, order, from, to }: Omit<ExportDispatchesQuery, 'limit'>): DispatchFilter {
   return {
     assetIds: asset_ids,
     ...windowOf({ from, to }),
     ...(delivery_day === undefined ? {} : { deliveryDay: deliveryDayIn('delivery_day', delivery_day) }),
     order,
-    limit,
-    offset,
   };
-}
-
-function startAt(bound: UtcInstant, position: Position | undefined): Pick<DispatchQuery, 'knownAt' | 'after'> {
-  return { knownAt: bound, ...(position === undefined ? {} : { after: keyOf(position) }) };
 }
 
 const sortKeyShape = z.tuple([z.string(), z.string(), z.string()]);
@@ -73,6 +104,6 @@ function keyOf({ sortKey }: Position): DispatchKey {
   return { dispatchTime: parseInstant(dispatchTime), eventId, assetId };
 }
 
-function sortKeyOf({ lastKey }: Page<DispatchKey>): string[] {
-  return lastKey === null ? [] : [lastKey.dispatchTime, lastKey.eventId, lastKey.assetId];
+function positionOf({ dispatchTime, eventId, assetId }: DispatchKey, knownAt: UtcInstant): Position {
+  return { sortKey: [dispatchTime, eventId, assetId], knownAt };
 }

@@ -1,14 +1,22 @@
 import { z } from 'zod';
 import {
+  exportIngestionMinutesQuery,
   listIngestionMinutesQuery,
   listIngestionMinutesResponse,
   MAX_INGESTION_DAYS,
-  type ListIngestionMinutesQuery,
+  type ExportIngestionMinutesQuery,
 } from '@quarterhour/contracts';
-import { listIngestMinutes, type IngestMinuteKey, type IngestMinuteQuery } from '@quarterhour/db';
+import {
+  exportIngestMinutes,
+  headerLine,
+  listIngestMinutes,
+  type IngestMinuteKey,
+  type IngestMinuteQuery,
+} from '@quarterhour/db';
 import { epochSeconds, parseInstant } from '@quarterhour/domain';
 import { jsonText, noBody, noParameters, ownSurface, route, type Position } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
+import { exported } from '../../../exporting.js';
 import { openListing } from '../../../listing.js';
 import { assertForward, instantIn, refused } from '../../../query-instants.js';
 import { MINUTE_PROJECTION } from '../present.js';
@@ -40,15 +48,35 @@ export const listIngestionMinutesRoute = route({
     const listing = openListing(cursors, 'listIngestionMinutes', request);
     const after = listing.position === undefined ? {} : { after: keyOf(listing.position) };
     const page = await db.read(scope.organisations, (trx) =>
-      listIngestMinutes(trx, { ...filter, ...after }, MINUTE_PROJECTION),
+      listIngestMinutes(trx, { ...filter, ...after, limit: query.limit }, MINUTE_PROJECTION),
     );
     const { lastKey } = page;
     const link = page.hasMore && lastKey !== null ? listing.linkAfter(positionOf(lastKey)) : {};
     return jsonText(`{"minutes":${page.json},"limit":${query.limit}}`, link);
   },
+  exports: {
+    query: exportIngestionMinutesQuery,
+    handler: (request, { db, cursors }: ApiContext, format) => {
+      const filter = filterOf(request.query);
+      const listing = openListing(cursors, 'listIngestionMinutes', request);
+      return exported(db, request, format, () =>
+        Promise.resolve({
+          name: 'ingestion-minutes',
+          header: headerLine(MINUTE_PROJECTION, format),
+          listing,
+          read: exportIngestMinutes(filter, MINUTE_PROJECTION, format),
+          after: listing.position && keyOf(listing.position),
+          positionOf,
+          knownAt: null,
+        }),
+      );
+    },
+  },
 });
 
-function filterOf({ from: first, to: last, stream, limit }: ListIngestionMinutesQuery): IngestMinuteQuery {
+type MinuteFilter = Omit<IngestMinuteQuery, 'after' | 'limit'>;
+
+function filterOf({ from: first, to: last, stream }: Omit<ExportIngestionMinutesQuery, 'limit'>): MinuteFilter {
   const from = instantIn('from', first);
   const to = instantIn('to', last);
   assertForward(from, to);
@@ -59,7 +87,7 @@ function filterOf({ from: first, to: last, stream, limit }: ListIngestionMinutes
       context: { max_days: MAX_INGESTION_DAYS },
     });
   }
-  return { from, to, ...(stream === undefined ? {} : { stream }), limit };
+  return { from, to, ...(stream === undefined ? {} : { stream }) };
 }
 
 function positionOf({ minute, stream, outcome, redelivered }: IngestMinuteKey): Position {

@@ -1,9 +1,21 @@
 import { z } from 'zod';
-import { listQuarantineQuery, listQuarantineResponse, type ListQuarantineQuery } from '@quarterhour/contracts';
-import { listQuarantine, type QuarantineKey, type QuarantineQuery } from '@quarterhour/db';
+import {
+  exportQuarantineQuery,
+  listQuarantineQuery,
+  listQuarantineResponse,
+  type ExportQuarantineQuery,
+} from '@quarterhour/contracts';
+import {
+  exportQuarantine,
+  headerLine,
+  listQuarantine,
+  type QuarantineKey,
+  type QuarantineQuery,
+} from '@quarterhour/db';
 import { parseInstant } from '@quarterhour/domain';
 import { jsonText, noBody, noParameters, ownSurface, route, type Position } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
+import { exported } from '../../../exporting.js';
 import { openListing } from '../../../listing.js';
 import { windowOf } from '../../../query-instants.js';
 import { QUARANTINE_PROJECTION } from '../present.js';
@@ -33,11 +45,29 @@ export const listQuarantineRoute = route({
     const listing = openListing(cursors, 'listQuarantine', request);
     const after = listing.position === undefined ? {} : { after: keyOf(listing.position) };
     const page = await db.read(scope.organisations, (trx) =>
-      listQuarantine(trx, { ...filter, ...after }, QUARANTINE_PROJECTION),
+      listQuarantine(trx, { ...filter, ...after, limit: query.limit }, QUARANTINE_PROJECTION),
     );
     const { lastKey } = page;
     const link = page.hasMore && lastKey !== null ? listing.linkAfter(positionOf(lastKey)) : {};
     return jsonText(`{"quarantine":${page.json},"limit":${query.limit}}`, link);
+  },
+  exports: {
+    query: exportQuarantineQuery,
+    handler: (request, { db, cursors }: ApiContext, format) => {
+      const filter = filterOf(request.query);
+      const listing = openListing(cursors, 'listQuarantine', request);
+      return exported(db, request, format, () =>
+        Promise.resolve({
+          name: 'quarantine',
+          header: headerLine(QUARANTINE_PROJECTION, format),
+          listing,
+          read: exportQuarantine(filter, QUARANTINE_PROJECTION, format),
+          after: listing.position && keyOf(listing.position),
+          positionOf,
+          knownAt: null,
+        }),
+      );
+    },
   },
 });
 
@@ -49,8 +79,7 @@ function filterOf({
   waits_for,
   from,
   to,
-  limit,
-}: ListQuarantineQuery): QuarantineQuery {
+}: Omit<ExportQuarantineQuery, 'limit'>): Omit<QuarantineQuery, 'after' | 'limit'> {
   return {
     ...(reason === undefined ? {} : { reason }),
     ...(stream === undefined ? {} : { stream }),
@@ -58,7 +87,6 @@ function filterOf({
     ...(message_id === undefined ? {} : { messageId: message_id }),
     ...(waits_for === undefined ? {} : { waitsFor: waits_for }),
     ...windowOf({ from, to }),
-    limit,
   };
 }
 

@@ -1,13 +1,21 @@
 import { z } from 'zod';
 import {
+  exportTradingConfigEventsQuery,
   listTradingConfigEventsQuery,
   listTradingConfigEventsResponse,
-  type ListTradingConfigEventsQuery,
+  type ExportTradingConfigEventsQuery,
 } from '@quarterhour/contracts';
-import { listTradingConfigEvents, type TradingConfigKey, type TradingConfigQuery } from '@quarterhour/db';
+import {
+  exportTradingConfigEvents,
+  headerLine,
+  listTradingConfigEvents,
+  type TradingConfigKey,
+  type TradingConfigQuery,
+} from '@quarterhour/db';
 import { parseInstant, type UtcInstant } from '@quarterhour/domain';
 import { jsonText, noBody, noParameters, ownSurface, route, type Position } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
+import { exported } from '../../../exporting.js';
 import { openListing } from '../../../listing.js';
 import { agreedBound, saying } from '../../../marks.js';
 import { windowOf } from '../../../query-instants.js';
@@ -47,7 +55,7 @@ export const listTradingConfigEventsRoute = route({
       const bound = await agreedBound(trx, query, listing.position);
       const page = await listTradingConfigEvents(
         trx,
-        { ...filter, ...after, knownAt: bound },
+        { ...filter, ...after, knownAt: bound, limit: query.limit },
         TRADING_CONFIG_PROJECTION,
       );
       const { lastKey } = page;
@@ -56,6 +64,26 @@ export const listTradingConfigEventsRoute = route({
         ...(page.hasMore && lastKey !== null ? listing.linkAfter(positionOf(lastKey, bound)) : {}),
       });
     });
+  },
+  exports: {
+    query: exportTradingConfigEventsQuery,
+    handler: (request, { db, cursors }: ApiContext, format) => {
+      const { query } = request;
+      const filter = filterOf(query);
+      const listing = openListing(cursors, 'listTradingConfigEvents', request);
+      return exported(db, request, format, async (trx) => {
+        const bound = await agreedBound(trx, query, listing.position);
+        return {
+          name: 'trading-config-events',
+          header: headerLine(TRADING_CONFIG_PROJECTION, format),
+          listing,
+          read: exportTradingConfigEvents({ ...filter, knownAt: bound }, TRADING_CONFIG_PROJECTION, format),
+          after: listing.position && keyOf(listing.position),
+          positionOf: (key: TradingConfigKey) => positionOf(key, bound),
+          knownAt: bound,
+        };
+      });
+    },
   },
 });
 
@@ -67,8 +95,7 @@ function filterOf({
   from,
   to,
   order,
-  limit,
-}: ListTradingConfigEventsQuery): TradingConfigQuery {
+}: Omit<ExportTradingConfigEventsQuery, 'limit'>): Omit<TradingConfigQuery, 'after' | 'knownAt' | 'limit'> {
   return {
     ...(kind === undefined ? {} : { kinds: kind }),
     ...(origin === undefined ? {} : { origin }),
@@ -76,7 +103,6 @@ function filterOf({
     ...(message_id === undefined ? {} : { messageId: message_id }),
     ...windowOf({ from, to }),
     order,
-    limit,
   };
 }
 

@@ -1,10 +1,20 @@
-import { listMetersResponse, MAX_METER_POINTS, measurementsQuery, plantPath } from '@quarterhour/contracts';
-import { listMeterBuckets } from '@quarterhour/db';
-import { jsonText, noBody, route, tradingSurface } from '@quarterhour/http';
+import { z } from 'zod';
+import {
+  exportMeasurementsQuery,
+  listMetersResponse,
+  MAX_METER_POINTS,
+  measurementsQuery,
+  plantPath,
+} from '@quarterhour/contracts';
+import { exportMeterBuckets, headerLine, listMeterBuckets, type MeterBucketKey } from '@quarterhour/db';
+import { parseInstant } from '@quarterhour/domain';
+import { jsonText, noBody, route, tradingSurface, type Position } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
+import { exported } from '../../../exporting.js';
+import { openListing } from '../../../listing.js';
 import { KNOWN_AT_HEADER, saying } from '../../../marks.js';
 import { refused } from '../../../query-instants.js';
-import { bucketQuery, weightOf } from '../measurements.js';
+import { begunIn, bucketQuery, weightOf, type Begun } from '../measurements.js';
 import { METER_PROJECTION } from '../present.js';
 
 export const listMetersRoute = route({
@@ -14,7 +24,7 @@ export const listMetersRoute = route({
   operationId: 'listMeterData',
   summary: 'Meter energy per bucket',
   description:
-    'What each register counted between the ends of the buckets; null where a reading is missing or the register was reset.',
+    'What each register counted between the ends of the buckets; null where a reading is missing or the register was reset. An export may have any number of points.',
   tag: 'Measurements',
   capability: 'telemetry:read',
   params: plantPath,
@@ -39,4 +49,34 @@ export const listMetersRoute = route({
         context: { max_points: MAX_METER_POINTS },
       });
     }),
+  exports: {
+    query: exportMeasurementsQuery,
+    handler: (request, { db, cursors }: ApiContext, format) => {
+      const { params, query } = request;
+      const listing = openListing(cursors, 'listMeterData', { ...request, query: { ...query, ...params } });
+      const start = listing.position && startOf(listing.position);
+      return exported(db, request, format, async (trx) => {
+        const asked = await bucketQuery(trx, params.plantId, query, start?.begun);
+        return {
+          name: 'meters',
+          header: headerLine(METER_PROJECTION, format),
+          listing,
+          read: exportMeterBuckets(asked, METER_PROJECTION, format),
+          after: start?.after,
+          positionOf: ({ startsAt, deviceId, register }: MeterBucketKey) => ({
+            sortKey: [startsAt, deviceId, register, asked.from, asked.to],
+            knownAt: asked.knownAt,
+          }),
+          knownAt: asked.knownAt,
+        };
+      });
+    },
+  },
 });
+
+function startOf(position: Position): { readonly after: MeterBucketKey; readonly begun: Begun } {
+  const [startsAt, deviceId, register, ...span] = z
+    .tuple([z.string(), z.string(), z.string()], z.string())
+    .parse(position.sortKey);
+  return { after: { startsAt: parseInstant(startsAt), deviceId, register }, begun: begunIn(position, span) };
+}

@@ -1,9 +1,13 @@
-import { listTelemetryResponse, measurementsQuery, plantPath } from '@quarterhour/contracts';
-import { listTelemetryBuckets } from '@quarterhour/db';
-import { jsonText, noBody, route, tradingSurface } from '@quarterhour/http';
+import { z } from 'zod';
+import { exportMeasurementsQuery, listTelemetryResponse, measurementsQuery, plantPath } from '@quarterhour/contracts';
+import { exportTelemetryBuckets, headerLine, listTelemetryBuckets, type BucketKey } from '@quarterhour/db';
+import { parseInstant } from '@quarterhour/domain';
+import { jsonText, noBody, route, tradingSurface, type Position } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
+import { exported } from '../../../exporting.js';
+import { openListing } from '../../../listing.js';
 import { KNOWN_AT_HEADER, saying } from '../../../marks.js';
-import { bucketQuery, weightOf } from '../measurements.js';
+import { begunIn, bucketQuery, weightOf, type Begun } from '../measurements.js';
 import { BUCKET_PROJECTION } from '../present.js';
 
 export const listTelemetryRoute = route({
@@ -31,4 +35,32 @@ export const listTelemetryRoute = route({
       const asked = await bucketQuery(trx, plantId, query);
       return jsonText(await listTelemetryBuckets(trx, asked, BUCKET_PROJECTION), saying(asked.knownAt));
     }),
+  exports: {
+    query: exportMeasurementsQuery,
+    handler: (request, { db, cursors }: ApiContext, format) => {
+      const { params, query } = request;
+      const listing = openListing(cursors, 'listTelemetry', { ...request, query: { ...query, ...params } });
+      const start = listing.position && startOf(listing.position);
+      return exported(db, request, format, async (trx) => {
+        const asked = await bucketQuery(trx, params.plantId, query, start?.begun);
+        return {
+          name: 'telemetry',
+          header: headerLine(BUCKET_PROJECTION, format),
+          listing,
+          read: exportTelemetryBuckets(asked, BUCKET_PROJECTION, format),
+          after: start?.after,
+          positionOf: ({ startsAt }: BucketKey) => ({
+            sortKey: [startsAt, asked.from, asked.to],
+            knownAt: asked.knownAt,
+          }),
+          knownAt: asked.knownAt,
+        };
+      });
+    },
+  },
 });
+
+function startOf(position: Position): { readonly after: BucketKey; readonly begun: Begun } {
+  const [startsAt, ...span] = z.tuple([z.string()], z.string()).parse(position.sortKey);
+  return { after: { startsAt: parseInstant(startsAt) }, begun: begunIn(position, span) };
+}
