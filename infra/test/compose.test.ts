@@ -6,8 +6,8 @@ import { describe, expect, test } from '@jest/globals';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const compose = read('docker-compose.yml');
 const dockerfile = read('infra/docker/Dockerfile');
-/** Where the variables of every API stand. */
-const SHARED = 'packages/http/src/service.ts';
+/** Where the variables of every API stand; of the second all have a default. */
+const SHARED = ['packages/http/src/service.ts', 'packages/http/src/protection.ts'];
 
 describe('docker-compose.yml', () => {
   test.each([
@@ -125,13 +125,17 @@ function namesIn(block: string): string[] {
 /** The variables that a config.ts names, and those of its schema that have no default and are not optional. */
 function variablesReadBy(file: string): { known: string[]; required: string[] } {
   const own = read(file);
-  const shared = own.includes('...API_VARIABLES') ? /API_VARIABLES = \{\n[^]*?\n\}/.exec(read(SHARED))?.[0] : undefined;
-  const text = `${own}${shared ?? ''}`;
+  const shared = own.includes('...API_VARIABLES') ? SHARED.map(declarationIn) : [];
+  const text = [own, ...shared].join('');
   const known = [...new Set(text.match(/QUARTERHOUR_[A-Z_]+/g) ?? [])];
   const schemas = [...text.matchAll(/(?:z\.object\(|API_VARIABLES = )\{\n([^]*?)\n\}/g)].map(([, members]) => members);
   const members = schemas.flatMap((schema) => schema?.split(/^(?= {2}QUARTERHOUR_)/m) ?? []);
   const required = members.filter((member) => !/\.(default|optional)\(|apiPort\(/.test(member)).flatMap(namesIn);
   return { known, required };
+}
+
+function declarationIn(file: string): string {
+  return /(?:API|PROTECTION)_VARIABLES = \{\n[^]*?\n\}/.exec(read(file))?.[0] ?? '';
 }
 
 function assignments(file: string): Record<string, string> {
