@@ -17,6 +17,7 @@ export function createControlApi({ db, register, ...parts }: ControlApiParts): E
     context: { db, register, clock: parts.clock },
     classifyError,
     unownedOrganisation: NO_ORGANISATION,
+    databaseQueue: () => db.waiting(),
     checks: [{ name: 'database', check: () => db.ping().then(() => ({ ok: true })) }],
     docs: { redocBundle: createRequire(import.meta.url).resolve('redoc/bundles/redoc.standalone.js') },
   });

@@ -3,7 +3,7 @@ import request from 'supertest';
 import type { Response } from 'supertest';
 import { openDatabase } from '@quarterhour/db';
 import type { Database } from '@quarterhour/db';
-import { openTokenVerifier } from '@quarterhour/http';
+import { DEFAULT_PROTECTION, openTokenVerifier } from '@quarterhour/http';
 import { RegisterWatch } from '@quarterhour/ingestion';
 import { createLogger, createMetrics, systemClock } from '@quarterhour/runtime';
 import {
@@ -43,6 +43,8 @@ export async function openTestApi(): Promise<TestApi> {
       areDemoKeysAllowed: false,
       clock: systemClock,
     }),
+    protection: DEFAULT_PROTECTION,
+    eventLoop: { delayMs: () => 0 },
     log: createLogger({ name: 'test', level: 'error' }),
     metrics: createMetrics(),
     clock: systemClock,

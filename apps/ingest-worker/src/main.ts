@@ -31,7 +31,8 @@ import { Watchdog } from './watchdog.js';
 
 const REGISTER_POLL_MS = 1_000;
 const PARKED_POLL_MS = 1_000;
-const ROLLUP_EVERY_MS = 2_000;
+/** A quarter hour that is being filled is added up anew each time; what changed since is read from the samples. */
+const ROLLUP_EVERY_MS = 30_000;
 const WATCH_MS = 15_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;

@@ -1,16 +1,20 @@
-import { rollUp, type Database } from '@quarterhour/db';
+import { rollUp, type Database, type PlantPeriod } from '@quarterhour/db';
 import type { Register } from '@quarterhour/ingestion';
 
-const NOTES_AT_ONCE = 2_000;
+const PERIODS_AT_ONCE = 500;
 
-/** Works the list of changed quarter hours off, until it is empty or another process does so. */
+/** Goes through the list of changed quarter hours once, unless another process does so. */
 export async function rollUpAll(
   db: Database,
   register: { readonly current: Register },
   stopping: AbortSignal,
 ): Promise<void> {
-  let taken: number | null;
+  let after: PlantPeriod | undefined;
   do {
-    taken = await rollUp(db, register.current.organisationIds, NOTES_AT_ONCE);
-  } while (taken === NOTES_AT_ONCE && !stopping.aborted);
+    const taken = await rollUp(db, register.current.organisationIds, {
+      most: PERIODS_AT_ONCE,
+      ...(after === undefined ? {} : { after }),
+    });
+    after = taken?.length === PERIODS_AT_ONCE ? taken.at(-1) : undefined;
+  } while (after !== undefined && !stopping.aborted);
 }

@@ -1,7 +1,9 @@
 import type { Database } from '@quarterhour/db';
 import type { Cursors } from '@quarterhour/http';
+import type { Clock } from '@quarterhour/runtime';
 
 export interface ApiContext {
   readonly db: Database;
   readonly cursors: Cursors;
+  readonly clock: Clock;
 }

@@ -13,9 +13,10 @@ export function createReadApi({ db, cursors, ...parts }: ReadApiParts): Express 
   return createApi({
     ...parts,
     routes,
-    context: { db, cursors },
+    context: { db, cursors, clock: parts.clock },
     classifyError,
     unownedOrganisation: NO_ORGANISATION,
+    databaseQueue: () => db.waiting(),
     checks: [{ name: 'database', check: () => db.ping().then(() => ({ ok: true })) }],
     docs: { redocBundle: createRequire(import.meta.url).resolve('redoc/bundles/redoc.standalone.js') },
   });

@@ -3,7 +3,7 @@ import request from 'supertest';
 import type { Response } from 'supertest';
 import { openDatabase } from '@quarterhour/db';
 import type { Database } from '@quarterhour/db';
-import { createCursors, openTokenVerifier } from '@quarterhour/http';
+import { createCursors, DEFAULT_PROTECTION, openTokenVerifier } from '@quarterhour/http';
 import { createLogger, createMetrics, systemClock } from '@quarterhour/runtime';
 import {
   AUDIENCE,
@@ -62,6 +62,8 @@ export async function readApiOver(db: Database, issuer: TestIssuer): Promise<Exp
       areDemoKeysAllowed: false,
       clock: systemClock,
     }),
+    protection: DEFAULT_PROTECTION,
+    eventLoop: { delayMs: () => 0 },
     log: createLogger({ name: 'test', level: 'error' }),
     metrics: createMetrics(),
     clock: systemClock,

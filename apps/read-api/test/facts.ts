@@ -74,7 +74,7 @@ export async function storeSample(
     devices: null,
     messageId: randomUUID(),
     publishedAt: now,
-    bodySha256: sha256(randomUUID()),
+    bodySha256: sha256(randomUUID()).toString('hex'),
     arrivedAt: null,
     receivedAt: now,
     ...different,

@@ -40,7 +40,7 @@ beforeAll(async () => {
           dataQuality: 'GOOD',
           messageId: `reading ${n}`,
           publishedAt: minute(n),
-          bodySha256: Buffer.alloc(32, n),
+          bodySha256: Buffer.alloc(32, n).toString('hex'),
           arrivedAt: null,
           receivedAt: await takeStamp(trx),
         },

@@ -161,7 +161,7 @@ const ask = (url: string, tenant: Tenant, role = 'operator', headers = {}): Prom
 
 /** Everything of an answer that its reader sees, but for what is different in every answer. */
 function seen({ status, text, headers }: Response, requestId = String(headers['x-request-id'])) {
-  const { 'x-request-id': _id, date: _date, ...rest } = headers;
+  const { 'x-request-id': _id, date: _date, ratelimit: _whatIsLeft, ...rest } = headers;
   return { status, text: text.replaceAll(requestId, ''), headers: rest };
 }
 

@@ -7,22 +7,12 @@ const TO_ESCAPE = /["\\]/g;
 
 /** For elements without special characters: UUIDs, instants, dates, decimals, numbers, booleans. */
 export function plainArray(values: readonly (string | number | boolean | null)[]): string {
-  let literal = '{';
-  for (const [index, value] of values.entries()) {
-    if (index > 0) literal += ',';
-    literal += String(value ?? 'NULL');
-  }
-  return `${literal}}`;
+  return `{${values.map((value) => value ?? 'NULL').join(',')}}`;
 }
 
 /** For any text. */
 export function textArray(values: readonly (string | null)[]): string {
-  let literal = '{';
-  for (const [index, value] of values.entries()) {
-    if (index > 0) literal += ',';
-    literal += value === null ? 'NULL' : quoted(value);
-  }
-  return `${literal}}`;
+  return `{${values.map((value) => (value === null ? 'NULL' : quoted(value))).join(',')}}`;
 }
 
 /** For bytes. */

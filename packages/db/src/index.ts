@@ -125,7 +125,13 @@ export {
   type MeterBucketKey,
   type MeterBuckets,
 } from './queries/meter-buckets.js';
-export { findWrongRollups, rollUp, type VerifyQuery, type WrongRollup } from './queries/telemetry-rollups.js';
+export {
+  findWrongRollups,
+  rollUp,
+  type PlantPeriod,
+  type VerifyQuery,
+  type WrongRollup,
+} from './queries/telemetry-rollups.js';
 export { findSample, listReadings, type StoredReading, type StoredSample } from './queries/stored-telemetry.js';
 export {
   exportQuarantine,

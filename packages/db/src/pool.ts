@@ -41,6 +41,9 @@ export interface Database {
   /** Like {@link Database.transaction}, read only. Its end decides nothing: it never throws `CommitUnknownError`. */
   read<T>(organisations: readonly string[], work: (trx: Trx) => Promise<T>): Promise<T>;
 
+  /** How many transactions wait for a connection. */
+  waiting(): number;
+
   /** Resolves when the database answers. */
   ping(): Promise<void>;
 
@@ -99,6 +102,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         await session.end();
         return result;
       }),
+    waiting: () => pool.waitingCount,
     ping: () =>
       withSession(pool, answerTimeoutMs, async (session) => {
         await session.command('select 1');

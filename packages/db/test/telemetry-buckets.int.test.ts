@@ -85,7 +85,7 @@ async function buckets(span: Span, knownAt?: UtcInstant): Promise<string> {
 const parsed = async (span: Span): Promise<unknown> => JSON.parse(await buckets(span));
 
 const rollUpAll = async (): Promise<void> => {
-  while ((await rollUp(ingest, [orgId], 1_000)) !== 0);
+  await rollUp(ingest, [orgId], { most: 1_000 });
 };
 
 describe('telemetry in buckets', () => {
@@ -202,19 +202,34 @@ describe('rollups', () => {
     await ingest.transaction([orgId], async (trx) => {
       const receivedAt = await takeStamp(trx);
       await insertRealtimeSamples(trx, [newSample({ orgId, plantId, measuredAt: minute(2), gridKw: 3, receivedAt })]);
-      expect(await rollUp(ingest, [orgId], 10)).toBe(1);
+      expect(await rollUp(ingest, [orgId], { most: 10 })).toHaveLength(1);
     });
-    expect(await rollUp(ingest, [orgId], 10)).toBe(1);
+    expect(await rollUp(ingest, [orgId], { most: 10 })).toHaveLength(1);
     expect(await parsed({ from: minute(0), to: minute(15), bucketMinutes: 15 })).toMatchObject([{ n: 2, grid: -2 }]);
+  });
+
+  test('are made of a quarter hour once, however often it changed, and from where the list was left', async () => {
+    const startsAt = [0, 15, 30, 45].map(minute);
+    for (let round = 0; round < 3; round += 1) {
+      await store(startsAt.map((_start, n) => ({ measuredAt: minute(n * 15 + round), gridKw: round })));
+    }
+    const first = await rollUp(ingest, [orgId], { most: 3 });
+    expect(first).toEqual(startsAt.slice(0, 3).map((start) => ({ orgId, plantId, startsAt: start })));
+    await store([{ measuredAt: minute(5), gridKw: 9 }]);
+    const after = first?.at(-1);
+    if (after === undefined) throw new Error('nothing was rolled up');
+    expect(await rollUp(ingest, [orgId], { most: 3, after })).toMatchObject([{ startsAt: startsAt[3] }]);
+    expect(await rollUp(ingest, [orgId], { most: 3 })).toMatchObject([{ startsAt: startsAt[0] }]);
+    expect(await rollUp(ingest, [orgId], { most: 3 })).toEqual([]);
   });
 
   test('are made by one process at a time', async () => {
     await store([{ measuredAt: minute(1) }]);
     await ingest.transaction([orgId], async (trx) => {
       await trx.query(query(`select pg_advisory_xact_lock(hashtextextended('quarterhour.rollups', 0))`));
-      expect(await rollUp(ingest, [orgId], 10)).toBeNull();
+      expect(await rollUp(ingest, [orgId], { most: 10 })).toBeNull();
     });
-    expect(await rollUp(ingest, [orgId], 10)).toBe(1);
+    expect(await rollUp(ingest, [orgId], { most: 10 })).toHaveLength(1);
   });
 });
 

@@ -48,7 +48,12 @@ export {
   spanOfDeliveryDay,
   type DeliveryDay,
 } from './time/delivery-day.js';
-export { DeliveryPeriod, OffQuarterHourError, isOnQuarterHour } from './time/delivery-period.js';
+export {
+  DeliveryPeriod,
+  OffQuarterHourError,
+  SECONDS_PER_DELIVERY_PERIOD,
+  isOnQuarterHour,
+} from './time/delivery-period.js';
 export {
   MAX_DELIVERY_PERIODS,
   TooManyDeliveryPeriodsError,

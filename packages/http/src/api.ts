@@ -1,27 +1,37 @@
 import express from 'express';
-import type { Express, RequestHandler, Response } from 'express';
+import type { Express, Request, RequestHandler, Response } from 'express';
 import helmet from 'helmet';
 import type { Clock, HealthCheck, Logger, Metrics } from '@quarterhour/runtime';
 import { accessLog } from './access-log.js';
+import { createAdmission, Place } from './admission.js';
+import type { Admission, Weight } from './admission.js';
+import { authenticate } from './authenticate.js';
+import { compressAnswers } from './compress.js';
 import { docsRouter } from './docs.js';
 import type { DocsOptions } from './docs.js';
+import { entityTagOf, matchingTag, tagCodings } from './entity-tag.js';
 import { errorResponder } from './error-responder.js';
 import type { ErrorClassifier } from './error-responder.js';
 import { beginExchange, exchangeOf } from './exchange.js';
 import { formatFor } from './formats.js';
 import { healthRouter } from './health.js';
 import { surfacesOf } from './openapi.js';
+import type { EventLoopWatch } from './overload.js';
 import { refuseOtherMethods } from './pages.js';
+import type { ProtectionSettings } from './protection.js';
+import { createRateLimits, RATE_LIMITS } from './rate-limits.js';
+import type { RateLimits } from './rate-limits.js';
 import { RequestRefused } from './refusal.js';
-import type { Reply } from './reply.js';
+import type { Reply, StreamedReply, TextReply } from './reply.js';
 import { isAllowed } from './roles.js';
 import { RouteDeclarationError } from './route.js';
 import type { Route } from './route.js';
 import { scopeOf } from './scope.js';
+import type { Scope } from './scope.js';
 import { sendChunks } from './send-chunks.js';
 import type { Surface } from './surface.js';
 import { ownSurface } from './surfaces/own.js';
-import type { TokenVerifier } from './token.js';
+import type { Principal, TokenVerifier } from './token.js';
 
 /** What {@link createApi} needs. */
 export interface ApiOptions<Ctx> {
@@ -34,9 +44,20 @@ export interface ApiOptions<Ctx> {
   readonly unownedOrganisation: string;
   readonly checks: readonly HealthCheck[];
   readonly docs: DocsOptions;
+  readonly protection: ProtectionSettings;
+  readonly eventLoop: Pick<EventLoopWatch, 'delayMs'>;
+  /** How many transactions wait for a connection. */
+  readonly databaseQueue: () => number;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
+}
+
+/** What every route passes, made once. */
+interface Gates {
+  readonly authenticate: RequestHandler;
+  readonly limits: RateLimits;
+  readonly admission: Admission;
 }
 
 /** Largest request body, in bytes. */
@@ -44,17 +65,18 @@ export const MAX_BODY_BYTES = 262_144;
 
 /**
  * Builds the Express app of an API from its routes: authentication, authorisation, parsing, answers, errors, health pages
- * and `/docs`. Nothing is served that is not declared, and every declared operation asks for its capability.
+ * and `/docs`. Nothing is served that is not declared, every declared operation asks for its capability, and all but the
+ * health pages is limited.
  *
  * @throws RouteDeclarationError when two routes share method and path, or an operation id
  */
 export function createApi<Ctx>(options: ApiOptions<Ctx>): Express {
-  const { routes, log, metrics, clock } = options;
+  const { routes, log, metrics, clock, protection } = options;
   assertDistinct(routes);
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
-  app.set('trust proxy', false);
+  app.set('trust proxy', protection.trustedProxies);
   app.set('query parser', 'simple');
   app.set('case sensitive routing', true);
   app.set('strict routing', true);
@@ -63,13 +85,34 @@ export function createApi<Ctx>(options: ApiOptions<Ctx>): Express {
   app.use(accessLog({ log, metrics, clock, operations: routes.map(({ operationId }) => operationId) }));
   app.use(securityHeaders());
   app.use(healthRouter(options.checks, metrics));
-  app.use(docsRouter(surfacesOf(routes), routes, options.docs));
-  for (const [path, sharing] of routesByPath(routes)) mount(app, path, sharing, options);
-  app.use(() => {
+  app.use(tagCodings());
+  app.use(compressAnswers());
+  const gates = gatesOf(options);
+  const { address } = gates.limits;
+  app.use(docsRouter(surfacesOf(routes), routes, options.docs, address));
+  for (const [path, sharing] of routesByPath(routes)) mount(app, path, sharing, options, gates);
+  app.use(address, () => {
     throw new RequestRefused({ kind: 'not-found' });
   });
   app.use(errorResponder({ log, classifyError: options.classifyError, surfaceOf: surfaceFinder(surfacesOf(routes)) }));
   return app;
+}
+
+function gatesOf<Ctx>({ protection, eventLoop, databaseQueue, verifier, metrics }: ApiOptions<Ctx>): Gates {
+  const limits = createRateLimits(
+    protection.rates,
+    metrics.counter({
+      name: 'quarterhour_http_rate_limited_total',
+      help: 'Requests refused with 429, by the limit that they met.',
+      labels: { limit: RATE_LIMITS },
+    }),
+  );
+  const pressure = { eventLoopDelayMs: () => eventLoop.delayMs(), databaseQueue };
+  return {
+    limits,
+    authenticate: authenticate(verifier, limits),
+    admission: createAdmission({ limits: protection.heavyReads, pressure, metrics }),
+  };
 }
 
 function assertDistinct(routes: readonly Pick<Route<never>, 'operationId' | 'method' | 'path' | 'surface'>[]): void {
@@ -100,31 +143,49 @@ function routesByPath<Ctx>(routes: readonly Route<Ctx>[]): Map<string, Route<Ctx
   return paths;
 }
 
-function mount<Ctx>(app: Express, path: string, routes: readonly Route<Ctx>[], options: ApiOptions<Ctx>): void {
+function mount<Ctx>(
+  app: Express,
+  path: string,
+  routes: readonly Route<Ctx>[],
+  options: ApiOptions<Ctx>,
+  gates: Gates,
+): void {
   const address = app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'));
   for (const route of routes) {
     const steps = [
-      authorise(route, options),
+      begin(route, gates.admission),
+      gates.authenticate,
+      authorise(route),
       ...(route.hasBody ? [requireJson, jsonBody()] : []),
-      answer(route, options),
+      answer(route, options, gates.admission),
     ];
     address[route.method](...steps);
   }
   const allow = routes.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]));
-  address.all(refuseOtherMethods(allow));
+  address.all(gates.limits.address, refuseOtherMethods(allow));
 }
 
-function authorise<Ctx>(route: Route<Ctx>, { verifier }: ApiOptions<Ctx>): RequestHandler {
-  return async (req, res, next) => {
-    const exchange = exchangeOf(req);
-    exchange.operationId = route.operationId;
-    const principal = await verifier.verify(req.get('authorization'));
-    exchange.principal = principal;
-    if (!isAllowed(principal.roles, route.capability)) throw new RequestRefused({ kind: 'forbidden' });
-    if (route.hasExports) res.vary('Accept');
-    exchange.format = formatFor(req, route.hasExports);
+function begin<Ctx>({ operationId }: Route<Ctx>, admission: Admission): RequestHandler {
+  return (req, _res, next) => {
+    exchangeOf(req).operationId = operationId;
+    admission.admitAny();
     next();
   };
+}
+
+function authorise<Ctx>({ capability, hasExports }: Route<Ctx>): RequestHandler {
+  return (req, res, next) => {
+    if (!isAllowed(principalOf(req).roles, capability)) throw new RequestRefused({ kind: 'forbidden' });
+    if (hasExports) res.vary('Accept');
+    exchangeOf(req).format = formatFor(req, hasExports);
+    next();
+  };
+}
+
+function principalOf(req: Request): Principal {
+  const { principal } = exchangeOf(req);
+  if (principal === undefined) throw new RequestRefused({ kind: 'unauthenticated', isTokenInvalid: false });
+  return principal;
 }
 
 const requireJson: RequestHandler = (req, _res, next) => {
@@ -142,31 +203,68 @@ function jsonBody(): RequestHandler {
   return express.json({ limit: MAX_BODY_BYTES, strict: true, inflate: false });
 }
 
-function answer<Ctx>(route: Route<Ctx>, { context, unownedOrganisation, log }: ApiOptions<Ctx>): RequestHandler {
+function answer<Ctx>(
+  route: Route<Ctx>,
+  { context, unownedOrganisation, log }: ApiOptions<Ctx>,
+  admission: Admission,
+): RequestHandler {
   return async (req, res) => {
-    const { requestId, target, principal, format } = exchangeOf(req);
-    if (principal === undefined) throw new RequestRefused({ kind: 'unauthenticated', isTokenInvalid: false });
+    const { requestId, target, format } = exchangeOf(req);
+    const principal = principalOf(req);
     const scope = scopeOf(principal, {
       organisationHeader: req.get('x-org-id'),
       namesOneThing: route.namesOneThing,
       unownedOrganisation,
     });
     const body: unknown = req.body;
-    const incoming = { params: req.params, body, principal, scope, requestId, url: target, format };
-    const reply = await route.answer(incoming, context);
-    send(res, reply);
-    if ('chunks' in reply) await sendChunks(req, res, reply, log);
+    const organisations = scope.organisations.filter((id) => id !== unownedOrganisation);
+    const place = new Place(admission, organisations);
+    const admit = (weight: Weight): void => place.admit(weight);
+    const incoming = { params: req.params, body, principal, scope, requestId, url: target, format, admit };
+    try {
+      const reply = await route.answer(incoming, context);
+      if ('chunks' in reply) await sendLines(req, res, reply, log);
+      else sendText(res, route.answersOneResource ? conditional(req, route, scope, reply) : reply);
+    } finally {
+      place.leaveAfter(req, res);
+    }
   };
 }
 
-/** A text at once; of what is streamed, what comes before it. */
-function send(res: Response, reply: Reply): void {
-  const { status, contentType, headers } = reply;
-  res
-    .status(status)
-    .set({ 'cache-control': 'no-store', ...headers })
-    .type(contentType);
-  if ('text' in reply) res.send(reply.text);
+const NOT_MODIFIED = 304;
+
+/** A caller may keep one resource, and asks each time whether it still has the right one. */
+function conditional<Ctx>(req: Request, { operationId }: Route<Ctx>, scope: Scope, reply: TextReply): TextReply {
+  const tag = entityTagOf(operationId, scope.organisations, reply.text);
+  const held = matchingTag(req.get('if-none-match'), tag);
+  const headers = {
+    ...reply.headers,
+    etag: held ?? tag,
+    'cache-control': 'private, no-cache',
+    vary: 'Accept-Encoding',
+  };
+  return held === undefined ? { ...reply, headers } : { ...reply, status: NOT_MODIFIED, headers, text: '' };
+}
+
+/** Not by Express' `send`, which answers 304 by a rule of its own, also to `If-None-Match: *` of a list. */
+function sendText(res: Response, reply: TextReply): void {
+  writeHead(res, reply);
+  if (reply.status === NOT_MODIFIED) {
+    res.end();
+    return;
+  }
+  const bytes = Buffer.from(reply.text);
+  res.type(reply.contentType).set('content-length', String(bytes.length)).end(bytes);
+}
+
+async function sendLines(req: Request, res: Response, reply: StreamedReply, log: Logger): Promise<void> {
+  writeHead(res, reply);
+  res.type(reply.contentType);
+  await sendChunks(req, res, reply, log);
+}
+
+function writeHead(res: Response, { status, headers }: Reply): void {
+  res.status(status).set({ 'cache-control': 'no-store', ...headers });
 }
 
 function surfaceFinder(surfaces: readonly Surface[]): (path: string) => Surface {

@@ -1,4 +1,4 @@
-import type { Response, Router } from 'express';
+import type { RequestHandler, Response, Router } from 'express';
 import { documentOf } from './openapi.js';
 import { pagesRouter } from './pages.js';
 import type { Page } from './pages.js';
@@ -29,17 +29,21 @@ const CACHED_MS = 3_600_000;
 /**
  * The reference: `/docs` lists the surfaces, `/docs/{surface}` shows one, `/docs/{surface}.json` is its OpenAPI document.
  * Everything comes from this server and nothing else may be loaded.
+ *
+ * @param limit counts a request against its client's address
  */
 export function docsRouter(
   surfaces: readonly Surface[],
   routes: readonly Pick<Route<never>, 'surface' | 'operation'>[],
   { redocBundle }: DocsOptions,
+  limit: RequestHandler,
 ): Router {
-  return pagesRouter([
+  const pages: Page[] = [
     ['/docs', (_req, res) => sendPage(res, indexPage(surfaces))],
     ['/docs/redoc.standalone.js', (_req, res) => sendBundle(res, redocBundle)],
     ...surfaces.flatMap((surface) => pagesOf(surface, JSON.stringify(documentOf(surface, routes), null, 2))),
-  ]);
+  ];
+  return pagesRouter(pages, limit);
 }
 
 function pagesOf(surface: Surface, document: string): Page[] {

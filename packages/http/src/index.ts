@@ -1,5 +1,6 @@
 export { createApi, MAX_BODY_BYTES } from './api.js';
 export type { ApiOptions } from './api.js';
+export type { Weight } from './admission.js';
 export { createCursors } from './cursor.js';
 export type { Cursors, ListIdentity, Position } from './cursor.js';
 export type { DocsOptions } from './docs.js';
@@ -9,6 +10,9 @@ export { nextPageLink } from './link.js';
 export { listen } from './listen.js';
 export type { Listener, ListenOptions } from './listen.js';
 export { documentOf, documentsText, surfacesOf } from './openapi.js';
+export type { EventLoopWatch } from './overload.js';
+export { DEFAULT_PROTECTION } from './protection.js';
+export type { ProtectionSettings } from './protection.js';
 export { InvalidRequestError, NotFoundError, RequestRefused, RETRY_AFTER_SECONDS, textOfRefusal } from './refusal.js';
 export type { Refusal, RefusalText, RequestIssue, RequestPart } from './refusal.js';
 export { json, jsonText, lines } from './reply.js';

@@ -24,39 +24,47 @@ export interface Listener {
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 const IDLE_TIMEOUT_MS = 5_000;
-const STALLED_SOCKET_MS = 30_000;
+/** Node looks once more before it calls a socket that is written to still; so it is twice this at the most. */
+const STILL_SOCKET_MS = 15_000;
 const CHECK_EVERY_MS = 1_000;
 /** Room for 500 asset ids of the longest form in the address. */
 const MAX_HEAD_BYTES = 65_536;
 const MAX_HEADER_BYTES = 16_384;
+/** What is left of the head for the address when the headers are as long as they may be. */
+const MAX_TARGET_BYTES = MAX_HEAD_BYTES - MAX_HEADER_BYTES;
 const MAX_HEADERS = 100;
 const MAX_REQUESTS_PER_CONNECTION = 1_000;
+/** Requests on one connection that are not answered yet. */
+const MAX_PIPELINED = 16;
 const MAX_CONNECTIONS = 2_000;
+/** Room for connections that are being closed, and for answers in hand. */
+const SPARE_CONNECTIONS = 200;
 const CLOSE_BUDGET_MS = 8_000;
 
 /**
- * Serves an app with limits against slow and oversized clients: at most 100 headers of 16 KiB together, with the address
- * 64 KiB, all of it within 5 s; the request within 10 s, an unread answer 30 s, an idle connection 5 s.
+ * Serves an app with limits against slow and oversized clients: an address of at most 48 KiB, 100 headers of 16 KiB
+ * together, all of it within 5 s; the request within 10 s; an answer of which nothing is read is given up within 30 s, an
+ * idle connection after 5 s. A connection may have 16 requests in hand and serves 1,000. Beyond 2,000 connections the
+ * oldest without a request in hand gives way.
  *
  * @throws the listening socket's error, for example `EADDRINUSE`
  */
 export async function listen(app: RequestListener, options: ListenOptions): Promise<Listener> {
   const { host, port, closeBudgetMs = CLOSE_BUDGET_MS } = options;
-  const server = createServer(
-    {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: IDLE_TIMEOUT_MS,
-      connectionsCheckingInterval: CHECK_EVERY_MS,
-      maxHeaderSize: MAX_HEAD_BYTES,
-      requireHostHeader: true,
-    },
-    withBoundedHeaders(app),
-  );
-  server.timeout = STALLED_SOCKET_MS;
+  const server = createServer({
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: IDLE_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_EVERY_MS,
+    maxHeaderSize: MAX_HEAD_BYTES,
+    requireHostHeader: true,
+  });
+  server.timeout = STILL_SOCKET_MS;
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_CONNECTION;
-  server.maxConnections = MAX_CONNECTIONS;
+  server.maxConnections = MAX_CONNECTIONS + SPARE_CONNECTIONS;
   const connections = trackConnections(server);
+  server.on('request', withBounds(app, connections));
+  server.on('timeout', (socket: Socket) => cutUnlessWorking(socket, connections));
   await listening(server, host, port);
   const usedPort = portOf(server);
   return {
@@ -67,47 +75,67 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
 }
 
 /** Node bounds the address and the headers together only, leaves out headers beyond a number in silence, and takes any Host. */
-function withBoundedHeaders(app: RequestListener): RequestListener {
+function withBounds(app: RequestListener, connections: Connections): RequestListener {
   return (request, response) => {
-    const status = refusalOfHeaders(request);
+    const isPipelining = connections.inHand(request.socket) > MAX_PIPELINED;
+    const status = isPipelining ? 429 : refusalOfHead(request);
     if (status === undefined) app(request, response);
-    else response.writeHead(status, { connection: 'close' }).end();
+    else response.writeHead(status, { connection: 'close', ...(isPipelining ? { 'retry-after': '1' } : {}) }).end();
   };
 }
 
-function refusalOfHeaders({ rawHeaders, headersDistinct }: IncomingMessage): 400 | 431 | undefined {
+function refusalOfHead({ url = '', rawHeaders, headersDistinct }: IncomingMessage): 400 | 414 | 431 | undefined {
+  if (url.length > MAX_TARGET_BYTES) return 414;
   if (rawHeaders.length > 2 * MAX_HEADERS) return 431;
   if (rawHeaders.reduce((bytes, text) => bytes + text.length, 0) > MAX_HEADER_BYTES) return 431;
   return (headersDistinct['host']?.length ?? 0) > 1 ? 400 : undefined;
 }
 
+/** Nothing to send and a request in hand: the answer is being made, for which others set the time. */
+function cutUnlessWorking(socket: Socket, connections: Connections): void {
+  if (socket.writableLength === 0 && connections.inHand(socket) > 0) socket.setTimeout(STILL_SOCKET_MS);
+  else socket.destroy();
+}
+
 interface Connections {
-  /** Ends connections without an answer in hand now, and the others after their answer. */
+  /** Requests of a connection that are not answered yet. */
+  inHand(socket: Socket): number;
+  /** Ends connections without an answer in hand now, and the others after their answers. */
   drain(): void;
 }
 
-/** Node's own notion of idle leaves out connections that never sent a request. */
+/**
+ * Node's own notion of idle leaves out connections that never sent a request. Of too many connections the oldest idle one
+ * is given up: sockets that are opened and left standing push out each other, not somebody who comes to ask.
+ */
 function trackConnections(server: Server): Connections {
-  const open = new Set<Socket>();
-  const answering = new Set<Socket>();
+  const open = new Map<Socket, number>();
+  const inHand = (socket: Socket): number => open.get(socket) ?? 0;
   let isDraining = false;
   server.on('connection', (socket: Socket) => {
-    open.add(socket);
+    open.set(socket, 0);
     socket.once('close', () => open.delete(socket));
+    if (open.size > MAX_CONNECTIONS) oldestIdle(open)?.destroy();
   });
   server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-    answering.add(socket);
+    open.set(socket, inHand(socket) + 1);
     response.once('close', () => {
-      answering.delete(socket);
-      if (isDraining) socket.destroySoon();
+      if (open.has(socket)) open.set(socket, inHand(socket) - 1);
+      if (isDraining && inHand(socket) === 0) socket.destroySoon();
     });
   });
   return {
+    inHand,
     drain() {
       isDraining = true;
-      for (const socket of open) if (!answering.has(socket)) socket.destroySoon();
+      for (const [socket, unanswered] of open) if (unanswered === 0) socket.destroySoon();
     },
   };
+}
+
+function oldestIdle(open: ReadonlyMap<Socket, number>): Socket | undefined {
+  for (const [socket, unanswered] of open) if (unanswered === 0) return socket;
+  return undefined;
 }
 
 function listening(server: Server, host: string, port: number): Promise<void> {

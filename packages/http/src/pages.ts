@@ -5,14 +5,18 @@ import { RequestRefused } from './refusal.js';
 /** A page beside the surfaces: its path, and what answers it. */
 export type Page = readonly [path: string, answer: RequestHandler];
 
-/** A router of pages: each can be read, and nothing else can be done with it. */
-export function pagesRouter(pages: readonly Page[]): Router {
+/**
+ * A router of pages: each can be read, and nothing else can be done with it.
+ *
+ * @param before what a request for a page passes first
+ */
+export function pagesRouter(pages: readonly Page[], ...before: RequestHandler[]): Router {
   const router = express.Router({ caseSensitive: true, strict: true });
   for (const [path, answer] of pages) {
     router
       .route(path)
-      .get(answer)
-      .all(refuseOtherMethods(['GET', 'HEAD']));
+      .get(...before, answer)
+      .all(...before, refuseOtherMethods(['GET', 'HEAD']));
   }
   return router;
 }

@@ -32,6 +32,7 @@ export type Refusal =
   | { readonly kind: 'too-large' }
   | { readonly kind: 'unsupported-media-type' }
   | { readonly kind: 'too-many-requests'; readonly retryAfterSeconds: number }
+  | { readonly kind: 'busy'; readonly retryAfterSeconds: number }
   | { readonly kind: 'internal' }
   | { readonly kind: 'unavailable'; readonly retryAfterSeconds: number };
 
@@ -76,7 +77,7 @@ export interface RefusalText {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Seconds after which asking again makes sense when a dependency is out of reach. */
+/** Seconds after which asking again makes sense when a dependency is out of reach, or too much is asked at once. */
 export const RETRY_AFTER_SECONDS = 1;
 
 /**
@@ -114,6 +115,8 @@ export function textOfRefusal(refusal: Refusal, invalidStatus: 400 | 422): Refus
       return text(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send application/json in UTF-8, not compressed.');
     case 'too-many-requests':
       return text(429, 'TOO_MANY_REQUESTS', 'Too many requests; ask again later.', retryAfter(refusal));
+    case 'busy':
+      return text(503, 'SERVICE_UNAVAILABLE', 'Too much is asked at this moment; ask again.', retryAfter(refusal));
     case 'internal':
       return text(500, 'INTERNAL_SERVER_ERROR', 'Something went wrong on our side.');
     case 'unavailable':

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { createLogger, createMetrics, systemClock } from '@quarterhour/runtime';
 import { sampleRoutes } from '../test/sample-api.js';
 import { createApi } from './api.js';
+import { DEFAULT_PROTECTION } from './protection.js';
 import { json } from './reply.js';
 import { noBody, noParameters, route, RouteDeclarationError } from './route.js';
 import type { Route } from './route.js';
@@ -29,11 +30,14 @@ const started = (routes: readonly Route<object>[]) =>
   createApi({
     routes,
     context: {},
-    verifier: { verify: () => Promise.reject(new Error('not asked')) },
+    verifier: { verify: () => Promise.reject(new Error('not asked')), hasAccepted: () => false },
     classifyError: () => 'bug',
     unownedOrganisation: '00000000-0000-0000-0000-000000000000',
     checks: [],
     docs: { redocBundle: '/nowhere' },
+    protection: DEFAULT_PROTECTION,
+    eventLoop: { delayMs: () => 0 },
+    databaseQueue: () => 0,
     log: createLogger({ name: 'test', level: 'fatal' }),
     metrics: createMetrics(),
     clock: systemClock,
@@ -61,6 +65,15 @@ describe('a declaration', () => {
   });
 
   test('documents what it refuses', () => {
-    expect(Object.keys(declared({}).operation.responses)).toEqual(['400', '401', '403', '404', '406', '500', '503']);
+    expect(Object.keys(declared({}).operation.responses)).toEqual([
+      '400',
+      '401',
+      '403',
+      '404',
+      '406',
+      '429',
+      '500',
+      '503',
+    ]);
   });
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { OperationDescription, ResponseDescription } from '@quarterhour/contracts';
+import type { Weight } from './admission.js';
 import { MEDIA_TYPES, type ExportFormat, type Format } from './formats.js';
 import { parseQueryString, searchOf } from './query-string.js';
 import { InvalidRequestError } from './refusal.js';
@@ -63,6 +64,13 @@ export interface RouteDeclaration<
   readonly body: Body;
   /** Successful answers by status; refusals are the surface's. */
   readonly responses: Readonly<Record<number, ResponseDescription>>;
+  /** A GET that answers one thing, not a list: its answer carries an `ETag` and may be kept by its caller. Default false. */
+  readonly answersOneResource?: boolean;
+  /**
+   * What this request costs. A heavy one takes a place until its answer has ended, and is refused with 503 when there is
+   * none. Asked before the handler; an {@link InvalidRequestError} that it throws is answered. Default light.
+   */
+  weight?(request: ParsedRequest<z.output<Params>, z.output<Query>, z.output<Body>>, ctx: Ctx): Weight;
   handler(request: ParsedRequest<z.output<Params>, z.output<Query>, z.output<Body>>, ctx: Ctx): Promise<Reply>;
   /** For lists that can be had as CSV and NDJSON as well. */
   readonly exports?: ExportDeclaration<Ctx, Params, ExportQuery>;
@@ -76,6 +84,8 @@ export interface IncomingRequest {
   readonly scope: Scope;
   readonly requestId: string;
   readonly url: string;
+  /** Told once what the request costs. @throws RequestRefused `busy` when that is too much now */
+  readonly admit: (weight: Weight) => void;
   readonly format: Format;
 }
 
@@ -89,11 +99,12 @@ export interface Route<Ctx> {
   /** Whether the address names one thing. */
   readonly namesOneThing: boolean;
   readonly hasBody: boolean;
+  readonly answersOneResource: boolean;
   /** Whether it answers CSV and NDJSON beside JSON. */
   readonly hasExports: boolean;
   readonly responses: Readonly<Record<number, ResponseDescription>>;
   readonly operation: OperationDescription;
-  /** Parses and answers. @throws InvalidRequestError with the complaints of all parts */
+  /** Parses, asks to be admitted, and answers. @throws InvalidRequestError with the complaints of all parts */
   answer(request: IncomingRequest, ctx: Ctx): Promise<Reply>;
 }
 
@@ -118,11 +129,27 @@ const organisationHeader = z.object({
   }),
 });
 
+const conditionalHeaders = organisationHeader.extend({
+  'if-none-match': z.string().optional().meta({ description: 'ETag of the answer that the caller has.' }),
+});
+
+const RATE_LIMIT_HEADERS = {
+  RateLimit: 'What is left of the quota, and in how many seconds it is whole again.',
+  'RateLimit-Policy': 'The quota, and its window in seconds.',
+};
+
+const RETRY_AFTER_HEADER = { 'Retry-After': 'Seconds to wait.' };
+
+const RESOURCE_HEADERS = {
+  ETag: "Names this answer, for this caller's organisations. Send it as If-None-Match.",
+  'Cache-Control': 'private, no-cache: may be kept by the caller, who asks each time whether it still holds.',
+};
+
 /**
  * Declares an operation.
  *
- * @throws RouteDeclarationError when the capability is not in the role matrix, or the path's parameters are not the keys
- *   of `params`
+ * @throws RouteDeclarationError when the capability is not in the role matrix, the path's parameters are not the keys of
+ *   `params`, or something else than a GET is said to answer one resource
  */
 export function route<
   Ctx,
@@ -131,12 +158,15 @@ export function route<
   Body extends z.ZodType,
   ExportQuery extends z.ZodObject = z.ZodObject,
 >(declaration: RouteDeclaration<Ctx, Params, Query, Body, ExportQuery>): Route<Ctx> {
-  const { surface, method, path, operationId, capability, responses } = declaration;
+  const { surface, method, path, operationId, capability, responses, answersOneResource = false } = declaration;
   if (!isCapability(capability)) throw new RouteDeclarationError(`${operationId}: nobody has the capability`);
   const names = [...path.matchAll(PARAMETER)].map(([, name]) => name);
   const declared = Object.keys(declaration.params.shape);
   if (names.toSorted().join() !== declared.toSorted().join()) {
     throw new RouteDeclarationError(`${operationId}: the path and its parameter schema name different parameters`);
+  }
+  if (answersOneResource && method !== 'get') {
+    throw new RouteDeclarationError(`${operationId}: only what is read can be kept`);
   }
   return {
     surface,
@@ -147,6 +177,7 @@ export function route<
     namesOneThing: names.length > 0,
     hasBody: takesBody(declaration.body),
     hasExports: declaration.exports !== undefined,
+    answersOneResource,
     responses,
     operation: operationOf(declaration),
     answer: (request, ctx) => answerTo(declaration, request, ctx),
@@ -159,8 +190,14 @@ function answerTo<Ctx, P extends z.ZodObject, Q extends z.ZodObject, B extends z
   ctx: Ctx,
 ): Promise<Reply> {
   const { params, exports } = declaration;
-  if (exports === undefined || request.format === 'json') return declaration.handler(parsed(declaration, request), ctx);
-  return exports.handler(parsed({ params, query: exports.query, body: noBody }, request), ctx, request.format);
+  if (exports === undefined || request.format === 'json') {
+    const asked = parsed(declaration, request);
+    request.admit(declaration.weight?.(asked, ctx) ?? 'light');
+    return declaration.handler(asked, ctx);
+  }
+  const asked = parsed({ params, query: exports.query, body: noBody }, request);
+  request.admit('heavy');
+  return exports.handler(asked, ctx, request.format);
 }
 
 function parsed<Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType>(
@@ -207,9 +244,32 @@ function operationOf<Ctx, P extends z.ZodObject, Q extends z.ZodObject, B extend
     tag,
     params,
     query,
-    headers: organisationHeader,
+    headers: declaration.answersOneResource ? conditionalHeaders : organisationHeader,
     ...(takesBody(body) ? { body } : {}),
-    responses: { ...responses, ...refusalsOf(surface, path.includes('{'), takesBody(body)) },
+    responses: {
+      ...answersOf({ ...declaration, responses }),
+      ...refusalsOf(surface, path.includes('{'), takesBody(body)),
+    },
+  };
+}
+
+function answersOf({
+  responses,
+  answersOneResource = false,
+}: {
+  readonly responses: Readonly<Record<number, ResponseDescription>>;
+  readonly answersOneResource?: boolean;
+}): Record<number, ResponseDescription> {
+  const common = { ...RATE_LIMIT_HEADERS, ...(answersOneResource ? RESOURCE_HEADERS : {}) };
+  const described = Object.entries(responses).map(([status, one]): [string, ResponseDescription] => [
+    status,
+    { ...one, headers: { ...one.headers, ...common } },
+  ]);
+  return {
+    ...Object.fromEntries(described),
+    ...(answersOneResource
+      ? { 304: { description: 'If-None-Match names what would be answered.', headers: common } }
+      : {}),
   };
 }
 
@@ -245,7 +305,14 @@ function refusalsOf(
     ...(namesOneThing ? { 404: other("Not there, or another organisation's.") } : {}),
     406: other('No form of the answer suits the Accept header.'),
     ...(hasBody ? { 413: other('Body too large.'), 415: other('Body not application/json.') } : {}),
+    429: {
+      ...other('More requests than the quota allows.'),
+      headers: { ...RATE_LIMIT_HEADERS, ...RETRY_AFTER_HEADER },
+    },
     500: other('Our fault.'),
-    503: { ...other('A part that this needs is out of reach.'), headers: { 'Retry-After': 'Seconds to wait.' } },
+    503: {
+      ...other('A part that this needs is out of reach, or too much is asked at once.'),
+      headers: RETRY_AFTER_HEADER,
+    },
   };
 }

@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { createMetrics, LOG_LEVELS, systemClock, type Logger, type LogLevel, type OnStop } from '@quarterhour/runtime';
 import type { ApiOptions } from './api.js';
 import { listen, type ListenOptions } from './listen.js';
+import { watchEventLoop } from './overload.js';
+import { PROTECTION_VARIABLES, protectionSettings, type ProtectionSettings } from './protection.js';
 import { isLoopback, openTokenVerifier, type TokenVerifierOptions } from './token.js';
 
 const port = z.coerce.number({ error: 'must be a port' }).int().min(0).max(65_535);
@@ -17,6 +19,7 @@ export const API_VARIABLES = {
   QUARTERHOUR_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   QUARTERHOUR_PUBLISHED_ON_LOOPBACK: z.literal('yes').optional(),
   QUARTERHOUR_UNSAFE_TEST_DATABASE: z.literal('yes').optional(),
+  ...PROTECTION_VARIABLES,
 };
 
 /** Forms of the variables that each API has under a name of its own: its port with a default, and its database. */
@@ -32,6 +35,7 @@ export interface ApiSettings {
   readonly logLevel: LogLevel;
   /** Tests run on servers that do not sync to disk; everything else must be durable. */
   readonly acceptsVolatile: boolean;
+  readonly protection: ProtectionSettings;
 }
 
 /** Names what was read from {@link API_VARIABLES}. */
@@ -46,14 +50,19 @@ export function apiSettings(read: z.output<z.ZodObject<typeof API_VARIABLES>>): 
     isPublishedOnLoopback: read.QUARTERHOUR_PUBLISHED_ON_LOOPBACK === 'yes',
     logLevel: read.QUARTERHOUR_LOG_LEVEL,
     acceptsVolatile: read.QUARTERHOUR_UNSAFE_TEST_DATABASE === 'yes',
+    protection: protectionSettings(read),
   };
 }
 
 /** What an API's process brings to its app, whatever the app serves. */
-export type ServiceParts = Pick<ApiOptions<unknown>, 'verifier' | 'log' | 'metrics' | 'clock'>;
+export type ServiceParts = Pick<
+  ApiOptions<unknown>,
+  'verifier' | 'log' | 'metrics' | 'clock' | 'protection' | 'eventLoop'
+>;
 
 /** What {@link serveApi} needs. */
-export interface ServiceOptions extends ListenOptions, Pick<ApiSettings, 'tokens' | 'isPublishedOnLoopback'> {
+export interface ServiceOptions
+  extends ListenOptions, Pick<ApiSettings, 'tokens' | 'isPublishedOnLoopback' | 'protection'> {
   readonly log: Logger;
   readonly onStop: OnStop;
 }
@@ -65,11 +74,14 @@ export interface ServiceOptions extends ListenOptions, Pick<ApiSettings, 'tokens
  * @throws KeySetError, DemoKeyRefusedError, or the listening socket's error
  */
 export async function serveApi(options: ServiceOptions, createApp: (parts: ServiceParts) => Express): Promise<void> {
-  const { tokens, isPublishedOnLoopback, log, onStop, ...where } = options;
+  const { tokens, isPublishedOnLoopback, protection, log, onStop, ...where } = options;
   const clock = systemClock;
   const areDemoKeysAllowed = isLoopback(where.host) || isPublishedOnLoopback;
   const verifier = await openTokenVerifier({ ...tokens, areDemoKeysAllowed, clock });
-  const app = createApp({ verifier, log, metrics: createMetrics({ processMetrics: true }), clock });
+  const eventLoop = watchEventLoop(clock);
+  onStop(() => eventLoop.close());
+  const metrics = createMetrics({ processMetrics: true });
+  const app = createApp({ verifier, log, metrics, clock, protection, eventLoop });
   const listener = await listen(app, where);
   onStop(() => listener.close());
   log.info({ url: listener.url }, 'answering requests');

@@ -23,6 +23,8 @@ export interface TokenVerifier {
    * @throws RequestRefused `unauthenticated`; `unavailable` when the key set cannot be fetched
    */
   verify(authorization: string | undefined): Promise<Principal>;
+  /** Whether the token was verified before and is one of the last that were; it may be over by now. */
+  hasAccepted(authorization: string): boolean;
 }
 
 /** What {@link openTokenVerifier} needs. */
@@ -89,7 +91,7 @@ export async function openTokenVerifier(options: TokenVerifierOptions): Promise<
   return {
     async verify(authorization) {
       const token = bearerTokenOf(authorization);
-      const hash = createHash('sha256').update(token).digest('base64');
+      const hash = hashOf(token);
       const now = options.clock.nowMillis();
       const known = remembered.get(hash);
       if (known !== undefined && now < known.untilMillis) return known.principal;
@@ -101,14 +103,27 @@ export async function openTokenVerifier(options: TokenVerifierOptions): Promise<
       forgetOldest(remembered);
       return principal;
     },
+    hasAccepted(authorization) {
+      const token = tokenIn(authorization);
+      return token !== undefined && remembered.has(hashOf(token));
+    },
   };
 }
 
 function bearerTokenOf(authorization: string | undefined): string {
   if (authorization === undefined) throw unauthenticated(false);
-  const [, token] = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(authorization) ?? [];
-  if (token === undefined || token.length > LONGEST_TOKEN) throw unauthenticated(true);
+  const token = tokenIn(authorization);
+  if (token === undefined) throw unauthenticated(true);
   return token;
+}
+
+function tokenIn(authorization: string): string | undefined {
+  const [, token] = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(authorization) ?? [];
+  return token === undefined || token.length > LONGEST_TOKEN ? undefined : token;
+}
+
+function hashOf(token: string): string {
+  return createHash('sha256').update(token).digest('base64');
 }
 
 async function verified(token: string, keys: JWTVerifyGetKey, options: TokenVerifierOptions): Promise<JWTPayload> {

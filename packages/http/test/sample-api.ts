@@ -6,6 +6,7 @@ import { createLogger, createMetrics, fixedClock } from '@quarterhour/runtime';
 import {
   assetSurface,
   createApi,
+  DEFAULT_PROTECTION,
   json,
   noBody,
   noParameters,
@@ -15,7 +16,7 @@ import {
   route,
   tradingSurface,
 } from '../src/index.js';
-import type { Capability, ErrorClassifier, Route } from '../src/index.js';
+import type { Capability, ErrorClassifier, ProtectionSettings, Route } from '../src/index.js';
 import { AUDIENCE, ISSUER } from './issuer.js';
 
 export const NOBODY = '00000000-0000-0000-0000-000000000000';
@@ -95,17 +96,34 @@ export const CAPABILITY_OF: Readonly<Record<string, Capability>> = Object.fromEn
 
 export async function sampleApi(
   jwks: string,
-  { behaviour = {}, lines = [], isReady = true }: { behaviour?: Behaviour; lines?: string[]; isReady?: boolean } = {},
+  {
+    behaviour = {},
+    lines = [],
+    isReady = true,
+    routes = sampleRoutes,
+    protection = DEFAULT_PROTECTION,
+    pressure = {},
+  }: {
+    behaviour?: Behaviour;
+    lines?: string[];
+    isReady?: boolean;
+    routes?: readonly Route<Behaviour>[];
+    protection?: ProtectionSettings;
+    pressure?: { eventLoopDelayMs?: number; databaseQueue?: number };
+  } = {},
 ): Promise<Express> {
   const clock = fixedClock(NOW);
   return createApi({
-    routes: sampleRoutes,
+    routes,
     context: behaviour,
     verifier: await openTokenVerifier({ jwks, issuer: ISSUER, audience: AUDIENCE, areDemoKeysAllowed: false, clock }),
     classifyError,
     unownedOrganisation: NOBODY,
     checks: [{ name: 'database', check: () => Promise.resolve({ ok: isReady }) }],
     docs: { redocBundle: fileURLToPath(new URL('./issuer.ts', import.meta.url)) },
+    protection,
+    eventLoop: { delayMs: () => pressure.eventLoopDelayMs ?? 0 },
+    databaseQueue: () => pressure.databaseQueue ?? 0,
     log: createLogger({ name: 'sample', level: 'info', destination: { write: (line) => lines.push(line) } }),
     metrics: createMetrics(),
     clock,

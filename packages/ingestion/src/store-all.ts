@@ -29,8 +29,8 @@ export async function storeAll<Fact>(
   by: StoredBy,
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = batch.map(() => 'stored');
-  const refused = batch.flatMap((received, position) => (received.kind === 'refused' ? [{ position, received }] : []));
-  for (const { position, received, verdict } of await storeFacts(trx, stream, batch)) {
+  const { understood, refused } = byKind(batch);
+  for (const { position, received, verdict } of await storeFacts(trx, stream, understood)) {
     if (verdict === 'conflict') refused.push({ position, received: inConflict(received) });
     else outcomes[position] = verdict;
   }
@@ -47,16 +47,33 @@ export async function storeAll<Fact>(
   return outcomes;
 }
 
-async function storeFacts<Fact>(trx: Trx, stream: Stream<Fact>, batch: readonly Received<Fact>[]) {
-  const understood = batch.flatMap((received, position) =>
-    received.kind === 'understood' ? [{ position, received }] : [],
-  );
+/** A delivery with its place in the batch. */
+interface Placed<R> {
+  readonly position: number;
+  readonly received: R;
+}
+
+function byKind<Fact>(batch: readonly Received<Fact>[]) {
+  const understood: Placed<Understood<Fact>>[] = [];
+  const refused: Placed<Refused>[] = [];
+  for (const [position, received] of batch.entries()) {
+    if (received.kind === 'understood') understood.push({ position, received });
+    else refused.push({ position, received });
+  }
+  return { understood, refused };
+}
+
+async function storeFacts<Fact>(trx: Trx, stream: Stream<Fact>, understood: readonly Placed<Understood<Fact>>[]) {
   if (understood.length === 0) return [];
   const verdicts = await stream.store(
     trx,
     understood.map(({ received }) => received),
   );
-  return understood.map((one, index) => ({ ...one, verdict: verdicts[index] ?? 'conflict' }));
+  return understood.map(({ position, received }, index) => ({
+    position,
+    received,
+    verdict: verdicts[index] ?? 'conflict',
+  }));
 }
 
 /** The same key says something else already; what stands, stands. */
@@ -85,7 +102,7 @@ function streamOf(received: Received<unknown>, takenBy: StreamName): StreamName 
 async function setAside(
   trx: Trx,
   stream: StreamName,
-  refused: readonly { position: number; received: Refused }[],
+  refused: readonly Placed<Refused>[],
   by: StoredBy,
 ): Promise<{ position: number; outcome: Outcome }[]> {
   if (refused.length === 0) return [];
@@ -136,14 +153,16 @@ function count<Fact>(
   receivedAt: UtcInstant,
 ): MinuteCount[] {
   const minute = parseInstant(`${receivedAt.slice(0, 16)}:00Z`);
-  const counts = new Map<string, MinuteCount>();
-  batch.forEach((received, position) => {
+  const counts = new Map<string, MinuteCount & { n: number }>();
+  for (const [position, received] of batch.entries()) {
     const { orgId, delivery } = received;
     const stream = streamOf(received, takenBy);
     const outcome = outcomes[position] ?? 'stored';
     const key = `${orgId} ${stream} ${outcome} ${delivery.redelivered}`;
-    const before = counts.get(key)?.n ?? 0;
-    counts.set(key, { orgId, stream, minute, outcome, redelivered: delivery.redelivered, n: before + 1 });
-  });
+    const count = counts.get(key);
+    if (count === undefined)
+      counts.set(key, { orgId, stream, minute, outcome, redelivered: delivery.redelivered, n: 1 });
+    else count.n += 1;
+  }
   return [...counts.values()];
 }

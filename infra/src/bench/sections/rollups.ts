@@ -17,7 +17,7 @@ import { timed } from '../timed.js';
 const DAY_MS = 86_400_000;
 const DAYS = 28;
 const SAMPLES = DAYS * 17_280;
-const NOTES_AT_ONCE = 5_000;
+const PERIODS_AT_ONCE = 5_000;
 
 const PROJECTION: Projection<TelemetryBucketColumn> = [
   { name: 'startsAt', column: 'starts_at', as: 'instant' },
@@ -73,7 +73,7 @@ async function noteEveryQuarter({ fleet, epoch }: Bench, { admin }: Store): Prom
 
 async function workOff({ fleet, signal }: Bench, { ingest, admin }: Store): Promise<void> {
   const { id } = fleet.organisation;
-  while ((await rollUp(ingest, [id], NOTES_AT_ONCE)) !== 0) signal.throwIfAborted();
+  while ((await rollUp(ingest, [id], { most: PERIODS_AT_ONCE }))?.length === PERIODS_AT_ONCE) signal.throwIfAborted();
   await admin.transaction([id], (trx) =>
     trx.query({ text: 'analyze app.telemetry_rollup, app.dirty_period', values: [] }),
   );

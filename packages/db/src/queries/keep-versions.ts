@@ -60,13 +60,15 @@ export async function keepVersions<Row extends Version>(
 ): Promise<VersionVerdict[]> {
   const verdicts = new Array<VersionVerdict>(rows.length).fill('stored');
   const series = seriesByKey(rows, table.keyOf);
-  const lost = new Set(await table.insert(series.map(({ first }) => first.row)));
+  const lost = new Set(await table.insert(series.map(([first]) => first.row)));
+  if (lost.size === 0 && series.length === rows.length) return verdicts;
+
   const known = series.filter((_one, position) => lost.has(position));
   const offered = [
     ...(await againstStanding(known, table)),
     ...series.filter((_one, position) => !lost.has(position)).map(againstItsFirst),
   ].filter(({ offers }) => offers.length > 0);
-  for (const { index } of known.flatMap(({ all }) => all)) verdicts[index] = 'duplicate';
+  for (const { index } of known.flat()) verdicts[index] = 'duplicate';
 
   const settled = offered.map((one) => settleVersions(one, table.hasSameContent));
   for (const { placed } of settled) for (const { index, verdict } of placed) verdicts[index] = verdict;
@@ -83,21 +85,17 @@ interface Placed<Row> {
 }
 
 /** The rows of one key, in the order of their arrival. */
-interface Series<Row> {
-  readonly key: string;
-  readonly first: Placed<Row>;
-  readonly all: Placed<Row>[];
-}
+type Series<Row> = [first: Placed<Row>, ...others: Placed<Row>[]];
 
 function seriesByKey<Row>(rows: readonly Row[], keyOf: (row: Row) => string): Series<Row>[] {
   const byKey = new Map<string, Series<Row>>();
   for (const [index, row] of rows.entries()) {
     const key = keyOf(row);
     const known = byKey.get(key);
-    if (known === undefined) byKey.set(key, { key, first: { row, index }, all: [{ row, index }] });
-    else known.all.push({ row, index });
+    if (known === undefined) byKey.set(key, [{ row, index }]);
+    else known.push({ row, index });
   }
-  return [...byKey.values()].sort((left, right) => (left.key < right.key ? -1 : 1));
+  return [...byKey].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, series]) => series);
 }
 
 /** What is offered to one key, beside what stands there. */
@@ -107,8 +105,8 @@ export interface Offer<Row> {
   readonly offers: readonly Placed<Row>[];
 }
 
-function againstItsFirst<Row>({ first, all }: Series<Row>): Offer<Row> {
-  return { standing: first.row, displacedMessages: new Set(), offers: all.slice(1) };
+function againstItsFirst<Row>([first, ...others]: Series<Row>): Offer<Row> {
+  return { standing: first.row, displacedMessages: new Set(), offers: others };
 }
 
 async function againstStanding<Row extends Version>(
@@ -116,10 +114,10 @@ async function againstStanding<Row extends Version>(
   table: VersionedTable<Row>,
 ): Promise<Offer<Row>[]> {
   if (known.length === 0) return [];
-  const locked = await table.lock(known.map(({ first, all }) => ({ row: first.row, isOnly: all.length === 1 })));
-  const contested = known.flatMap(({ all }, position) => {
+  const locked = await table.lock(known.map(([first, ...others]) => ({ row: first.row, isOnly: others.length === 0 })));
+  const contested = known.flatMap((offers, position) => {
     const standing = locked.get(position);
-    return standing === undefined ? [] : [{ standing, offers: all }];
+    return standing === undefined ? [] : [{ standing, offers }];
   });
   if (contested.length === 0) return [];
   const displaced = await table.displacedMessages(contested.map(({ standing }) => standing));

@@ -1,4 +1,10 @@
-import { DeliveryPeriod, type UtcInstant } from '@quarterhour/domain';
+import {
+  DeliveryPeriod,
+  epochSeconds,
+  instantFromEpochSeconds,
+  SECONDS_PER_DELIVERY_PERIOD,
+  type UtcInstant,
+} from '@quarterhour/domain';
 import { plainArray } from '../array-literals.js';
 import type { Database, Trx } from '../pool.js';
 import { prepared } from '../statement.js';
@@ -28,19 +34,18 @@ export async function noteDirtyPeriods(
   trx: Trx,
   samples: readonly { readonly orgId: string; readonly plantId: string; readonly measuredAt: UtcInstant }[],
 ): Promise<void> {
-  const periods = new Map(
-    samples.map(({ orgId, plantId, measuredAt }) => {
-      const { start } = DeliveryPeriod.containing(measuredAt);
-      return [`${orgId} ${plantId} ${start}`, { orgId, plantId, start }];
-    }),
-  );
-  if (periods.size === 0) return;
-  const rows = [...periods.values()];
+  const ofPeriods = new Map<string, (typeof samples)[number]>();
+  for (const sample of samples) {
+    const period = Math.floor(epochSeconds(sample.measuredAt) / SECONDS_PER_DELIVERY_PERIOD);
+    ofPeriods.set(`${sample.orgId} ${sample.plantId} ${period}`, sample);
+  }
+  if (ofPeriods.size === 0) return;
+  const rows = [...ofPeriods.values()];
   await trx.query(
     prepared(NOTE, [
       plainArray(rows.map(({ orgId }) => orgId)),
       plainArray(rows.map(({ plantId }) => plantId)),
-      plainArray(rows.map(({ start }) => start)),
+      plainArray(rows.map(({ measuredAt }) => DeliveryPeriod.containing(measuredAt).start)),
     ]),
   );
 }
@@ -125,9 +130,28 @@ function upsertOf(span: keyof typeof LENGTHS): string {
 
 const UPSERTS = [upsertOf('quarter'), upsertOf('hour'), upsertOf('day')];
 
+/** A quarter hour of a plant. */
+export interface PlantPeriod {
+  readonly orgId: string;
+  readonly plantId: string;
+  readonly startsAt: UtcInstant;
+}
+
+const NIL = '00000000-0000-0000-0000-000000000000';
+const BEFORE_ALL: PlantPeriod = { orgId: NIL, plantId: NIL, startsAt: instantFromEpochSeconds(0) };
+
+/** All notes of a period at once, so that it is added up once. */
 const TAKE = `
-  delete from app.dirty_period where ctid = any (array(select ctid from app.dirty_period limit $1::int))
-  returning org_id as "orgId", plant_id as "plantId", app.instant_text(starts_at) as "startsAt"`;
+  with due as materialized (
+    select distinct org_id, plant_id, starts_at from app.dirty_period
+    where (org_id, plant_id, starts_at) > ($2::uuid, $3::uuid, $4::timestamptz)
+    order by org_id, plant_id, starts_at limit $1::int
+  ), taken as (
+    delete from app.dirty_period d using due
+     where d.org_id = due.org_id and d.plant_id = due.plant_id and d.starts_at = due.starts_at
+  )
+  select org_id as "orgId", plant_id as "plantId", app.instant_text(starts_at) as "startsAt"
+  from due order by org_id, plant_id, starts_at`;
 
 /**
  * Brings the rollups of some dirty quarter hours, and of their hours and days, up to date. One process at a time does so;
@@ -136,24 +160,26 @@ const TAKE = `
  * What a transaction stores that commits later has its own note in the list, so nothing is missed.
  *
  * @param organisations everybody
- * @param most most notes taken from the list
- * @returns how many notes were taken; fewer than `most` means that the list was empty
+ * @param most most quarter hours taken from the list
+ * @param after where the list was left, to come to the end of one that others write to meanwhile; default: its beginning
+ * @returns the quarter hours taken, in the order of the list; fewer than `most` means that its end was reached
  */
-export function rollUp(db: Database, organisations: readonly string[], most: number): Promise<number | null> {
+export function rollUp(
+  db: Database,
+  organisations: readonly string[],
+  { most, after = BEFORE_ALL }: { readonly most: number; readonly after?: PlantPeriod },
+): Promise<readonly PlantPeriod[] | null> {
   return db.transaction(organisations, async (trx) => {
     if (!(await tryAlone(trx, 'rollups'))) return null;
-    const notes = await trx.query<{ orgId: string; plantId: string; startsAt: UtcInstant }>(prepared(TAKE, [most]));
-    const periods = [
-      ...new Map(notes.map((note) => [`${note.orgId} ${note.plantId} ${note.startsAt}`, note])).values(),
-    ];
-    if (periods.length === 0) return 0;
+    const periods = await trx.query<PlantPeriod>(prepared(TAKE, [most, after.orgId, after.plantId, after.startsAt]));
+    if (periods.length === 0) return periods;
     const keys = [
       plainArray(periods.map(({ orgId }) => orgId)),
       plainArray(periods.map(({ plantId }) => plantId)),
       plainArray(periods.map(({ startsAt }) => startsAt)),
     ];
     for (const upsert of UPSERTS) await trx.query(prepared(upsert, keys));
-    return notes.length;
+    return periods;
   });
 }
 

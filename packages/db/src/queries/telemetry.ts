@@ -32,8 +32,8 @@ export interface NewRealtimeSample {
   readonly devices: string | null;
   readonly messageId: string;
   readonly publishedAt: UtcInstant;
-  /** SHA-256 of the message as it arrived. */
-  readonly bodySha256: Buffer;
+  /** SHA-256 of the message as it arrived, in hexadecimal. */
+  readonly bodySha256: string;
   /** When it first came, if it was parked before it is stored; else null. */
   readonly arrivedAt: UtcInstant | null;
   /** From {@link takeStamp}, the same for the whole transaction. */
@@ -53,7 +53,8 @@ export interface NewMeterReading {
   readonly dataQuality: string;
   readonly messageId: string;
   readonly publishedAt: UtcInstant;
-  readonly bodySha256: Buffer;
+  /** SHA-256 of the message as it arrived, in hexadecimal. */
+  readonly bodySha256: string;
   /** When it first came, if it was parked before it is stored; else null. */
   readonly arrivedAt: UtcInstant | null;
   /** From {@link takeStamp}, the same for the whole transaction. */

@@ -1,14 +1,10 @@
-import { byteaArray, plainArray, textArray } from '../array-literals.js';
+import { arrayParameter, type ArrayColumn } from '../array-parameters.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
 import type { Displaced, Version, VersionedTable } from './keep-versions.js';
 
 /** How one member of a row travels to Postgres and back. */
-export type ColumnOf<Row> = { readonly name: string; readonly field: keyof Row & string } & (
-  | { readonly type: 'uuid' | 'timestamptz' | 'float8'; readonly of: (row: Row) => string | number | null }
-  | { readonly type: 'text' | 'jsonb'; readonly of: (row: Row) => string | null }
-  | { readonly type: 'bytea'; readonly of: (row: Row) => Buffer }
-);
+export type ColumnOf<Row> = { readonly name: string; readonly field: keyof Row & string } & ArrayColumn<Row>;
 
 /** A table of facts that may be corrected; its history is called the same with `_history`, and has `displaced_at`. */
 export interface VersionedTableSpec<Row extends Version> {
@@ -42,7 +38,7 @@ export function versionedTable<Row extends Version>(spec: VersionedTableSpec<Row
           compared,
           asked.map(({ row }) => row),
         ),
-        plainArray(asked.map(({ isOnly }) => isOnly)),
+        arrayParameter({ type: 'bool', of: ({ isOnly }) => isOnly }, asked),
       ];
       const locked = await trx.query<Row & { position: number }>(prepared(statements.lock, values));
       return new Map(locked.map((row) => [row.position, row]));
@@ -57,7 +53,7 @@ export function versionedTable<Row extends Version>(spec: VersionedTableSpec<Row
       if (rows.length > 0) await trx.query(prepared(statements.replace, arrays(all, rows)));
     },
     archive: async (rows) => {
-      await trx.query(prepared(statements.archive, [...arrays(all, rows), displacedAts(rows)]));
+      await trx.query(prepared(statements.archive, [...arrays(all, rows), arrayParameter(DISPLACED_AT, rows)]));
     },
   });
 }
@@ -116,23 +112,12 @@ function unnest(
 
 function readOf({ name, type }: { readonly name: string; readonly type: string }): string {
   if (type === 'timestamptz') return `app.instant_text(t.${name})`;
+  if (type === 'bytea') return `encode(t.${name}, 'hex')`;
   return type === 'jsonb' ? `t.${name}::text` : `t.${name}`;
 }
 
-function arrays<Row>(columns: readonly ColumnOf<Row>[], rows: readonly Row[]): string[] {
-  return columns.map((column) => {
-    switch (column.type) {
-      case 'text':
-      case 'jsonb':
-        return textArray(rows.map(column.of));
-      case 'bytea':
-        return byteaArray(rows.map(column.of));
-      default:
-        return plainArray(rows.map(column.of));
-    }
-  });
+function arrays<Row>(columns: readonly ColumnOf<Row>[], rows: readonly Row[]): Buffer[] {
+  return columns.map((column) => arrayParameter(column, rows));
 }
 
-function displacedAts<Row>(rows: readonly Displaced<Row>[]): string {
-  return plainArray(rows.map(({ displacedAt }) => displacedAt));
-}
+const DISPLACED_AT: ArrayColumn<Displaced<unknown>> = { type: 'timestamptz', of: ({ displacedAt }) => displacedAt };

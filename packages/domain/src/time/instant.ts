@@ -36,6 +36,8 @@ export class InvalidInstantError extends DomainError {
 const LAST_SECOND = 253_402_300_799;
 
 const WITH_OFFSET = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:[Zz]|[+-]\d\d:\d\d)$/;
+/** What {@link render} would write just so: most of what arrives, and not written anew. */
+const AS_RENDERED = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(?!000)\d{3}(?:(?!000)\d{3})?)?Z$/;
 const WITHOUT_OFFSET = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?$/;
 const TOO_PRECISE = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d\.\d{7,}(?:[Zz]|[+-]\d\d:\d\d)$/;
 
@@ -57,6 +59,7 @@ export function parseInstant(text: string): UtcInstant {
   if (!WITH_OFFSET.test(text)) throw unreadable(text);
   const offsetAt = offsetPosition(text);
   const seconds = localSeconds(text) - offsetSeconds(text, offsetAt);
+  if (AS_RENDERED.test(text) && isInRange(seconds)) return branded(text);
   return render(seconds, microsOfFraction(text, offsetAt), text);
 }
 
@@ -169,8 +172,12 @@ function twoDigits(text: string, at: number): number {
 }
 
 function render(seconds: number, micros: number, source: string): UtcInstant {
-  if (seconds < 0 || seconds > LAST_SECOND) throw outOfRange(source);
+  if (!isInRange(seconds)) throw outOfRange(source);
   return branded(`${dateTimeText(seconds)}${fractionText(micros)}Z`);
+}
+
+function isInRange(seconds: number): boolean {
+  return seconds >= 0 && seconds <= LAST_SECOND;
 }
 
 function fractionText(micros: number): string {
@@ -182,7 +189,7 @@ function padded(digits: number, length: number): string {
   return String(digits).padStart(length, '0');
 }
 
-/** Only `render` may say that a text is canonical. */
+/** For texts that are canonical, and nothing else: those that `render` writes, or would write. */
 function branded(canonical: string): UtcInstant;
 function branded(canonical: string): string {
   return canonical;

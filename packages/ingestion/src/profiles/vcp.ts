@@ -8,6 +8,7 @@ import {
 } from '@quarterhour/contracts';
 import type { NewMeterReading, NewRealtimeSample } from '@quarterhour/db';
 import type { UtcInstant } from '@quarterhour/domain';
+import type { Delivery } from '../delivery.js';
 import { FaultError } from '../received.js';
 import type { RegisteredPlant } from '../register.js';
 import { instantAt, jsonTextAt, shaped } from '../shape.js';
@@ -18,8 +19,8 @@ export type PlantTelemetryFact = {
   /** The instant that was measured, and so the partition: a sample's, or that of all readings of one message. */
   readonly measuredAt: UtcInstant;
 } & (
-  | { readonly kind: 'realtime'; readonly sample: Omit<NewRealtimeSample, 'arrivedAt' | 'receivedAt'> }
-  | { readonly kind: 'meter'; readonly readings: readonly Omit<NewMeterReading, 'arrivedAt' | 'receivedAt'>[] }
+  | { readonly kind: 'realtime'; readonly sample: Omit<NewRealtimeSample, 'receivedAt'> }
+  | { readonly kind: 'meter'; readonly readings: readonly Omit<NewMeterReading, 'receivedAt'>[] }
 );
 
 /**
@@ -31,7 +32,7 @@ export type PlantTelemetryFact = {
  *
  * @see docs/glossary.md, sign of power
  */
-export function realtimeFromVcp(envelope: VcpEnvelope, plant: RegisteredPlant, body: Buffer): PlantTelemetryFact {
+export function realtimeFromVcp(envelope: VcpEnvelope, plant: RegisteredPlant, delivery: Delivery): PlantTelemetryFact {
   const payload = shaped(vcpRealtimePayload, envelope.payload, ['payload']);
   const measuredAt = instantAt(envelope.timestamp, 'timestamp');
   return {
@@ -54,17 +55,19 @@ export function realtimeFromVcp(envelope: VcpEnvelope, plant: RegisteredPlant, b
       dataQuality: payload.dataQuality,
       devices: payload.devices === undefined ? null : jsonTextAt(payload.devices, 'payload.devices'),
       messageId: envelope.messageId,
-      bodySha256: hash('sha256', body, 'buffer'),
+      bodySha256: hash('sha256', delivery.body),
+      arrivedAt: delivery.firstSeen ?? null,
     },
   };
 }
 
 /** One row per register of each meter. Registers are absolute counters in kWh. */
-export function meterFromVcp(envelope: VcpEnvelope, plant: RegisteredPlant, body: Buffer): PlantTelemetryFact {
+export function meterFromVcp(envelope: VcpEnvelope, plant: RegisteredPlant, delivery: Delivery): PlantTelemetryFact {
   const payload = shaped(vcpMeterPayload, envelope.payload, ['payload']);
   const readAt = instantAt(payload.readingAt, 'payload.readingAt');
   const publishedAt = instantAt(envelope.timestamp, 'timestamp');
-  const bodySha256 = hash('sha256', body, 'buffer');
+  const bodySha256 = hash('sha256', delivery.body);
+  const arrivedAt = delivery.firstSeen ?? null;
   const readings = payload.meters.flatMap((meter, position) =>
     registersOf(meter, `payload.meters.${position}`).map(({ register, valueKwh }) => ({
       orgId: plant.orgId,
@@ -78,6 +81,7 @@ export function meterFromVcp(envelope: VcpEnvelope, plant: RegisteredPlant, body
       dataQuality: payload.dataQuality,
       messageId: envelope.messageId,
       bodySha256,
+      arrivedAt,
     })),
   );
   refuseRepeatedRegisters(readings);

@@ -1,5 +1,12 @@
 import { vcpEnvelope } from '@quarterhour/contracts';
-import { NO_ORGANISATION, insertMeterReadings, insertRealtimeSamples, takeStamp, type Trx } from '@quarterhour/db';
+import {
+  NO_ORGANISATION,
+  insertMeterReadings,
+  insertRealtimeSamples,
+  takeStamp,
+  type NewRealtimeSample,
+  type Trx,
+} from '@quarterhour/db';
 import { epochSeconds, type UtcInstant } from '@quarterhour/domain';
 import { decode } from '../decode.js';
 import type { Delivery } from '../delivery.js';
@@ -38,9 +45,7 @@ function receive(delivery: Delivery, ctx: ReceiveContext): Received<PlantTelemet
     const envelope = shaped(vcpEnvelope, value);
     const plant = plantOf(sender, envelope.siteId, ctx.register);
     const fact =
-      sender.kind === 'realtime'
-        ? realtimeFromVcp(envelope, plant, delivery.body)
-        : meterFromVcp(envelope, plant, delivery.body);
+      sender.kind === 'realtime' ? realtimeFromVcp(envelope, plant, delivery) : meterFromVcp(envelope, plant, delivery);
     refuseOutsideWindow(fact, ctx.nowMillis);
     return fact;
   });
@@ -86,18 +91,15 @@ async function storeSamples(
   receivedAt: UtcInstant,
   verdicts: Verdict[],
 ): Promise<void> {
-  const samples = batch.flatMap(({ fact, delivery }, position) =>
-    fact.kind === 'realtime'
-      ? [{ position, row: { ...fact.sample, arrivedAt: delivery.firstSeen ?? null, receivedAt } }]
-      : [],
-  );
-  const kept = await insertRealtimeSamples(
-    trx,
-    samples.map(({ row }) => row),
-  );
-  samples.forEach(({ position }, index) => {
-    verdicts[position] = kept[index] ?? 'duplicate';
-  });
+  const rows: NewRealtimeSample[] = [];
+  const positions: number[] = [];
+  for (const [position, { fact }] of batch.entries()) {
+    if (fact.kind !== 'realtime') continue;
+    rows.push({ ...fact.sample, receivedAt });
+    positions.push(position);
+  }
+  const kept = await insertRealtimeSamples(trx, rows);
+  for (const [index, position] of positions.entries()) verdicts[position] = kept[index] ?? 'duplicate';
 }
 
 async function storeReadings(
@@ -106,10 +108,8 @@ async function storeReadings(
   receivedAt: UtcInstant,
   verdicts: Verdict[],
 ): Promise<void> {
-  const rows = batch.flatMap(({ fact, delivery }, position) =>
-    fact.kind === 'meter'
-      ? fact.readings.map((row) => ({ position, row: { ...row, arrivedAt: delivery.firstSeen ?? null, receivedAt } }))
-      : [],
+  const rows = batch.flatMap(({ fact }, position) =>
+    fact.kind === 'meter' ? fact.readings.map((row) => ({ position, row: { ...row, receivedAt } })) : [],
   );
   const kept = await insertMeterReadings(
     trx,

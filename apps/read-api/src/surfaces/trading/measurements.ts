@@ -5,14 +5,18 @@ import {
   compareInstants,
   epochMicros,
   instantFromEpochMicros,
+  instantFromEpochMillis,
   parseInstant,
   type UtcInstant,
 } from '@quarterhour/domain';
-import { NotFoundError, type Position } from '@quarterhour/http';
+import { NotFoundError, type Position, type Weight } from '@quarterhour/http';
+import type { Clock } from '@quarterhour/runtime';
 import { measuredMark } from '../../marks.js';
 import { assertForward, instantIn, refused } from '../../query-instants.js';
 
 const DAY_MICROS = 86_400_000_000;
+/** Today and yesterday, what a dashboard shows, is an everyday question. */
+const LIGHT_DAYS = 2;
 
 /** Which buckets of which plant are asked for, and what was known of them. */
 export async function bucketQuery(
@@ -40,6 +44,12 @@ const begunShape = z.tuple([z.string(), z.string()]);
 export function begunIn({ knownAt }: Position, span: readonly string[]): Begun {
   const [from, to] = begunShape.parse(span);
   return { from: parseInstant(from), to: parseInstant(to), knownAt: parseInstant(z.string().parse(knownAt)) };
+}
+
+export function weightOf(query: MeasurementsQuery, clock: Clock): Weight {
+  const to = query.to === undefined ? instantFromEpochMillis(clock.nowMillis()) : instantIn('to', query.to);
+  const from = query.from === undefined ? to : instantIn('from', query.from);
+  return compareInstants(from, daysBefore(to, LIGHT_DAYS)) < 0 ? 'heavy' : 'light';
 }
 
 function spanOf(query: MeasurementsQuery, now: UtcInstant): { from: UtcInstant; to: UtcInstant } {

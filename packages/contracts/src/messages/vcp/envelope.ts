@@ -4,6 +4,14 @@ import { idText, plainText, utcInstantText } from '../../scalars.js';
 /** The only envelope version there is; any other value is refused. */
 export const VCP_VERSION = '1.1';
 
+/** Handed on as it is, for the schema of its family to read. */
+const jsonObject = z
+  .custom<Readonly<Record<string, unknown>>>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    { error: 'an object' },
+  )
+  .meta({ type: 'object' });
+
 /**
  * Envelope of VCP 1.1: the same for every family and both directions; the payload's shape follows from the routing key.
  *
@@ -18,7 +26,7 @@ export const vcpEnvelope = z
     timestamp: utcInstantText,
     source: plainText(200),
     siteId: idText(200),
-    payload: z.record(z.string(), z.unknown(), { error: 'an object' }),
+    payload: jsonObject,
     signatureAlgo: z.literal('HMAC-SHA256').optional(),
     signature: z.string().max(200).optional(),
     signatureKid: z.string().max(200).optional(),

@@ -12,6 +12,7 @@ export const getDispatchRoute = route({
   summary: 'One dispatch command and what became of it',
   tag: 'Dispatches',
   capability: 'dispatches:read',
+  answersOneResource: true,
   params: dispatchPath,
   query: noParameters,
   body: noBody,

@@ -14,6 +14,7 @@ export const getLatestTelemetryRoute = route({
   description: 'null when the plant exists but never reported. A value that was not measured is null.',
   tag: 'Measurements',
   capability: 'telemetry:read',
+  answersOneResource: true,
   params: plantPath,
   query: latestTelemetryQuery,
   body: noBody,

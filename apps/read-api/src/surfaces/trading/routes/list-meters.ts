@@ -14,7 +14,7 @@ import { exported } from '../../../exporting.js';
 import { openListing } from '../../../listing.js';
 import { KNOWN_AT_HEADER, saying } from '../../../marks.js';
 import { refused } from '../../../query-instants.js';
-import { begunIn, bucketQuery, type Begun } from '../measurements.js';
+import { begunIn, bucketQuery, weightOf, type Begun } from '../measurements.js';
 import { METER_PROJECTION } from '../present.js';
 
 export const listMetersRoute = route({
@@ -37,6 +37,7 @@ export const listMetersRoute = route({
       headers: KNOWN_AT_HEADER,
     },
   },
+  weight: ({ query }, { clock }: ApiContext) => weightOf(query, clock),
   handler: ({ params: { plantId }, query, scope }, { db }: ApiContext) =>
     db.read(scope.organisations, async (trx) => {
       const asked = await bucketQuery(trx, plantId, query);

@@ -7,7 +7,7 @@ import type { ApiContext } from '../../../api-context.js';
 import { exported } from '../../../exporting.js';
 import { openListing } from '../../../listing.js';
 import { KNOWN_AT_HEADER, saying } from '../../../marks.js';
-import { begunIn, bucketQuery, type Begun } from '../measurements.js';
+import { begunIn, bucketQuery, weightOf, type Begun } from '../measurements.js';
 import { BUCKET_PROJECTION } from '../present.js';
 
 export const listTelemetryRoute = route({
@@ -29,6 +29,7 @@ export const listTelemetryRoute = route({
       headers: KNOWN_AT_HEADER,
     },
   },
+  weight: ({ query }, { clock }: ApiContext) => weightOf(query, clock),
   handler: ({ params: { plantId }, query, scope }, { db }: ApiContext) =>
     db.read(scope.organisations, async (trx) => {
       const asked = await bucketQuery(trx, plantId, query);
