@@ -64,10 +64,18 @@ async function* chunksOf<Key>(
   { first, limit, readOn }: Parts<Key>,
 ): AsyncGenerator<string, void> {
   if (header !== '') yield header;
-  let left = limit;
-  for (let part = first; part.lastKey !== null; part = await readOn(part.lastKey, left)) {
+  let left = limit - first.size;
+  for (let part = first; part.lastKey !== null; ) {
+    const next = part.hasMore && left > 0 ? ahead(readOn(part.lastKey, left)) : undefined;
     yield closedLines(part, format, part.hasMore ? listing.cursorAfter(positionOf(part.lastKey)) : null);
+    if (next === undefined) return;
+    part = await next;
     left -= part.size;
-    if (!part.hasMore || left === 0) return;
   }
+}
+
+/** Of a part that nobody waits for any more, no failure is told. */
+function ahead<T>(reading: Promise<T>): Promise<T> {
+  reading.catch(() => undefined);
+  return reading;
 }

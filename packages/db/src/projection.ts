@@ -110,27 +110,36 @@ export async function queryRendered<Key, Column extends string>(
 ): Promise<RenderedPage<Key>> {
   const withinLimit = `place_on_page <= ${parameters.bind(limit)}::int8`;
   const isShown = marker === undefined ? withinLimit : `${withinLimit} and not ${identifier(marker)}`;
-  const keyFields = Object.entries<KeyColumns<Key>[keyof Key]>(key).map(([name, { column, as }]) => ({
-    name,
-    column,
-    as,
-  }));
+  const shown = `filter (where ${isShown})`;
+  const keys = Object.entries<KeyColumns<Key>[keyof Key]>(key).map(([name, { column, as }]) => ({ name, column, as }));
+  const lastOf = ({ column }: { readonly column: string }) =>
+    `(array_agg(page.${identifier(column)} order by place_on_page) ${shown})[(count(*) ${shown})::int] as ${identifier(column)}`;
   const text = `
-    with page as materialized (select *, row_number() over () as place_on_page from (${rows}) as r)
-    select
-      string_agg(${member}, ${literal(between)} order by place_on_page) as text,
-      (select count(*)::int from page where ${isShown}) as size,
-      exists (select from page where not (${isShown})) as "hasMore",
-      (select ${objectText(keyFields, 'page')} from page where ${isShown}
-        order by place_on_page desc limit 1)::json as "lastKey"
-    from page where ${isShown} group by (place_on_page - 1) / ${ROWS_OF_A_TEXT} order by min(place_on_page)`;
+    select text, size, more, (${objectText(keys, 'part')})::json as key
+    from (
+      select min(place_on_page) as place, string_agg(${member}, ${literal(between)} order by place_on_page) ${shown} as text,
+        (count(*) ${shown})::int as size, bool_or(not (${isShown})) as more, ${keys.map(lastOf).join(', ')}
+      from (select *, row_number() over () as place_on_page from (${rows}) as r) as page
+      group by (place_on_page - 1) / ${ROWS_OF_A_TEXT}) as part
+    order by place`;
   const { values } = parameters;
-  const texts = await trx.query<RenderedPage<Key>>(planning === 'anew' ? { text, values } : prepared(text, values));
-  const [{ size, hasMore, lastKey } = EMPTY] = texts;
-  return { text: texts.map(({ text }) => text).join(between), size, hasMore, lastKey };
+  const parts = await trx.query<PartOfPage<Key>>(planning === 'anew' ? { text, values } : prepared(text, values));
+  const shownParts = parts.filter(({ size }) => size > 0);
+  return {
+    text: shownParts.map(({ text }) => text).join(between),
+    size: shownParts.reduce((sum, { size }) => sum + size, 0),
+    hasMore: parts.some(({ more }) => more),
+    lastKey: shownParts.at(-1)?.key ?? null,
+  };
 }
 
-const EMPTY = { size: 0, hasMore: false, lastKey: null };
+/** Some rows of a page; `key` is of the last one. */
+interface PartOfPage<Key> {
+  readonly text: string;
+  readonly size: number;
+  readonly more: boolean;
+  readonly key: Key;
+}
 
 /**
  * An SQL expression for one row as JSON text.

@@ -234,9 +234,10 @@ function nextDispatchRows(
   const from = `${parameters.bind(start ?? (query.order === 'asc' ? '-infinity' : 'infinity'))}::timestamptz`;
   const end = `${from} ${sign} make_interval(secs => ${parameters.bind(reachSeconds)}::float8)`;
   const most = `${parameters.bind(query.limit + 1)}::int8`;
-  const conditions = dispatchConditions(query, parameters);
-  const near = rowsOfAssets(query, [...conditions, `d.dispatch_time ${within} ${end}`], most, parameters);
-  const far = rowsOfAssets(query, [...conditions, `d.dispatch_time ${beyond} ${end}`], '2', parameters);
+  const ofNear = [...dispatchConditions(query, parameters), `d.dispatch_time ${within} ${end}`];
+  const ofFar = [...ownConditions(query, parameters), `d.dispatch_time ${beyond} ${end}`];
+  const near = rowsOfAssets(query, ofNear, most, parameters);
+  const far = rowsOfAssets(query, ofFar, '2', parameters);
   return `
     select d.* from (
       select near.*, false as is_marker from (${near}) near
@@ -283,13 +284,30 @@ function inOrder(order: DispatchQuery['order'], rows = 'd'): string {
   return `order by ${rows}.dispatch_time ${order}, ${rows}.event_id ${order}, ${rows}.asset_id ${order}`;
 }
 
-function dispatchConditions(query: Omit<DispatchQuery, 'offset'>, parameters: StatementParameters): string[] {
+type Conditions = Omit<DispatchQuery, 'limit' | 'offset'>;
+
+function dispatchConditions(query: Conditions, parameters: StatementParameters): string[] {
+  const { after, order } = query;
+  return [...ownConditions(query, parameters), ...(after === undefined ? [] : beyond(after, order, parameters))];
+}
+
+/**
+ * What a row fulfils by itself. After a row, the end of the window that the list has left behind says nothing any more; the
+ * index would seek to it instead.
+ */
+function ownConditions(
+  { from, to, deliveryDay, knownAt, after, order }: Conditions,
+  parameters: StatementParameters,
+): string[] {
   const conditions: string[] = [];
-  if (query.deliveryDay !== undefined) conditions.push(`d.delivery_day = ${parameters.bind(query.deliveryDay)}::date`);
-  if (query.from !== undefined) conditions.push(`d.dispatch_time >= ${parameters.bind(query.from)}::timestamptz`);
-  if (query.to !== undefined) conditions.push(`d.dispatch_time < ${parameters.bind(query.to)}::timestamptz`);
-  if (query.knownAt !== undefined) conditions.push(`d.received_at <= ${parameters.bind(query.knownAt)}::timestamptz`);
-  if (query.after !== undefined) conditions.push(...beyond(query.after, query.order, parameters));
+  if (deliveryDay !== undefined) conditions.push(`d.delivery_day = ${parameters.bind(deliveryDay)}::date`);
+  if (from !== undefined && (after === undefined || order === 'desc')) {
+    conditions.push(`d.dispatch_time >= ${parameters.bind(from)}::timestamptz`);
+  }
+  if (to !== undefined && (after === undefined || order === 'asc')) {
+    conditions.push(`d.dispatch_time < ${parameters.bind(to)}::timestamptz`);
+  }
+  if (knownAt !== undefined) conditions.push(`d.received_at <= ${parameters.bind(knownAt)}::timestamptz`);
   return conditions;
 }
 

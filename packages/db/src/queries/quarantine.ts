@@ -322,6 +322,7 @@ const QUARANTINE_KEY: KeyColumns<QuarantineKey> = {
   id: { column: 'id', as: 'text' },
 };
 
+/** After a row, the end of the window that the list has left behind says nothing any more; the index would seek to it instead. */
 function quarantineConditions(query: QuarantineQuery, parameters: StatementParameters): string[] {
   const conditions: string[] = [];
   if (query.stream !== undefined) conditions.push(`q.stream = ${parameters.bind(query.stream)}`);
@@ -330,14 +331,17 @@ function quarantineConditions(query: QuarantineQuery, parameters: StatementParam
   if (query.messageId !== undefined) conditions.push(`q.message_id = ${parameters.bind(query.messageId)}`);
   if (query.waitsFor !== undefined) conditions.push(`q.waits_for = ${parameters.bind(query.waitsFor)}`);
   if (query.replayable !== undefined) conditions.push(`q.replayable = ${parameters.bind(query.replayable)}::bool`);
-  if (query.from !== undefined) conditions.push(`q.first_seen >= ${parameters.bind(query.from)}::timestamptz`);
-  if (query.to !== undefined) conditions.push(`q.first_seen < ${parameters.bind(query.to)}::timestamptz`);
-  if (query.after !== undefined) {
-    const firstSeen = parameters.bind(query.after.firstSeen);
-    const beyond = query.order === 'asc' ? '>' : '<';
-    conditions.push(
-      `(q.first_seen, q.id) ${beyond} (${firstSeen}::timestamptz, ${parameters.bind(query.after.id)}::uuid)`,
-    );
+  const { from, to, after, order = 'desc' } = query;
+  if (from !== undefined && (after === undefined || order === 'desc')) {
+    conditions.push(`q.first_seen >= ${parameters.bind(from)}::timestamptz`);
+  }
+  if (to !== undefined && (after === undefined || order === 'asc')) {
+    conditions.push(`q.first_seen < ${parameters.bind(to)}::timestamptz`);
+  }
+  if (after !== undefined) {
+    const firstSeen = parameters.bind(after.firstSeen);
+    const beyond = order === 'asc' ? '>' : '<';
+    conditions.push(`(q.first_seen, q.id) ${beyond} (${firstSeen}::timestamptz, ${parameters.bind(after.id)}::uuid)`);
   }
   return conditions;
 }
