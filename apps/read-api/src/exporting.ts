@@ -65,7 +65,7 @@ async function* chunksOf<Key>(
 ): AsyncGenerator<string, void> {
   if (header !== '') yield header;
   let left = limit - first.size;
-  for (let part = first; part.lastKey !== null; ) {
+  for (let part = first; part.lastKey !== null;) {
     const next = part.hasMore && left > 0 ? ahead(readOn(part.lastKey, left)) : undefined;
     yield closedLines(part, format, part.hasMore ? listing.cursorAfter(positionOf(part.lastKey)) : null);
     if (next === undefined) return;
