@@ -115,13 +115,13 @@ export async function queryRendered<Key, Column extends string>(
   const lastOf = ({ column }: { readonly column: string }) =>
     `(array_agg(page.${identifier(column)} order by place_on_page) ${shown})[(count(*) ${shown})::int] as ${identifier(column)}`;
   const text = `
-    select text, size, more, (${objectText(keys, 'part')})::json as key
+    select part_text as text, part_size as size, part_more as more, (${objectText(keys, 'part')})::json as key
     from (
-      select min(place_on_page) as place, string_agg(${member}, ${literal(between)} order by place_on_page) ${shown} as text,
-        (count(*) ${shown})::int as size, bool_or(not (${isShown})) as more, ${keys.map(lastOf).join(', ')}
+      select min(place_on_page) as part_place, string_agg(${member}, ${literal(between)} order by place_on_page) ${shown} as part_text,
+        (count(*) ${shown})::int as part_size, bool_or(not (${isShown})) as part_more, ${keys.map(lastOf).join(', ')}
       from (select *, row_number() over () as place_on_page from (${rows}) as r) as page
       group by (place_on_page - 1) / ${ROWS_OF_A_TEXT}) as part
-    order by place`;
+    order by part_place`;
   const { values } = parameters;
   const parts = await trx.query<PartOfPage<Key>>(planning === 'anew' ? { text, values } : prepared(text, values));
   const shownParts = parts.filter(({ size }) => size > 0);
