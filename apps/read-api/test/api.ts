@@ -20,6 +20,7 @@ export interface TestApi {
   readonly app: Express;
   readonly admin: Database;
   readonly worker: Database;
+  readonly readUrl: string;
   readonly controlUrl: string;
   readonly issuer: TestIssuer;
   get(url: string, claims: TokenClaims, headers?: Readonly<Record<string, string>>): Promise<Response>;
@@ -36,6 +37,7 @@ export async function openTestApi(): Promise<TestApi> {
     app,
     admin: database.admin,
     worker,
+    readUrl: database.readUrl,
     controlUrl: database.controlUrl,
     issuer,
     get: async (url, claims, headers = {}) =>

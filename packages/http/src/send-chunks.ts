@@ -26,5 +26,5 @@ export async function sendChunks(req: Request, res: Response, { chunks }: Stream
 }
 
 function isClientGone(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === CLIENT_IS_GONE;
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === CLIENT_IS_GONE;
 }
