@@ -10,6 +10,7 @@ import {
 import { parseInstant } from '@quarterhour/domain';
 import { listen } from '@quarterhour/http';
 import { anAsset, anOrganisation, aPlant } from '@quarterhour/testkit';
+import { z } from 'zod';
 import { openTestApi, readApiOver, type TestApi } from './api.js';
 import { countMinutes, quarantine, storeDispatches } from './facts.js';
 
@@ -102,13 +103,14 @@ async function exported(url: string, headers: Readonly<Record<string, string>>):
   return response.text;
 }
 
-type Line = Readonly<Record<string, unknown>> & { readonly cursor: string | null };
+const lineShape = z.looseObject({ cursor: z.string().nullable() });
+type Line = z.infer<typeof lineShape>;
 
 const ndjson = async (url: string): Promise<Line[]> =>
   (await exported(url, NDJSON))
     .split('\n')
     .slice(0, -1)
-    .map((line): Line => JSON.parse(line));
+    .map((line) => lineShape.parse(JSON.parse(line)));
 
 /** RFC 4180, as strictly as our own writer: records end with CRLF, quotes are doubled. */
 function recordsOf(csv: string): string[][] {
