@@ -64,13 +64,16 @@ async function* chunksOf<Key>(
   { first, limit, readOn }: Parts<Key>,
 ): AsyncGenerator<string, void> {
   if (header !== '') yield header;
-  let left = limit - first.size;
-  for (let part = first; part.lastKey !== null;) {
-    const next = part.hasMore && left > 0 ? ahead(readOn(part.lastKey, left)) : undefined;
-    yield closedLines(part, format, part.hasMore ? listing.cursorAfter(positionOf(part.lastKey)) : null);
+  let part = first;
+  for (let left = limit - first.size; ; left -= part.size) {
+    const { pieces, hasMore, lastKey } = part;
+    const next = hasMore && lastKey !== null && left > 0 ? ahead(readOn(lastKey, left)) : undefined;
+    for (const { text, key } of pieces) {
+      const isEnd = key === null || (key === lastKey && !hasMore);
+      yield closedLines(text, format, isEnd ? null : listing.cursorAfter(positionOf(key)));
+    }
     if (next === undefined) return;
     part = await next;
-    left -= part.size;
   }
 }
 

@@ -175,7 +175,7 @@ describe('an export', () => {
       expect(new Set(whole.map(({ event_id: id }) => id)).size).toBe(MANY);
       const cuts = whole.flatMap(({ cursor }, index) => (cursor === null ? [] : [{ cursor, index }]));
       expect(cuts.length).toBeGreaterThanOrEqual(2);
-      for (const { cursor, index } of cuts) {
+      for (const { cursor, index } of [cuts[0], cuts.at(cuts.length / 2), cuts.at(-1)].flatMap((cut) => cut ?? [])) {
         expect(withoutCursor(await ndjson(`${url}&cursor=${cursor}`))).toEqual(withoutCursor(whole.slice(index + 1)));
       }
       const page = await api.get(`${url}&limit=3&cursor=${cuts[0]?.cursor ?? ''}`, operator());

@@ -1,15 +1,15 @@
 import type { Trx } from './pool.js';
 import {
   identifier,
+  keyText,
   literal,
   openObjectText,
   plainText,
-  queryRendered,
   type FieldForm,
   type PageSource,
   type Projection,
-  type RenderedPage,
 } from './projection.js';
+import { prepared } from './statement.js';
 
 /**
  * How a list leaves as lines of text.
@@ -20,12 +20,37 @@ import {
  *   amounts with the unit in its name, a nested object a column per member, named with a dot; a `json` column is JSON text
  * - `ndjson`: one JSON object per line, as in a page
  *
- * Every line ends with a member `cursor`, which is null except on the last line of a part after which more follow.
+ * Every line ends with a member `cursor`, which is null except on the last line of each piece after which more follow.
  */
 export type LineFormat = 'csv' | 'ndjson';
 
-/** One part of a list: its lines are ready but for the end of the last one, see {@link closedLines}. */
-export type Lines<Key> = RenderedPage<Key>;
+/** One part of a list. */
+export interface Lines<Key> {
+  readonly pieces: readonly Piece<Key>[];
+  /** Number of lines. */
+  readonly size: number;
+  readonly hasMore: boolean;
+  /** Sort key of the last line, from which the next part starts; null when nothing follows. */
+  readonly lastKey: Key | null;
+}
+
+/** Some lines of a part. */
+export interface Piece<Key> {
+  /** The last line has no end yet, see {@link closedLines}. */
+  readonly text: string;
+  /** Sort key of the last line; null when it may be the last of the list. */
+  readonly key: Key | null;
+}
+
+/** A list to be rendered part by part. */
+export interface LinesSource<Key, Column extends string> extends PageSource<Key, Column> {
+  /** An SQL condition on a row of `rows` that only shows that more follow. Without it the rows beyond the limit do. */
+  readonly marker?: string;
+  /** An SQL condition on a row of `rows` after which the part may end, although more follow, short of its limit. */
+  readonly mayEndAt?: string;
+  /** A statement is planned once per connection, unless it depends on the values how it is best done, or how it reads. */
+  readonly planning?: 'anew';
+}
 
 /**
  * Reads the next part of a list: at most `limit` rows after a key, from the beginning without one. Empty only when nothing
@@ -41,23 +66,65 @@ export function startingAfter<Key>(after: Key | undefined): { readonly after?: K
 const CURSOR = 'cursor';
 const NO_CURSOR: Readonly<Record<LineFormat, string>> = { csv: ',\r\n', ndjson: `,"${CURSOR}":null}\n` };
 
-/** Runs a list query and has Postgres render its rows as lines, in one statement. */
-export function queryLines<Key, Column extends string>(
-  trx: Trx,
-  source: PageSource<Key, Column>,
-  format: LineFormat,
-): Promise<Lines<Key>> {
-  const member = format === 'csv' ? recordText(source.projection, 'page') : openObjectText(source.projection, 'page');
-  return queryRendered(trx, source, member, NO_CURSOR[format]);
+/** Lines after which the list can be taken up again come this often. */
+const LINES_OF_A_PIECE = 250;
+
+interface Line<Key> {
+  /** Null for a row that only shows that more follow. */
+  readonly line: string | null;
+  readonly key: Key | null;
 }
 
 /**
- * The lines of a part, the last one closed.
- *
- * @param cursor where the list goes on, letters, digits, `-` and `_`; null when nothing follows
+ * Runs a list query and has Postgres render its rows, one text each: putting them together here costs less than there, where
+ * a larger text is copied each time it grows.
  */
-export function closedLines({ text, size }: Lines<unknown>, format: LineFormat, cursor: string | null): string {
-  if (size === 0) return '';
+export async function queryLines<Key, Column extends string>(
+  trx: Trx,
+  {
+    rows,
+    parameters,
+    limit,
+    projection,
+    key,
+    marker = 'false',
+    mayEndAt = 'false',
+    planning,
+  }: LinesSource<Key, Column>,
+  format: LineFormat,
+): Promise<Lines<Key>> {
+  const line = format === 'csv' ? recordText(projection, 'part') : openObjectText(projection, 'part');
+  const most = `${parameters.bind(limit)}::int8`;
+  const text = `
+    select case when place_in_part <= ${most} and not (${marker}) then ${line} end as line,
+      case when place_in_part % ${LINES_OF_A_PIECE} = 0 or place_in_part = ${most} or (${mayEndAt})
+        then (${keyText(key, 'part')})::json end as key
+    from (select *, row_number() over () as place_in_part from (${rows}) as r) as part`;
+  const { values } = parameters;
+  return linesOf(
+    await trx.query<Line<Key>>(planning === 'anew' ? { text, values } : prepared(text, values)),
+    NO_CURSOR[format],
+  );
+}
+
+/** Rows that only show that more follow are the last. */
+function linesOf<Key>(found: readonly Line<Key>[], between: string): Lines<Key> {
+  const size = found.findLastIndex(({ line }) => line !== null) + 1;
+  const pieces: Piece<Key>[] = [];
+  for (let start = 0; start < size; start += LINES_OF_A_PIECE) {
+    const piece = found.slice(start, Math.min(start + LINES_OF_A_PIECE, size));
+    pieces.push({ text: piece.map(({ line }) => line).join(between), key: piece.at(-1)?.key ?? null });
+  }
+  return { pieces, size, hasMore: size < found.length, lastKey: pieces.at(-1)?.key ?? null };
+}
+
+/**
+ * Lines with the end of the last one.
+ *
+ * @param text of a {@link Piece}
+ * @param cursor where the list goes on after it, letters, digits, `-` and `_`; null when nothing follows
+ */
+export function closedLines(text: string, format: LineFormat, cursor: string | null): string {
   if (cursor === null) return text + NO_CURSOR[format];
   return text + (format === 'csv' ? `,${cursor}\r\n` : `,"${CURSOR}":"${cursor}"}\n`);
 }

@@ -5,7 +5,8 @@ import { NO_ORGANISATION } from './tenant-scope.js';
 /**
  * How one column's value is written in a surface's JSON.
  *
- * - `text`: as a string; also for UUIDs
+ * - `text`: as a string
+ * - `uuid`: as a string
  * - `instant`: RFC 3339 UTC with `Z`, no fraction when zero, else 3 or 6 digits
  * - `date`: `YYYY-MM-DD`
  * - `decimal`: a string without exponent and trailing zeros
@@ -19,6 +20,7 @@ import { NO_ORGANISATION } from './tenant-scope.js';
  */
 export type FieldForm =
   | 'text'
+  | 'uuid'
   | 'owner'
   | 'instant'
   | 'date'
@@ -74,71 +76,36 @@ export interface PageSource<Key, Column extends string> {
   readonly limit: number;
   readonly projection: Projection<Column>;
   readonly key: KeyColumns<Key>;
-  /** A boolean column of `rows`, true in a row that only shows that more follow. Without it all rows up to the limit count. */
-  readonly marker?: string;
-  /** A statement is planned once per connection, unless it depends on the values how it is best done, or how it reads. */
-  readonly planning?: 'anew';
 }
 
-/** Runs a list query and has Postgres render its page, in one statement. */
+/** Runs a list query and has Postgres render its page: one statement, one row back. */
 export async function queryPage<Key, Column extends string>(
   trx: Trx,
-  source: PageSource<Key, Column>,
+  { rows, parameters, limit, projection, key }: PageSource<Key, Column>,
 ): Promise<Page<Key>> {
-  const { text, ...page } = await queryRendered(trx, source, objectText(source.projection, 'page'), ',');
-  return { json: `[${text}]`, ...page };
-}
-
-/** A page as one text: what its rows became, with something between them. */
-export interface RenderedPage<Key> extends Omit<Page<Key>, 'json'> {
-  readonly text: string;
-}
-
-/** Rows of a page that come as one text. Larger texts cost Postgres more than twice as much, in memory that it gives back. */
-const ROWS_OF_A_TEXT = 100;
-
-/**
- * Runs a list query and has Postgres render its rows.
- *
- * @param member SQL expression for a row of `page`
- */
-export async function queryRendered<Key, Column extends string>(
-  trx: Trx,
-  { rows, parameters, limit, key, marker, planning }: PageSource<Key, Column>,
-  member: string,
-  between: string,
-): Promise<RenderedPage<Key>> {
-  const withinLimit = `place_on_page <= ${parameters.bind(limit)}::int8`;
-  const isShown = marker === undefined ? withinLimit : `${withinLimit} and not ${identifier(marker)}`;
-  const shown = `filter (where ${isShown})`;
-  const keys = Object.entries<KeyColumns<Key>[keyof Key]>(key).map(([name, { column, as }]) => ({ name, column, as }));
-  const lastOf = ({ column }: { readonly column: string }) =>
-    `(array_agg(page.${identifier(column)} order by place_on_page) ${shown})[(count(*) ${shown})::int] as ${identifier(column)}`;
+  const most = `${parameters.bind(limit)}::int8`;
   const text = `
-    select part_text as text, part_size as size, part_more as more, (${objectText(keys, 'part')})::json as key
-    from (
-      select min(place_on_page) as part_place, string_agg(${member}, ${literal(between)} order by place_on_page) ${shown} as part_text,
-        (count(*) ${shown})::int as part_size, bool_or(not (${isShown})) as part_more, ${keys.map(lastOf).join(', ')}
-      from (select *, row_number() over () as place_on_page from (${rows}) as r) as page
-      group by (place_on_page - 1) / ${ROWS_OF_A_TEXT}) as part
-    order by part_place`;
-  const { values } = parameters;
-  const parts = await trx.query<PartOfPage<Key>>(planning === 'anew' ? { text, values } : prepared(text, values));
-  const shownParts = parts.filter(({ size }) => size > 0);
-  return {
-    text: shownParts.map(({ text }) => text).join(between),
-    size: shownParts.reduce((sum, { size }) => sum + size, 0),
-    hasMore: parts.some(({ more }) => more),
-    lastKey: shownParts.at(-1)?.key ?? null,
-  };
+    with page as materialized (select *, row_number() over () as place_on_page from (${rows}) as r)
+    select
+      '[' || coalesce(string_agg(${objectText(projection, 'page')}, ',' order by place_on_page)
+        filter (where place_on_page <= ${most}), '') || ']' as json,
+      least(count(*), ${most})::int as size,
+      count(*) > ${most} as "hasMore",
+      (select ${keyText(key, 'page')} from page where place_on_page <= ${most}
+        order by place_on_page desc limit 1)::json as "lastKey"
+    from page`;
+  const [page] = await trx.query<Page<Key>>(prepared(text, parameters.values));
+  if (page === undefined) throw new Error('a page was rendered without an answer');
+  return page;
 }
 
-/** Some rows of a page; `key` is of the last one. */
-interface PartOfPage<Key> {
-  readonly text: string;
-  readonly size: number;
-  readonly more: boolean;
-  readonly key: Key;
+/** An SQL expression for the sort key of a row as JSON text. */
+export function keyText<Key>(key: KeyColumns<Key>, row: string): string {
+  const fields = Object.entries<KeyColumns<Key>[keyof Key]>(key);
+  return objectText(
+    fields.map(([name, { column, as }]) => ({ name, column, as })),
+    row,
+  );
 }
 
 /**
@@ -173,6 +140,7 @@ function valueText(as: FieldForm, value: string): string {
   switch (as) {
     case 'text':
       return `to_json(${plainText(as, value)})::text`;
+    case 'uuid':
     case 'owner':
     case 'instant':
     case 'date':
@@ -198,6 +166,7 @@ export function plainText(as: FieldForm, value: string): string {
     case 'decimal':
       return `trim_scale(${value})::text`;
     case 'text':
+    case 'uuid':
     case 'integer':
     case 'boolean':
     case 'json':

@@ -3,6 +3,7 @@ import { registerAndIngest } from './0001-register-and-ingest.js';
 import { versionsAndDecisions } from './0002-versions-and-decisions.js';
 import { suspects } from './0003-suspects.js';
 import { rollups } from './0004-rollups.js';
+import { instants } from './0005-instants.js';
 
 /** Every migration in order of its name. Forward only; a name that has run anywhere never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -10,7 +11,8 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0002-versions-and-decisions': versionsAndDecisions,
   '0003-suspects': suspects,
   '0004-rollups': rollups,
+  '0005-instants': instants,
 };
 
 /** Name of the newest migration: the schema version that this code needs. */
-export const SCHEMA_VERSION = '0004-rollups';
+export const SCHEMA_VERSION = '0005-instants';

@@ -192,7 +192,7 @@ export function exportDispatches(
     const parameters = new StatementParameters();
     const part = { ...query, ...startingAfter(after), limit };
     const rows = nextDispatchRows(part, { start, reachSeconds }, parameters);
-    const source = { rows, parameters, projection, key: DISPATCH_KEY, limit, marker: 'is_marker' };
+    const source = { rows, parameters, projection, key: DISPATCH_KEY, limit, ...BEYOND };
     const lines = await queryLines(trx, source, format);
     reachSeconds = nextReach(reachSeconds, start, limit, lines);
     return lines;
@@ -201,7 +201,7 @@ export function exportDispatches(
 
 const DISPATCH_KEY: KeyColumns<DispatchKey> = {
   dispatchTime: { column: 'dispatch_time', as: 'instant' },
-  eventId: { column: 'event_id', as: 'text' },
+  eventId: { column: 'event_id', as: 'uuid' },
   assetId: { column: 'asset_id', as: 'text' },
 };
 
@@ -224,7 +224,10 @@ interface Reach {
   readonly reachSeconds: number;
 }
 
-/** The rows within reach, and the first two beyond: one to go on from, and one to show that more follow. */
+/** The part may end at the first row beyond its reach; the second only shows that more follow. */
+const BEYOND = { mayEndAt: 'place_beyond = 1', marker: 'place_beyond = 2' } as const;
+
+/** The rows within reach, and the first two beyond. */
 function nextDispatchRows(
   query: Omit<DispatchQuery, 'offset'>,
   { start, reachSeconds }: Reach,
@@ -240,9 +243,9 @@ function nextDispatchRows(
   const far = rowsOfAssets(query, ofFar, '2', parameters);
   return `
     select d.* from (
-      select near.*, false as is_marker from (${near}) near
+      select near.*, 0 as place_beyond from (${near}) near
       union all
-      select far.*, row_number() over (${inOrder(query.order, 'far')}) = 2 from (${far} ${inOrder(query.order)} limit 2) far) d
+      select far.*, row_number() over (${inOrder(query.order, 'far')}) as place_beyond from (${far} ${inOrder(query.order)} limit 2) far) d
     ${inOrder(query.order)} limit ${most}`;
 }
 

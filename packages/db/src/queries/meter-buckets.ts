@@ -1,8 +1,8 @@
 import { compareInstants, type UtcInstant } from '@quarterhour/domain';
 import { textArray } from '../array-literals.js';
-import { queryLines, type LineFormat, type LinesReader } from '../lines.js';
+import { queryLines, type LineFormat, type LinesReader, type LinesSource } from '../lines.js';
 import type { Trx } from '../pool.js';
-import { objectText, type KeyColumns, type PageSource, type Projection } from '../projection.js';
+import { objectText, type KeyColumns, type Projection } from '../projection.js';
 import { StatementParameters } from '../statement.js';
 import {
   BUCKETS,
@@ -144,7 +144,7 @@ interface Slice {
 function sliceSource(
   slice: BucketQuery,
   { meters, after, limit, projection }: Slice,
-): PageSource<MeterBucketKey, MeterBucketColumn> {
+): LinesSource<MeterBucketKey, MeterBucketColumn> {
   const parameters = new StatementParameters(...valuesOf(slice));
   const devices = parameters.bind(textArray(meters.map(({ deviceId }) => deviceId)));
   const registers = parameters.bind(textArray(meters.map(({ register }) => register)));
@@ -155,7 +155,7 @@ function sliceSource(
     ), answer as (${POINTS})
     select a.* from answer a ${after === undefined ? '' : `where ${beyond(after, parameters)}`}
     order by a.starts_at, a.device_id, a.register limit ${parameters.bind(limit + 1)}::int8`;
-  return { rows, parameters, limit, projection, key: METER_BUCKET_KEY, planning: 'anew' };
+  return { rows, parameters, limit, projection, key: METER_BUCKET_KEY, mayEndAt: 'true', planning: 'anew' };
 }
 
 const METER_BUCKET_KEY: KeyColumns<MeterBucketKey> = {

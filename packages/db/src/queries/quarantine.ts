@@ -319,7 +319,7 @@ function quarantineSource(
 
 const QUARANTINE_KEY: KeyColumns<QuarantineKey> = {
   firstSeen: { column: 'first_seen', as: 'instant' },
-  id: { column: 'id', as: 'text' },
+  id: { column: 'id', as: 'uuid' },
 };
 
 /** After a row, the end of the window that the list has left behind says nothing any more; the index would seek to it instead. */

@@ -94,7 +94,15 @@ export function exportTelemetryBuckets(
     const slice = { ...query, from, to: endOfSlice(from, query, limit) };
     const parameters = new StatementParameters(...valuesOf(slice));
     const rows = `${bucketRows(slice)} order by starts_at limit ${parameters.bind(limit + 1)}::int8`;
-    const source = { rows, parameters, limit, projection, key: BUCKET_KEY, planning: 'anew' } as const;
+    const source = {
+      rows,
+      parameters,
+      limit,
+      projection,
+      key: BUCKET_KEY,
+      mayEndAt: 'true',
+      planning: 'anew',
+    } as const;
     return goingOn(await queryLines(trx, source, format), slice, query);
   };
 }

@@ -192,7 +192,7 @@ function eventSource(
 
 const EVENT_KEY: KeyColumns<TradingConfigKey> = {
   receivedAt: { column: 'received_at', as: 'instant' },
-  orgId: { column: 'org_id', as: 'text' },
+  orgId: { column: 'org_id', as: 'uuid' },
   place: { column: 'place', as: 'integer' },
 };
 

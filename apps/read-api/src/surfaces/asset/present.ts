@@ -2,7 +2,7 @@ import type { DispatchColumn, Projection } from '@quarterhour/db';
 
 export const DISPATCH_PROJECTION: Projection<DispatchColumn> = [
   { name: 'source', column: 'source', as: 'text' },
-  { name: 'event_id', column: 'event_id', as: 'text' },
+  { name: 'event_id', column: 'event_id', as: 'uuid' },
   { name: 'published_at', column: 'published_at', as: 'instant' },
   { name: 'asset_id', column: 'asset_id', as: 'text' },
   { name: 'dispatch_time', column: 'dispatch_time', as: 'instant' },

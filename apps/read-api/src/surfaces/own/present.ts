@@ -14,7 +14,7 @@ import {
 import { z } from 'zod';
 
 export const QUARANTINE_PROJECTION: Projection<QuarantineColumn> = [
-  { name: 'id', column: 'id', as: 'text' },
+  { name: 'id', column: 'id', as: 'uuid' },
   { name: 'organisation_id', column: 'org_id', as: 'owner' },
   { name: 'stream', column: 'stream', as: 'text' },
   { name: 'state', column: 'state', as: 'text' },
@@ -61,7 +61,7 @@ export const RECEIPT_PROJECTION: Projection<ReceiptColumn> = [
     name: 'quarantine',
     as: {
       object: [
-        { name: 'id', column: 'quarantine_id', as: 'text' },
+        { name: 'id', column: 'quarantine_id', as: 'uuid' },
         { name: 'state', column: 'quarantine_state', as: 'text' },
         { name: 'reason', column: 'reason', as: 'text' },
         { name: 'path', column: 'path', as: 'text' },
@@ -76,7 +76,7 @@ export const RECEIPT_PROJECTION: Projection<ReceiptColumn> = [
     as: {
       object: [
         { name: 'kind', column: 'kind', as: 'text' },
-        { name: 'plant_id', column: 'plant_id', as: 'text' },
+        { name: 'plant_id', column: 'plant_id', as: 'uuid' },
         { name: 'measured_at', column: 'measured_at', as: 'instant' },
         { name: 'published_at', column: 'published_at', as: 'instant' },
         { name: 'rows', column: 'rows', as: 'integer' },
@@ -88,12 +88,12 @@ export const RECEIPT_PROJECTION: Projection<ReceiptColumn> = [
 ];
 
 export const TRADING_CONFIG_PROJECTION: Projection<TradingConfigColumn> = [
-  { name: 'organisation_id', column: 'org_id', as: 'text' },
+  { name: 'organisation_id', column: 'org_id', as: 'uuid' },
   { name: 'message_id', column: 'message_id', as: 'text' },
   { name: 'correlation_id', column: 'correlation_id', as: 'text' },
   { name: 'origin', column: 'origin', as: 'text' },
   { name: 'kind', column: 'kind', as: 'text' },
-  { name: 'plant_id', column: 'plant_id', as: 'text' },
+  { name: 'plant_id', column: 'plant_id', as: 'uuid' },
   { name: 'source', column: 'source', as: 'text' },
   { name: 'actor', column: 'actor', as: 'text' },
   { name: 'reason', column: 'reason', as: 'text' },

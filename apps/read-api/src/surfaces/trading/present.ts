@@ -5,7 +5,7 @@ import { z } from 'zod';
 /** Inside, grid is positive when the plant exports; this surface counts import. */
 export const TELEMETRY_PROJECTION: Projection<RealtimeColumn> = [
   { name: 'time', column: 'measured_at', as: 'instant' },
-  { name: 'plant_id', column: 'plant_id', as: 'text' },
+  { name: 'plant_id', column: 'plant_id', as: 'uuid' },
   { name: 'consumption', column: 'consumption_kw', as: { number: {} } },
   { name: 'fve_power', column: 'pv_kw', as: { number: {} } },
   { name: 'fve_reg', as: 'null' },
@@ -16,7 +16,7 @@ export const TELEMETRY_PROJECTION: Projection<RealtimeColumn> = [
 
 export const BUCKET_PROJECTION: Projection<TelemetryBucketColumn> = [
   { name: 'time', column: 'starts_at', as: 'instant' },
-  { name: 'plant_id', column: 'plant_id', as: 'text' },
+  { name: 'plant_id', column: 'plant_id', as: 'uuid' },
   { name: 'consumption', column: 'consumption_kw', as: { number: {} } },
   { name: 'fve_power', column: 'pv_kw', as: { number: {} } },
   { name: 'fve_reg', as: 'null' },
@@ -27,7 +27,7 @@ export const BUCKET_PROJECTION: Projection<TelemetryBucketColumn> = [
 
 export const METER_PROJECTION: Projection<MeterBucketColumn> = [
   { name: 'time', column: 'starts_at', as: 'instant' },
-  { name: 'plant_id', column: 'plant_id', as: 'text' },
+  { name: 'plant_id', column: 'plant_id', as: 'uuid' },
   { name: 'meter_id', column: 'meter_id', as: 'text' },
   { name: 'interval', column: 'interval', as: 'text' },
   { name: 'energy', column: 'energy_kwh', as: { number: {} } },
