@@ -4,7 +4,7 @@ import type { Response } from 'supertest';
 import { openDatabase } from '@quarterhour/db';
 import type { Database } from '@quarterhour/db';
 import { createCursors, DEFAULT_PROTECTION, openTokenVerifier } from '@quarterhour/http';
-import { createLogger, createMetrics, systemClock } from '@quarterhour/runtime';
+import { createLogger, createMetrics, systemClock, type Logger } from '@quarterhour/runtime';
 import {
   AUDIENCE,
   ISSUER,
@@ -23,6 +23,7 @@ export interface TestApi {
   readonly controlUrl: string;
   readonly issuer: TestIssuer;
   get(url: string, claims: TokenClaims, headers?: Readonly<Record<string, string>>): Promise<Response>;
+  head(url: string, claims: TokenClaims, headers: Readonly<Record<string, string>>): Promise<Response>;
   close(): Promise<void>;
 }
 
@@ -42,6 +43,10 @@ export async function openTestApi(): Promise<TestApi> {
       request(app)
         .get(url)
         .set({ ...headers, authorization: `Bearer ${await issuer.token(claims)}` }),
+    head: async (url, claims, headers) =>
+      request(app)
+        .head(url)
+        .set({ ...headers, authorization: `Bearer ${await issuer.token(claims)}` }),
     async close() {
       await db.close();
       await worker.close();
@@ -51,7 +56,11 @@ export async function openTestApi(): Promise<TestApi> {
   };
 }
 
-export async function readApiOver(db: Database, issuer: TestIssuer): Promise<Express> {
+export async function readApiOver(
+  db: Database,
+  issuer: TestIssuer,
+  log: Logger = createLogger({ name: 'test', level: 'error' }),
+): Promise<Express> {
   return createReadApi({
     db,
     cursors: createCursors(new Uint8Array(32).fill(1)),
@@ -64,7 +73,7 @@ export async function readApiOver(db: Database, issuer: TestIssuer): Promise<Exp
     }),
     protection: DEFAULT_PROTECTION,
     eventLoop: { delayMs: () => 0 },
-    log: createLogger({ name: 'test', level: 'error' }),
+    log,
     metrics: createMetrics(),
     clock: systemClock,
   });
