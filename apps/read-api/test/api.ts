@@ -4,7 +4,7 @@ import type { Response } from 'supertest';
 import { openDatabase } from '@quarterhour/db';
 import type { Database } from '@quarterhour/db';
 import { createCursors, DEFAULT_PROTECTION, openTokenVerifier } from '@quarterhour/http';
-import { createLogger, createMetrics, systemClock } from '@quarterhour/runtime';
+import { createLogger, createMetrics, systemClock, type Logger } from '@quarterhour/runtime';
 import {
   AUDIENCE,
   ISSUER,
@@ -20,10 +20,10 @@ export interface TestApi {
   readonly app: Express;
   readonly admin: Database;
   readonly worker: Database;
-  readonly readUrl: string;
   readonly controlUrl: string;
   readonly issuer: TestIssuer;
   get(url: string, claims: TokenClaims, headers?: Readonly<Record<string, string>>): Promise<Response>;
+  head(url: string, claims: TokenClaims, headers: Readonly<Record<string, string>>): Promise<Response>;
   close(): Promise<void>;
 }
 
@@ -37,12 +37,15 @@ export async function openTestApi(): Promise<TestApi> {
     app,
     admin: database.admin,
     worker,
-    readUrl: database.readUrl,
     controlUrl: database.controlUrl,
     issuer,
     get: async (url, claims, headers = {}) =>
       request(app)
         .get(url)
+        .set({ ...headers, authorization: `Bearer ${await issuer.token(claims)}` }),
+    head: async (url, claims, headers) =>
+      request(app)
+        .head(url)
         .set({ ...headers, authorization: `Bearer ${await issuer.token(claims)}` }),
     async close() {
       await db.close();
@@ -53,7 +56,11 @@ export async function openTestApi(): Promise<TestApi> {
   };
 }
 
-export async function readApiOver(db: Database, issuer: TestIssuer): Promise<Express> {
+export async function readApiOver(
+  db: Database,
+  issuer: TestIssuer,
+  log: Logger = createLogger({ name: 'test', level: 'error' }),
+): Promise<Express> {
   return createReadApi({
     db,
     cursors: createCursors(new Uint8Array(32).fill(1)),
@@ -66,7 +73,7 @@ export async function readApiOver(db: Database, issuer: TestIssuer): Promise<Exp
     }),
     protection: DEFAULT_PROTECTION,
     eventLoop: { delayMs: () => 0 },
-    log: createLogger({ name: 'test', level: 'error' }),
+    log,
     metrics: createMetrics(),
     clock: systemClock,
   });

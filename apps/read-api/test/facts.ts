@@ -1,5 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { insertDispatches, insertQuarantine, insertRealtimeSamples, raiseKnownAt, recordBatch } from '@quarterhour/db';
+import {
+  insertDispatches,
+  insertMeterReadings,
+  insertQuarantine,
+  insertRealtimeSamples,
+  raiseKnownAt,
+  recordBatch,
+  takeStamp,
+} from '@quarterhour/db';
 import type { Database, MinuteCount, NewDispatch, NewQuarantined, NewRealtimeSample } from '@quarterhour/db';
 import { deliveryDayOf, parseInstant, parseMarketZone } from '@quarterhour/domain';
 import type { UtcInstant } from '@quarterhour/domain';
@@ -14,6 +22,7 @@ export interface DispatchFacts {
   periodStart?: string;
   messageId?: string;
   mw?: string;
+  source?: string;
 }
 
 /** Stores dispatches as the worker does: stamped in one transaction, each with its receipt. */
@@ -30,12 +39,12 @@ export async function storeDispatches(db: Database, orgId: string, facts: readon
 function newDispatch(orgId: string, receivedAt: UtcInstant, fact: DispatchFacts): NewDispatch {
   const { eventId = randomUUID(), assetId, at, periodStart = at, messageId = randomUUID(), mw = '10.5' } = fact;
   const start = parseInstant(periodStart);
-  const body = Buffer.from(`${eventId} ${assetId} ${at} ${mw}`);
+  const body = Buffer.from(`${eventId} ${assetId} ${at} ${mw} ${fact.source ?? ''}`);
   return {
     orgId,
     eventId,
     assetId,
-    source: 'optimiser',
+    source: fact.source ?? 'optimiser',
     publishedAt: parseInstant('2026-01-01T00:00:00.5Z'),
     dispatchTime: parseInstant(at),
     deliveryPeriodStart: start,
@@ -49,6 +58,31 @@ function newDispatch(orgId: string, receivedAt: UtcInstant, fact: DispatchFacts)
     body,
     receivedAt,
   };
+}
+
+/**
+ * Dispatches of one asset, one every so many milliseconds: more than a test would like to send.
+ *
+ * @param admin the server's administrator
+ */
+export async function fillDispatches(
+  admin: Database,
+  orgId: string,
+  { assetId, from, count, everyMs }: { assetId: string; from: string; count: number; everyMs: number },
+): Promise<void> {
+  await admin.transaction([orgId], async (trx) => {
+    const stamp = (await raiseKnownAt(trx, [orgId])).get(orgId);
+    await trx.query({
+      text: `
+        insert into app.dispatch (org_id, event_id, asset_id, source, published_at, dispatch_time, delivery_period_start,
+          delivery_day, target_power_mw, content_sha256, received_at)
+        select $1::uuid, gen_random_uuid(), $2::text, 'optimiser', t.at, t.at, date_bin('15 minutes', t.at, timestamptz 'epoch'),
+          (t.at at time zone 'Europe/Berlin')::date, round(random()::numeric, 3), sha256(int4send(t.n)), $6::timestamptz
+        from (select n, $3::timestamptz + n * make_interval(secs => $5::float8 / 1000) as at
+          from generate_series(0, $4::int - 1) n) t`,
+      values: [orgId, assetId, from, count, everyMs, stamp],
+    });
+  });
 }
 
 export async function storeSample(
@@ -80,6 +114,40 @@ export async function storeSample(
     ...different,
   };
   await db.transaction([orgId], (trx) => insertRealtimeSamples(trx, [sample]));
+}
+
+export async function storeReading(
+  db: Database,
+  orgId: string,
+  plantId: string,
+  { deviceId = 'GRID', register = 'import', readAt, valueKwh }: Reading,
+): Promise<void> {
+  await db.transaction([orgId], async (trx) =>
+    insertMeterReadings(trx, [
+      {
+        orgId,
+        plantId,
+        deviceId,
+        register,
+        readAt,
+        role: 'GRID',
+        valueKwh,
+        dataQuality: 'GOOD',
+        messageId: randomUUID(),
+        publishedAt: readAt,
+        bodySha256: sha256(randomUUID()).toString('hex'),
+        arrivedAt: null,
+        receivedAt: await takeStamp(trx),
+      },
+    ]),
+  );
+}
+
+interface Reading {
+  readonly deviceId?: string;
+  readonly register?: string;
+  readonly readAt: UtcInstant;
+  readonly valueKwh: number;
 }
 
 export async function quarantine(

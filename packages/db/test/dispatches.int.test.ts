@@ -384,6 +384,20 @@ describe('listing dispatches', () => {
     }
   });
 
+  test.each([
+    ['asc', '2025-12-05'],
+    ['desc', '2025-12-25'],
+  ] as const)(
+    'seeks to where a page begins, not to the end of the window that it has left behind (%s)',
+    async (order, left) => {
+      const window = { from: at('2025-12-05T00:00:00Z'), to: at('2025-12-25T00:00:00Z') };
+      const after = { dispatchTime: at('2025-12-10T09:00:00Z'), eventId: randomUUID(), assetId: assets[0] ?? '' };
+      const page = { ...window, assetIds: assets, order, limit: 50, offset: 0 };
+      expect(branchOf(await planOf('force_custom_plan', page))).toContain(left);
+      expect(branchOf(await planOf('force_custom_plan', { ...page, after }))).not.toContain(left);
+    },
+  );
+
   async function planOf(mode: string, asked: DispatchQuery): Promise<string> {
     return read.read([orgId, otherOrgId], async (trx) => {
       await trx.query(query(`set local plan_cache_mode = ${mode}`));

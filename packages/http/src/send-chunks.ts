@@ -1,4 +1,5 @@
 import { pipeline } from 'node:stream/promises';
+import { isNativeError } from 'node:util/types';
 import type { Request, Response } from 'express';
 import type { Logger } from '@quarterhour/runtime';
 import { exchangeOf } from './exchange.js';
@@ -26,5 +27,5 @@ export async function sendChunks(req: Request, res: Response, { chunks }: Stream
 }
 
 function isClientGone(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === CLIENT_IS_GONE;
+  return isNativeError(error) && 'code' in error && error.code === CLIENT_IS_GONE;
 }
