@@ -135,6 +135,20 @@ describe('an export', () => {
     for (const response of responses) response.destroy();
   }, 30_000);
 
+  test('takes a place among the heavy reads until it has left', async () => {
+    const [first, second] = await Promise.all([open(), open()]);
+    const refused = await open();
+    refused.destroy();
+    expect([refused.statusCode, refused.headers['retry-after']]).toEqual([503, '1']);
+    first.destroy();
+    await eventually(async () => {
+      const next = await open();
+      next.destroy();
+      expect(next.statusCode).toBe(200);
+    });
+    second.destroy();
+  }, 30_000);
+
   test('ends when its client goes away, and nothing is logged about it', async () => {
     const response = await open();
     response.once('data', () => response.destroy());
