@@ -4,7 +4,7 @@ import { lines, type ExportFormat, type Position, type Scope, type StreamedReply
 import type { Listing } from './listing.js';
 import { saying } from './marks.js';
 
-/** Rows that are read at once. Between two parts nothing is held but where the export stands. */
+/** Rows that are read at once; of a stalled export two such parts are held, and no connection. */
 const PART_ROWS = 4_000;
 
 interface ExportRequest {
