@@ -18,7 +18,7 @@ const VERSIONS: Grants = {
  * TRUNCATE and REFERENCES are nobody's: row-level security does not cover them.
  */
 export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
-  'app.organisation': { ingest: ['select'], read: ['select'], control: ['select'] },
+  'app.organisation': { ingest: ['select'], read: ['select'], control: ['select', 'update'] },
   'app.org_head': { ingest: ['select', 'update'], read: ['select'], control: ['select', 'update'] },
   'app.plant': { ingest: ['select'], read: ['select'], control: ['select'] },
   'app.device': { ingest: ['select'], read: ['select'], control: ['select'] },
@@ -37,6 +37,11 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'app.quarantine': { ingest: ['select', 'insert', 'update'], read: ['select'], control: ['select', 'update'] },
   'app.quarantine_day': { ingest: ['select', 'insert', 'update'] },
   'app.ingest_minute': { ingest: ['select', 'insert', 'update'], read: ['select'] },
+  'app.trading_config': { ingest: ['select'], read: ['select'], control: ['select', 'insert', 'update'] },
+  'app.api_key': { ingest: ['select'], read: ['select'], control: ['select', 'insert', 'update'] },
+  'app.api_key_use': { read: ['select'], control: ['select'], usage: ['select', 'insert', 'update'] },
+  'app.outbox': { ingest: ['select', 'insert', 'update', 'delete'], read: ['select'], control: ['select', 'insert'] },
+  'app.command_log': { ingest: ['select', 'insert', 'update'], read: ['select'], control: ['select'] },
   'app.audit': { read: ['select'], control: ['select', 'insert'] },
   'ops.ingest_progress': { ingest: ['select', 'insert', 'update'] },
   'ops.suspect': { ingest: ['select', 'insert', 'update', 'delete'] },
@@ -61,5 +66,6 @@ export function grantStatements(): string[] {
       }),
     ]),
     `grant execute on function ops.ensure_partition (text, date) to ${LOGIN_ROLES.ingest}, ${LOGIN_ROLES.control}`,
+    `grant execute on function app.find_api_key (bytea) to ${LOGIN_ROLES.read}, ${LOGIN_ROLES.control}`,
   ];
 }

@@ -57,12 +57,13 @@ describe('every table of the application', () => {
     );
   });
 
-  test('has no other policy, but for the register of organisations', async () => {
+  test('has no other policy, but for the register of organisations and for finding a key', async () => {
     const others = await rowsOf<object>(
       `select tablename::text as name, policyname::text as policy, cmd, roles::text[] as roles, qual
-       from pg_policies where not (schemaname = 'app' and policyname = 'tenant')`,
+       from pg_policies where not (schemaname = 'app' and policyname = 'tenant') order by tablename`,
     );
     expect(others).toEqual([
+      { name: 'api_key', policy: 'lookup', cmd: 'SELECT', roles: [OWNER_ROLE], qual: 'true' },
       {
         name: 'organisation',
         policy: 'register',
@@ -83,6 +84,8 @@ describe('every table of the application', () => {
     );
     const others = keys.map(({ key }) => key).filter((key) => !key.includes('(org_id'));
     expect(others).toEqual([
+      'api_key (id)',
+      'api_key (key_digest)',
       'asset (id)',
       'connection_point (id)',
       'external_id (scheme, value)',
@@ -135,16 +138,22 @@ describe('the roles', () => {
     expect(grants.map(({ grant }) => grant).sort()).toEqual(declared.sort());
   });
 
-  test('may execute no function that acts with the rights of its owner, but for making partitions', async () => {
+  test('may execute no function that acts with the rights of its owner, but for making partitions and finding a key', async () => {
     const functions = await rowsOf<object>(
       `select p.oid::regprocedure::text as name, p.proconfig as settings,
          array(select r.rolname::text from pg_roles r
            where r.rolname like 'quarterhour\\_%' and r.rolname <> 'quarterhour_owner'
              and has_function_privilege(r.oid, p.oid, 'execute') order by 1) as callers
        from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-       where n.nspname in ('app', 'ops') and p.prosecdef and p.prorettype <> 'trigger'::regtype`,
+       where n.nspname in ('app', 'ops') and p.prosecdef and p.prorettype <> 'trigger'::regtype
+       order by 1`,
     );
     expect(functions).toEqual([
+      {
+        name: 'app.find_api_key(bytea)',
+        settings: ['search_path=pg_catalog, pg_temp'],
+        callers: [LOGIN_ROLES.control, LOGIN_ROLES.read],
+      },
       {
         name: 'ops.ensure_partition(text,date)',
         settings: ['search_path=pg_catalog, pg_temp'],

@@ -4,6 +4,7 @@ import { versionsAndDecisions } from './0002-versions-and-decisions.js';
 import { suspects } from './0003-suspects.js';
 import { rollups } from './0004-rollups.js';
 import { instants } from './0005-instants.js';
+import { tradingControl } from './0006-trading-control.js';
 
 /** Every migration in order of its name. Forward only; a name that has run anywhere never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -12,7 +13,8 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0003-suspects': suspects,
   '0004-rollups': rollups,
   '0005-instants': instants,
+  '0006-trading-control': tradingControl,
 };
 
 /** Name of the newest migration: the schema version that this code needs. */
-export const SCHEMA_VERSION = '0005-instants';
+export const SCHEMA_VERSION = '0006-trading-control';
