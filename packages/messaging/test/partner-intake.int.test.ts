@@ -26,7 +26,7 @@ afterEach(() => setting.afterTest());
 
 test('a partner whose intake is stopped is refused even while a consumer has room', async () => {
   const { broker } = await setting.open();
-  const publisher = await broker.publisher();
+  const publisher = broker.publisher();
   let taken = 0;
   await broker.consume({
     queue: QUEUE,
@@ -47,7 +47,7 @@ test('a partner whose intake is stopped is refused even while a consumer has roo
 
 test('what was queued stays, and intake goes on as before once it is resumed', async () => {
   const { broker } = await setting.open();
-  const publisher = await broker.publisher();
+  const publisher = broker.publisher();
   await publish(publisher, TELEMETRY, 2);
   const stopped = () => stopIntake(setting.api, setting.vhost.name, PREFIX);
   await stopped();
@@ -64,18 +64,18 @@ test('what was queued stays, and intake goes on as before once it is resumed', a
 
 test('while the intake stops and resumes, no message is confirmed that no queue holds', async () => {
   const { broker } = await setting.open();
-  const publisher = await broker.publisher();
+  const publisher = broker.publisher();
   const { name } = inboundQueue(PREFIX, 'config');
   const answers: string[] = [];
-  let isOver = false;
+  const over = new AbortController();
   const publishing = (async () => {
-    while (!isOver) answers.push(...(await publish(publisher, CONFIG, 20)));
+    while (!over.signal.aborted) answers.push(...(await publish(publisher, CONFIG, 20)));
   })();
   for (let time = 0; time < 5; time += 1) {
     await stopIntake(setting.api, setting.vhost.name, PREFIX);
     await resumeIntake(setting.api, setting.vhost.name, PREFIX);
   }
-  isOver = true;
+  over.abort();
   await publishing;
 
   expect(answers).toContain('refused');
@@ -86,7 +86,7 @@ test('while the intake stops and resumes, no message is confirmed that no queue 
 
 test('only what is named is stopped', async () => {
   const { broker } = await setting.open();
-  const publisher = await broker.publisher();
+  const publisher = broker.publisher();
   await stopIntake(setting.api, setting.vhost.name, PREFIX, ['telemetry']);
   expect(await publish(publisher, TELEMETRY, 1)).toEqual(['refused']);
   expect(await publish(publisher, CONFIG, 1)).toEqual(['taken']);
