@@ -85,11 +85,14 @@ export function partnerConfigQueue(prefix: string): string {
   return partnerQueue(prefix, 'config');
 }
 
-function partnerQueue(prefix: string, family: 'telemetry' | 'config'): string {
-  if (!QUEUE_PREFIX_PATTERN.test(prefix)) {
-    throw new RangeError(`queue prefix ${JSON.stringify(prefix)} does not match ${QUEUE_PREFIX_PATTERN.source}`);
-  }
+function partnerQueue(prefix: string, family: string): string {
+  assertQueuePrefix(prefix);
   return `vcp.${prefix}.${family}`;
+}
+
+function assertQueuePrefix(prefix: string): void {
+  if (QUEUE_PREFIX_PATTERN.test(prefix)) return;
+  throw new RangeError(`queue prefix ${JSON.stringify(prefix)} does not match ${QUEUE_PREFIX_PATTERN.source}`);
 }
 
 /** Routing key of a dispatch command. */
@@ -144,3 +147,132 @@ export const INGEST_POLICY: Policy = {
     'max-length-bytes': GIBIBYTE,
   },
 };
+
+const MEBIBYTE = 1024 ** 2;
+const PARTNER_VHOST_START = 'partner-';
+
+/**
+ * Virtual host of one API key, whose holder is the only partner that may enter it.
+ *
+ * @param keyId the key's id, a UUID
+ */
+export function partnerVhost(keyId: string): string {
+  return `${PARTNER_VHOST_START}${keyId}`;
+}
+
+/** The API key whose virtual host this is, null when it is nobody's. Says nothing about whether there is such a key. */
+export function keyIdOfVhost(vhost: string): string | null {
+  return vhost.startsWith(PARTNER_VHOST_START) ? vhost.slice(PARTNER_VHOST_START.length) : null;
+}
+
+/** What a partner sends us, by the second word of its routing keys. */
+export const INBOUND_FAMILIES = ['command', 'schedule', 'config', 'telemetry'] as const;
+export type InboundFamily = (typeof INBOUND_FAMILIES)[number];
+
+/** What we send a partner, by the last word of its queue. */
+export const OUTBOUND_FAMILIES = ['telemetry', 'status', 'execution', 'alarm'] as const;
+export type OutboundFamily = (typeof OUTBOUND_FAMILIES)[number];
+
+/** One queue of a partner's virtual host. `inbound` is what the partner publishes, `outbound` what it reads. */
+export interface PartnerQueue {
+  readonly name: string;
+  readonly direction: 'inbound' | 'outbound';
+  /** With which it is bound to {@link EXCHANGES}.vcp; may end in `#` or `*`. */
+  readonly routingKey: string;
+}
+
+/** @throws RangeError on a malformed prefix */
+export function inboundQueue(prefix: string, family: InboundFamily): PartnerQueue {
+  const words = family === 'schedule' ? '*' : '#';
+  return { name: partnerQueue(prefix, family), direction: 'inbound', routingKey: `${prefix}.${family}.${words}` };
+}
+
+const OUTBOUND_WORDS: Readonly<Record<OutboundFamily, string>> = {
+  telemetry: 'telemetry.#',
+  status: 'command.ack',
+  execution: 'execution',
+  alarm: 'alarm',
+};
+
+/** @throws RangeError on a malformed prefix */
+export function outboundQueue(prefix: string, family: OutboundFamily): PartnerQueue {
+  return {
+    name: partnerQueue(prefix, `event.${family}`),
+    direction: 'outbound',
+    routingKey: `${prefix}.event.${OUTBOUND_WORDS[family]}`,
+  };
+}
+
+/** The eight queues between a partner and us. @throws RangeError on a malformed prefix */
+export function partnerQueues(prefix: string): readonly PartnerQueue[] {
+  return [
+    ...INBOUND_FAMILIES.map((family) => inboundQueue(prefix, family)),
+    ...OUTBOUND_FAMILIES.map((family) => outboundQueue(prefix, family)),
+  ];
+}
+
+/**
+ * What is declared in {@link partnerVhost}: the partner's eight queues, and where the broker puts what it gives up on.
+ *
+ * @param prefix the organisation's queue prefix
+ * @throws RangeError when the prefix could not be one word of a routing key
+ */
+export function partnerVhostTopology(prefix: string): Topology {
+  const queues = partnerQueues(prefix);
+  return {
+    exchanges: [EXCHANGES.vcp, EXCHANGES.dead].map((name) => ({ name, type: 'topic' as const })),
+    queues: [...queues.map(({ name }) => ({ name })), { name: QUEUES.dead }],
+    bindings: [
+      ...queues.map(({ name, routingKey }) => ({ exchange: EXCHANGES.vcp, queue: name, routingKey })),
+      { exchange: EXCHANGES.dead, queue: QUEUES.dead, routingKey: '#' },
+    ],
+  };
+}
+
+/**
+ * The policies of every partner's virtual host.
+ *
+ * What a partner sends is treated as in {@link INGEST_POLICY}, within less room. What we send it drops its oldest when the
+ * partner does not read: the newest telemetry is worth most, and one partner's absence must not fill the disk of all.
+ */
+export const PARTNER_POLICIES: readonly Policy[] = [
+  {
+    name: 'ingest',
+    pattern: '^vcp\\.[a-z0-9-]+\\.(command|schedule|config|telemetry)$',
+    applyTo: 'queues',
+    priority: 1,
+    definition: { ...INGEST_POLICY.definition, 'max-length-bytes': 256 * MEBIBYTE },
+  },
+  {
+    name: 'outbound',
+    pattern: '^vcp\\.[a-z0-9-]+\\.event\\.[a-z]+$',
+    applyTo: 'queues',
+    priority: 1,
+    definition: { overflow: 'drop-head', 'delivery-limit': 100, 'max-length-bytes': 256 * MEBIBYTE },
+  },
+];
+
+/**
+ * Stops the intake of one partner, in whichever virtual host it is set: publishers get a nack, what is queued stays.
+ *
+ * It stands above the ingest policy and repeats it, because only one policy applies to a queue.
+ *
+ * @param families the queues that are stopped; all that the partner publishes to, unless told otherwise
+ * @throws RangeError on a malformed prefix
+ */
+export function intakeStoppedPolicy(prefix: string, families: readonly InboundFamily[] = INBOUND_FAMILIES): Policy {
+  assertQueuePrefix(prefix); // so it holds no character that means something in a regular expression
+  return {
+    name: `intake-stopped.${prefix}`,
+    pattern: `^vcp\\.${prefix}\\.(${families.join('|')})$`,
+    applyTo: 'queues',
+    priority: 10,
+    definition: { ...INGEST_POLICY.definition, 'max-length': 0 },
+  };
+}
+
+/**
+ * What a partner's virtual host may hold, as the broker's limits are named. Queues: ours and a few of the partner's own.
+ * Connections: the partner's, and a pair of each of our workers.
+ */
+export const PARTNER_VHOST_LIMITS = { 'max-connections': 50, 'max-queues': 20 } as const;
