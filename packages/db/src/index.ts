@@ -176,3 +176,4 @@ export {
   type RevokedApiKey,
 } from './queries/api-keys.js';
 export { wantProvisioning } from './queries/wanted-version.js';
+export { findPartnerLogin, type PartnerLogin } from './queries/partner-logins.js';
