@@ -160,3 +160,20 @@ export {
   type IngestMinuteQuery,
   type MinuteCount,
 } from './queries/ingest-minutes.js';
+export {
+  findApiKey,
+  insertApiKey,
+  listApiKeys,
+  listLiveApiKeys,
+  recordApiKeyUses,
+  revokeApiKey,
+  type ApiKeyColumn,
+  type ApiKeyQuery,
+  type ApiKeyRow,
+  type ApiKeyUse,
+  type CountedPage,
+  type NewApiKey,
+  type RevokedApiKey,
+} from './queries/api-keys.js';
+export { wantProvisioning } from './queries/wanted-version.js';
+export { findPartnerLogin, type PartnerLogin } from './queries/partner-logins.js';
