@@ -1,6 +1,6 @@
-import { knownAt, measuredKnownAt, type Mark, type Trx } from '@quarterhour/db';
+import { knownAt, measuredKnownAt, type Mark, type Page, type Trx } from '@quarterhour/db';
 import { compareInstants, parseInstant, type UtcInstant } from '@quarterhour/domain';
-import type { Position } from '@quarterhour/http';
+import type { Position, Scope } from '@quarterhour/http';
 import { instantIn, refused } from './query-instants.js';
 
 interface Asked {
@@ -16,6 +16,25 @@ export const KNOWN_AT_HEADER = {
 export async function agreedBound(trx: Trx, asked: Asked, position: Position | undefined): Promise<UtcInstant> {
   if (typeof position?.knownAt === 'string') return parseInstant(position.knownAt);
   return boundBy(asked, (await knownAt(trx)) ?? (await measuredKnownAt(trx)));
+}
+
+/**
+ * The same for one page; undefined where the page itself tells: the first one of a single organisation, of which nothing
+ * older is asked for.
+ */
+export async function boundOfPage(
+  trx: Trx,
+  asked: Asked,
+  position: Position | undefined,
+  { organisations }: Scope,
+): Promise<UtcInstant | undefined> {
+  const tellsItself = organisations.length === 1 && asked.as_of === undefined && position === undefined;
+  return tellsItself ? undefined : agreedBound(trx, asked, position);
+}
+
+/** Up to when a page knows things that was read without a bound. */
+export async function markOfPage(trx: Trx, { knownAt: told }: Pick<Page<unknown>, 'knownAt'>): Promise<UtcInstant> {
+  return told ?? (await measuredKnownAt(trx)).knownAt;
 }
 
 export async function measuredBound(trx: Trx, asked: Asked): Promise<UtcInstant> {

@@ -143,3 +143,16 @@ test('of several organisations the answer of an instant can be asked for again, 
   await command();
   expect((await asked(asOf(dispatches(), before.knownAt), both)).text).toBe(before.text);
 });
+
+test('a page that was read while commands came in is the page of its mark', async () => {
+  const pages: { readonly text: string; readonly knownAt: string }[] = [];
+  let isWriting = true;
+  const writing = (async () => {
+    for (let n = 0; n < 40; n += 1) await command();
+    isWriting = false;
+  })();
+  while (isWriting) pages.push(await asked(dispatches()));
+  await writing;
+  expect(new Set(pages.map(({ text }) => text)).size).toBeGreaterThan(2);
+  for (const { text, knownAt } of pages) expect((await asked(asOf(dispatches(), knownAt))).text).toBe(text);
+});

@@ -1,3 +1,4 @@
+import type { UtcInstant } from '@quarterhour/domain';
 import type { Trx } from './pool.js';
 import { prepared, type StatementParameters } from './statement.js';
 import { NO_ORGANISATION } from './tenant-scope.js';
@@ -61,6 +62,11 @@ export interface Page<Key> {
   readonly hasMore: boolean;
   /** Sort key of the last element, from which the next page starts; null when the page is empty. */
   readonly lastKey: Key | null;
+  /**
+   * Of agreed data of exactly one organisation: its mark as the page saw it, so that a page with no bound holds what a page
+   * with this bound does. Else null.
+   */
+  readonly knownAt: UtcInstant | null;
 }
 
 /** How the sort key is read back from a row: one member per name of the key. */
@@ -76,12 +82,17 @@ export interface PageSource<Key, Column extends string> {
   readonly limit: number;
   readonly projection: Projection<Column>;
   readonly key: KeyColumns<Key>;
+  /** Whether the rows are agreed data, stamped from their organisation's head. Default false. */
+  readonly isAgreed?: boolean;
 }
+
+/** Whoever stores agreed data raises its organisation's head in the same transaction: one snapshot sees both or neither. */
+const MARK_OF_ONE = '(select case when count(*) = 1 then app.instant_text(max(known_at)) end from app.org_head)';
 
 /** Runs a list query and has Postgres render its page: one statement, one row back. */
 export async function queryPage<Key, Column extends string>(
   trx: Trx,
-  { rows, parameters, limit, projection, key }: PageSource<Key, Column>,
+  { rows, parameters, limit, projection, key, isAgreed = false }: PageSource<Key, Column>,
 ): Promise<Page<Key>> {
   const most = `${parameters.bind(limit)}::int8`;
   const text = `
@@ -92,7 +103,8 @@ export async function queryPage<Key, Column extends string>(
       least(count(*), ${most})::int as size,
       count(*) > ${most} as "hasMore",
       (select ${keyText(key, 'page')} from page where place_on_page <= ${most}
-        order by place_on_page desc limit 1)::json as "lastKey"
+        order by place_on_page desc limit 1)::json as "lastKey",
+      ${isAgreed ? MARK_OF_ONE : 'null'} as "knownAt"
     from page`;
   const [page] = await trx.query<Page<Key>>(prepared(text, parameters.values));
   if (page === undefined) throw new Error('a page was rendered without an answer');

@@ -77,8 +77,15 @@ function secondsIn(retryAfter: string | undefined): number {
 function principalKey(req: Request): string {
   const { principal } = exchangeOf(req);
   if (principal === undefined) throw new TypeError('the request has no principal');
-  return keyOf(principal);
+  const known = keys.get(principal);
+  if (known !== undefined) return known;
+  const key = keyOf(principal);
+  keys.set(principal, key);
+  return key;
 }
+
+/** A verified token is remembered, and its principal with it. */
+const keys = new WeakMap<Principal, string>();
 
 function keyOf({ subject, organisations }: Principal): string {
   return createHash('sha256')

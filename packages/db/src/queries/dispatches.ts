@@ -171,7 +171,7 @@ export function listDispatches(
 ): Promise<Page<DispatchKey>> {
   const parameters = new StatementParameters();
   const rows = dispatchRows(query, parameters);
-  return queryPage(trx, { rows, parameters, projection, key: DISPATCH_KEY, limit: query.limit });
+  return queryPage(trx, { rows, parameters, projection, key: DISPATCH_KEY, limit: query.limit, isAgreed: true });
 }
 
 /**

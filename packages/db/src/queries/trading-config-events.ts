@@ -187,7 +187,7 @@ function eventSource(
       limit ${most}) e
     order by e.received_at ${direction}, e.org_id ${direction}, e.place ${direction}
     limit ${most}`;
-  return { rows, parameters, projection, key: EVENT_KEY, limit: query.limit };
+  return { rows, parameters, projection, key: EVENT_KEY, limit: query.limit, isAgreed: true };
 }
 
 const EVENT_KEY: KeyColumns<TradingConfigKey> = {

@@ -11,7 +11,7 @@ import { assetSurface, jsonText, noBody, noParameters, route, type Position } fr
 import type { ApiContext } from '../../../api-context.js';
 import { exported } from '../../../exporting.js';
 import { openListing } from '../../../listing.js';
-import { agreedBound, saying } from '../../../marks.js';
+import { agreedBound, boundOfPage, markOfPage, saying } from '../../../marks.js';
 import { deliveryDayIn, windowOf } from '../../../query-instants.js';
 import { DISPATCH_PROJECTION } from '../present.js';
 
@@ -47,18 +47,19 @@ export const listDispatchesRoute = route({
     const { position } = listing;
 
     return db.read(scope.organisations, async (trx) => {
-      const bound = await agreedBound(trx, query, position);
+      const bound = await boundOfPage(trx, query, position, scope);
       const start = position === undefined ? {} : { after: keyOf(position) };
       const page = await listDispatches(
         trx,
-        { ...filter, ...start, knownAt: bound, limit, offset },
+        { ...filter, ...start, ...(bound === undefined ? {} : { knownAt: bound }), limit, offset },
         DISPATCH_PROJECTION,
       );
       const { lastKey } = page;
+      const known = bound ?? (await markOfPage(trx, page));
       const text = `{"dispatches":${page.json},"limit":${limit},"offset":${offset}}`;
       return jsonText(text, {
-        ...saying(bound),
-        ...(page.hasMore && lastKey !== null ? listing.linkAfter(positionOf(lastKey, bound)) : {}),
+        ...saying(known),
+        ...(page.hasMore && lastKey !== null ? listing.linkAfter(positionOf(lastKey, known)) : {}),
       });
     });
   },

@@ -17,7 +17,7 @@ import { jsonText, noBody, noParameters, ownSurface, route, type Position } from
 import type { ApiContext } from '../../../api-context.js';
 import { exported } from '../../../exporting.js';
 import { openListing } from '../../../listing.js';
-import { agreedBound, saying } from '../../../marks.js';
+import { agreedBound, boundOfPage, markOfPage, saying } from '../../../marks.js';
 import { windowOf } from '../../../query-instants.js';
 import { TRADING_CONFIG_PROJECTION } from '../present.js';
 
@@ -52,16 +52,17 @@ export const listTradingConfigEventsRoute = route({
     const after = listing.position === undefined ? {} : { after: keyOf(listing.position) };
 
     return db.read(scope.organisations, async (trx) => {
-      const bound = await agreedBound(trx, query, listing.position);
+      const bound = await boundOfPage(trx, query, listing.position, scope);
       const page = await listTradingConfigEvents(
         trx,
-        { ...filter, ...after, knownAt: bound, limit: query.limit },
+        { ...filter, ...after, ...(bound === undefined ? {} : { knownAt: bound }), limit: query.limit },
         TRADING_CONFIG_PROJECTION,
       );
       const { lastKey } = page;
+      const known = bound ?? (await markOfPage(trx, page));
       return jsonText(`{"events":${page.json},"limit":${query.limit}}`, {
-        ...saying(bound),
-        ...(page.hasMore && lastKey !== null ? listing.linkAfter(positionOf(lastKey, bound)) : {}),
+        ...saying(known),
+        ...(page.hasMore && lastKey !== null ? listing.linkAfter(positionOf(lastKey, known)) : {}),
       });
     });
   },
