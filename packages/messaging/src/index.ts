@@ -15,6 +15,9 @@ export {
   TopologyMismatchError,
   UnroutableError,
 } from './errors.js';
+export { definitionsOf } from './definitions.js';
+export type { ImportableDefinitions } from './definitions.js';
+export { resumeIntake, stopIntake } from './partner-intake.js';
 export type { QueueDepth } from './topology.js';
 export type { OutgoingMessage, Publisher, PublisherOptions, PublisherState } from './publisher.js';
 export { rabbitApi } from './rabbit-api.js';
