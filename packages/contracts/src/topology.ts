@@ -1,8 +1,8 @@
 /**
  * Every exchange, queue, binding and policy of the broker, named once.
  *
- * Durable queues are quorum queues and `x-queue-type` is their only argument; everything that may change travels in the
- * policy, because arguments cannot be changed on a queue that exists.
+ * Queues that hold something are durable quorum queues and `x-queue-type` is their only argument; everything that may
+ * change travels in the policy, because arguments cannot be changed on a queue that exists.
  */
 
 /** Virtual host of everything that is ours. */
@@ -28,9 +28,16 @@ export const QUEUES = {
 /** A partner's queue prefix: one word of a routing key, 2 to 50 characters, no hyphen at either end. */
 export const QUEUE_PREFIX_PATTERN = /^[a-z0-9][a-z0-9-]{0,48}[a-z0-9]$/;
 
+/** Arguments of a queue; they cannot be changed once it exists. */
+export type QueueArguments = Readonly<Record<string, string | number>>;
+
+/** Arguments of every queue that holds something. */
+export const QUORUM: QueueArguments = { 'x-queue-type': 'quorum' };
+
 export interface Topology {
   readonly exchanges: readonly { readonly name: string; readonly type: 'topic' }[];
-  readonly queues: readonly { readonly name: string }[];
+  /** Without arguments of its own a queue is a quorum queue and has no other argument. */
+  readonly queues: readonly { readonly name: string; readonly arguments?: QueueArguments }[];
   readonly bindings: readonly { readonly exchange: string; readonly queue: string; readonly routingKey: string }[];
 }
 
@@ -85,7 +92,7 @@ export function partnerConfigQueue(prefix: string): string {
   return partnerQueue(prefix, 'config');
 }
 
-function partnerQueue(prefix: string, family: 'telemetry' | 'config'): string {
+function partnerQueue(prefix: string, family: string): string {
   if (!QUEUE_PREFIX_PATTERN.test(prefix)) {
     throw new RangeError(`queue prefix ${JSON.stringify(prefix)} does not match ${QUEUE_PREFIX_PATTERN.source}`);
   }
@@ -144,3 +151,147 @@ export const INGEST_POLICY: Policy = {
     'max-length-bytes': GIBIBYTE,
   },
 };
+
+const MEBIBYTE = 1024 ** 2;
+const PARTNER_VHOST_START = 'partner-';
+
+/**
+ * Virtual host of one API key, whose holder is the only partner that may enter it.
+ *
+ * @param keyId the key's id, a UUID
+ */
+export function partnerVhost(keyId: string): string {
+  return `${PARTNER_VHOST_START}${keyId}`;
+}
+
+/** The API key whose virtual host this is, null when it is nobody's. Says nothing about whether there is such a key. */
+export function keyIdOfVhost(vhost: string): string | null {
+  return vhost.startsWith(PARTNER_VHOST_START) ? vhost.slice(PARTNER_VHOST_START.length) : null;
+}
+
+/** What a partner sends us, by the second word of its routing keys. */
+export const INBOUND_FAMILIES = ['command', 'schedule', 'config', 'telemetry'] as const;
+export type InboundFamily = (typeof INBOUND_FAMILIES)[number];
+
+/** What we send a partner, by the last word of its queue. */
+export const OUTBOUND_FAMILIES = ['telemetry', 'status', 'execution', 'alarm'] as const;
+export type OutboundFamily = (typeof OUTBOUND_FAMILIES)[number];
+
+/** One queue of a partner's virtual host. `inbound` is what the partner publishes, `outbound` what it reads. */
+export interface PartnerQueue {
+  readonly name: string;
+  readonly direction: 'inbound' | 'outbound';
+  /** With which it is bound to {@link EXCHANGES}.vcp; may end in `#` or `*`. */
+  readonly routingKey: string;
+}
+
+/** @throws RangeError on a malformed prefix */
+export function inboundQueue(prefix: string, family: InboundFamily): PartnerQueue {
+  const words = family === 'schedule' ? '*' : '#';
+  return { name: partnerQueue(prefix, family), direction: 'inbound', routingKey: `${prefix}.${family}.${words}` };
+}
+
+const OUTBOUND_WORDS: Readonly<Record<OutboundFamily, string>> = {
+  telemetry: 'telemetry.#',
+  status: 'command.ack',
+  execution: 'execution',
+  alarm: 'alarm',
+};
+
+/** @throws RangeError on a malformed prefix */
+export function outboundQueue(prefix: string, family: OutboundFamily): PartnerQueue {
+  return {
+    name: partnerQueue(prefix, `event.${family}`),
+    direction: 'outbound',
+    routingKey: `${prefix}.event.${OUTBOUND_WORDS[family]}`,
+  };
+}
+
+/** The eight queues between a partner and us. @throws RangeError on a malformed prefix */
+export function partnerQueues(prefix: string): readonly PartnerQueue[] {
+  return [
+    ...INBOUND_FAMILIES.map((family) => inboundQueue(prefix, family)),
+    ...OUTBOUND_FAMILIES.map((family) => outboundQueue(prefix, family)),
+  ];
+}
+
+/**
+ * What is declared in {@link partnerVhost}: the partner's eight queues, and where the broker puts what it gives up on.
+ *
+ * @param prefix the organisation's queue prefix
+ * @throws RangeError when the prefix could not be one word of a routing key
+ */
+export function partnerVhostTopology(prefix: string): Topology {
+  const queues = partnerQueues(prefix);
+  return {
+    exchanges: [EXCHANGES.vcp, EXCHANGES.dead].map((name) => ({ name, type: 'topic' as const })),
+    queues: [...queues.map(({ name }) => ({ name })), { name: QUEUES.dead }],
+    bindings: [
+      ...queues.map(({ name, routingKey }) => ({ exchange: EXCHANGES.vcp, queue: name, routingKey })),
+      { exchange: EXCHANGES.dead, queue: QUEUES.dead, routingKey: '#' },
+    ],
+  };
+}
+
+/**
+ * The policies of every partner's virtual host.
+ *
+ * What a partner sends is treated as in {@link INGEST_POLICY}, within less room. What we send it drops its oldest when the
+ * partner does not read: the newest telemetry is worth most, and one partner's absence must not fill the disk of all.
+ */
+export const PARTNER_POLICIES: readonly Policy[] = [
+  {
+    name: 'ingest',
+    pattern: '^vcp\\.[a-z0-9-]+\\.(command|schedule|config|telemetry)$',
+    applyTo: 'queues',
+    priority: 1,
+    definition: { ...INGEST_POLICY.definition, 'max-length-bytes': 256 * MEBIBYTE },
+  },
+  {
+    name: 'outbound',
+    pattern: '^vcp\\.[a-z0-9-]+\\.event\\.[a-z]+$',
+    applyTo: 'queues',
+    priority: 1,
+    definition: { overflow: 'drop-head', 'delivery-limit': 100, 'max-length-bytes': 256 * MEBIBYTE },
+  },
+];
+
+/**
+ * Queue that refuses all that reaches it, so that publishers get a nack. It holds nothing, ever.
+ *
+ * Only a classic queue judges before it takes: a quorum queue that is limited to no message takes whatever its consumers
+ * have room for.
+ *
+ * @throws RangeError on a malformed prefix
+ */
+export function refusingQueue(prefix: string): string {
+  return partnerQueue(prefix, 'refused');
+}
+
+/**
+ * What refuses a partner's messages, in whichever virtual host it is declared. Once it is there, the bindings of
+ * {@link inboundQueue} can be taken away: no message is without a queue at any time, so none is confirmed and lost.
+ *
+ * @param families what is refused; all that the partner publishes, unless told otherwise
+ * @throws RangeError on a malformed prefix
+ */
+export function refusalTopology(prefix: string, families: readonly InboundFamily[] = INBOUND_FAMILIES): Topology {
+  const queue = refusingQueue(prefix);
+  return {
+    exchanges: [{ name: EXCHANGES.vcp, type: 'topic' }],
+    queues: [
+      { name: queue, arguments: { 'x-queue-type': 'classic', 'x-max-length': 0, 'x-overflow': 'reject-publish' } },
+    ],
+    bindings: families.map((family) => ({
+      exchange: EXCHANGES.vcp,
+      queue,
+      routingKey: inboundQueue(prefix, family).routingKey,
+    })),
+  };
+}
+
+/**
+ * What a partner's virtual host may hold, as the broker's limits are named. Queues: those of {@link partnerVhostTopology}
+ * and the one of {@link refusalTopology}. Connections: the partner's, and a pair of each of our workers.
+ */
+export const PARTNER_VHOST_LIMITS = { 'max-connections': 50, 'max-queues': 10 } as const;

@@ -1,6 +1,7 @@
 export { createApi, MAX_BODY_BYTES } from './api.js';
 export type { ApiOptions } from './api.js';
 export type { Weight } from './admission.js';
+export { apiKeyDigest, apiKeyPrefix, isApiKey, newApiKey } from './api-key.js';
 export { createCursors } from './cursor.js';
 export type { Cursors, ListIdentity, Position } from './cursor.js';
 export type { DocsOptions } from './docs.js';
@@ -10,6 +11,7 @@ export type { ExportFormat, Format } from './formats.js';
 export { nextPageLink } from './link.js';
 export { listen } from './listen.js';
 export type { Listener, ListenOptions } from './listen.js';
+export { isWithin } from './networks.js';
 export { documentOf, documentsText, surfacesOf } from './openapi.js';
 export type { EventLoopWatch } from './overload.js';
 export { DEFAULT_PROTECTION } from './protection.js';
