@@ -5,7 +5,7 @@ import type { Projection } from '../projection.js';
 import { objectText } from '../projection.js';
 import { prepared } from '../statement.js';
 import { keepVersions, prepareVersions, type PreparedVersions, type VersionVerdict } from './keep-versions.js';
-import { noteDirtyPeriods } from './telemetry-rollups.js';
+import { NOTE_STORED, noteDirtyPeriods } from './telemetry-rollups.js';
 import { versionedTable, type ColumnOf } from './versioned-table.js';
 
 /** A value that was measured: finite, or null when it was not measured. Null is never zero. */
@@ -103,6 +103,7 @@ const SAMPLES = versionedTable<NewRealtimeSample>({
     left.operatingMode === right.operatingMode &&
     left.dataQuality === right.dataQuality &&
     isSameJson(left.devices, right.devices),
+  noting: NOTE_STORED,
 });
 
 function isSameJson(left: string | null, right: string | null): boolean {
@@ -134,9 +135,10 @@ export async function insertRealtimeSamples(
 ): Promise<VersionVerdict[]> {
   if (samples.rows.length === 0) return [];
   const verdicts = await keepVersions(samples, receivedAt, SAMPLES.within(trx));
+  // The quarter hours of what is new were noted as it was inserted.
   await noteDirtyPeriods(
     trx,
-    samples.rows.filter((_row, position) => verdicts[position] !== 'duplicate'),
+    samples.rows.filter((_row, position) => verdicts[position] === 'revised'),
   );
   return verdicts;
 }

@@ -21,6 +21,8 @@ export interface VersionedTableSpec<Row extends Version> {
   readonly provenance: readonly ColumnOf<Row>[];
   readonly keyOf: (row: Row) => string;
   readonly hasSameContent: (left: Row, right: Row) => boolean;
+  /** A statement over the keys of what was inserted, in `stored`, that is part of the insert. */
+  readonly noting?: string;
 }
 
 /** A table whose statements are written: it makes rows ready, and binds itself to a transaction. */
@@ -68,7 +70,7 @@ export function versionedTable<Row extends Version>(spec: VersionedTableSpec<Row
   return { keyOf, toInsert: (rows) => arrays(offered, rows), within };
 }
 
-function statementsOf<Row extends Version>({ table, key, content, provenance }: VersionedTableSpec<Row>) {
+function statementsOf<Row extends Version>({ table, key, content, provenance, noting }: VersionedTableSpec<Row>) {
   const offered = [...key, ...content, ...provenance];
   const compared = [...key, ...content, ...provenance.slice(0, 1)];
   const stamped = [...offered, RECEIVED_AT];
@@ -82,7 +84,7 @@ function statementsOf<Row extends Version>({ table, key, content, provenance }: 
         select ${listOf(offered)}, $${offered.length + 1}::timestamptz from offered
         on conflict (${listOf(key)}) do nothing
         returning ${listOf(key)}
-      )
+      )${noting === undefined ? '' : `, noted as (${noting})`}
       select o.n::int - 1 as position from offered o
        where (${qualified('o', key)}) not in (select ${listOf(key)} from stored)`,
     lock: `
