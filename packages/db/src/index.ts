@@ -68,7 +68,7 @@ export {
   type TradingStateRow,
 } from './queries/trading-states.js';
 export { knownAt, measuredKnownAt, raiseKnownAt, takeStamp, type Mark } from './queries/known-at.js';
-export { type Displaced, type Version, type VersionVerdict } from './queries/keep-versions.js';
+export { type VersionVerdict } from './queries/keep-versions.js';
 export { firstBrokenAudit, recordAudit, type AuditEntry } from './queries/audit.js';
 export {
   exportReceipts,
@@ -115,9 +115,13 @@ export {
   insertMeterReadings,
   insertRealtimeSamples,
   latestTelemetry,
+  prepareMeterReadings,
+  prepareRealtimeSamples,
   type Measured,
   type NewMeterReading,
   type NewRealtimeSample,
+  type PreparedReadings,
+  type PreparedSamples,
   type RealtimeColumn,
 } from './queries/telemetry.js';
 export {
