@@ -14,13 +14,22 @@ const BODIES: Readonly<Record<string, object>> = {
   discardQuarantined: { because: 'a test' },
   replayQuarantine: { ids: [randomUUID()] },
   discardQuarantine: { ids: [randomUUID()], because: 'a test' },
+  saveTradingConfig: {},
+  enableTrading: {},
+  disableTrading: {},
+  pauseTrading: { reason: 'a test' },
+  resumeTrading: { reason: 'a test' },
+  drainTrading: { reason: 'a test' },
 };
+
+/** What an organisation that never configured trading cannot do, whoever asks. */
+const NOT_YET = ['enableTrading', 'pauseTrading', 'resumeTrading', 'drainTrading'];
 
 let api: TestApi;
 let ours: OrganisationRow;
 beforeAll(async () => {
   api = await openTestApi();
-  ours = await anOrganisation(api.admin);
+  ours = await anOrganisation(api.admin, { tradingState: null });
 }, 60_000);
 afterAll(() => api.close());
 
@@ -37,7 +46,7 @@ describe.each(cases)('%s', (operationId, route) => {
 
   test.each([...ROLES, 'guest'])('as %s', async (role) => {
     const { status } = await api.post(addressOf(route), body, { orgs: [ours.id], roles: [role] });
-    const answered = route.namesOneThing ? 404 : 200;
+    const answered = route.namesOneThing ? 404 : NOT_YET.includes(operationId) ? 400 : 200;
     expect(status).toBe(isAllowed([role], route.capability) ? answered : 403);
   });
 
@@ -48,14 +57,15 @@ describe.each(cases)('%s', (operationId, route) => {
   });
 
   test('refuses members, parameters and methods that it does not know', async () => {
-    const claims = { orgs: [ours.id], roles: ['operator'] };
-    expect((await api.post(addressOf(route), { ...body, force: true }, claims)).status).toBe(400);
+    const claims = { orgs: [ours.id], roles: ['admin'] };
+    if (route.hasBody) expect((await api.post(addressOf(route), { ...body, force: true }, claims)).status).toBe(400);
     expect((await api.post(`${addressOf(route)}?force=1`, body, claims)).status).toBe(400);
     const { status, headers } = await request(api.app).get(addressOf(route));
     expect([status, headers['allow']]).toEqual([405, 'POST']);
   });
 });
 
-test('nobody but operators and admins may decide', () => {
+test('nobody but operators and admins may decide, and nobody but traders and admins trade', () => {
   expect(ROLES.filter((role) => isAllowed([role], 'quarantine:decide'))).toEqual(['operator', 'admin']);
+  expect(ROLES.filter((role) => isAllowed([role], 'trading-config:write'))).toEqual(['trader', 'admin']);
 });

@@ -190,3 +190,29 @@ export {
 } from './queries/api-keys.js';
 export { wantProvisioning } from './queries/wanted-version.js';
 export { findPartnerLogin, type PartnerLogin } from './queries/partner-logins.js';
+export { enqueueOutgoing, type OutgoingRow } from './queries/outgoing.js';
+export {
+  changeTradingConfig,
+  findTradingConfig,
+  listTradingConfigs,
+  lockTradingConfig,
+  QueuePrefixTakenError,
+  recordProvisioned,
+  recordProvisionTrouble,
+  setQueuePrefix,
+  setTradingStanding,
+  type NewStanding,
+  type TradingConfigChange,
+  type TradingConfigRecord,
+} from './queries/trading-config.js';
+export {
+  forgetPartnerVhost,
+  keepPartnerVhost,
+  listPartnerQueues,
+  listPartnerVhosts,
+  listUnprovisioned,
+  recordPartnerQueues,
+  type PartnerQueueRow,
+  type PartnerVhostRow,
+  type SampledQueue,
+} from './queries/provisioning.js';

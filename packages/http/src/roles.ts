@@ -14,6 +14,7 @@ export const ROLE_MATRIX = {
   'quarantine:decide': ['operator', 'admin'],
   'ingestion:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'trading-config:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
+  'trading-config:write': ['trader', 'admin'],
 } as const satisfies Readonly<Record<string, readonly Role[]>>;
 
 /** Something that a role may be allowed to do. */
