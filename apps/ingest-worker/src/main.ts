@@ -1,4 +1,4 @@
-import { QUEUES, partnerConfigQueue, partnerTelemetryQueue, staticTopology } from '@quarterhour/contracts';
+import { QUEUES, staticTopology } from '@quarterhour/contracts';
 import { assertReady, openDatabase } from '@quarterhour/db';
 import {
   deadLetterStream,
@@ -29,6 +29,7 @@ import { rollUpAll } from './rollups.js';
 import { Suspects } from './suspects.js';
 import { Watchdog } from './watchdog.js';
 
+const APPLICATION = 'ingest-worker';
 const REGISTER_POLL_MS = 1_000;
 const PARKED_POLL_MS = 1_000;
 /** A quarter hour that is being filled is added up anew each time; what changed since is read from the samples. */
@@ -41,6 +42,8 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 12_000;
 /** For what may hang when the process stops, and loses nothing when it is left. */
 const CLOSE_MS = 1_000;
+/** How long partners are waited for at the start; those who are not there by then are taken up as soon as they are. */
+const PARTNERS_MS = 10_000;
 
 const config = readConfig();
 const log = createLogger({ name: 'ingest-worker', level: config.logLevel });
@@ -49,7 +52,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const clock = systemClock;
   const db = openDatabase({
     url: config.databaseUrl,
-    applicationName: 'ingest-worker',
+    applicationName: APPLICATION,
     maxConnections: 4,
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
     answerTimeoutMs: ANSWER_TIMEOUT_MS,
@@ -59,7 +62,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const readyOptions = { acceptVolatile: config.acceptsVolatile };
   await assertReady(db, readyOptions);
 
-  const broker = await openBroker({ url: config.amqpUrl, applicationName: 'ingest-worker', log, signal: stopping });
+  const broker = await openBroker({ url: config.amqpUrl, applicationName: APPLICATION, log, signal: stopping });
   onStop(() => broker.close());
   await broker.declare(staticTopology());
 
@@ -86,27 +89,25 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const tradingConfig = new StreamIngest(ctx, tradingConfigStream);
   const deadLetters = new StreamIngest(ctx, deadLetterStream);
   const streams = [dispatches, telemetry, tradingConfig, deadLetters];
+  const partners = new Partners(
+    { ...ctx, source: ctx, amqpUrl: config.amqpUrl, applicationName: APPLICATION },
+    { telemetry, tradingConfig, deadLetters },
+  );
+  onStop(() => partners.close());
   onStop(() => Promise.all(streams.map((stream) => stream.drain())));
 
-  const partners = new Partners(ctx, async (prefix) => {
-    await telemetry.consume(partnerTelemetryQueue(prefix));
-    await tradingConfig.consume(partnerConfigQueue(prefix));
-  });
   const lookAhead = () => partitions.lookAhead(plantTelemetryStream.name);
   await lookAhead();
   await dispatches.consume(QUEUES.dispatch);
   await telemetry.consume(QUEUES.fleetTelemetry);
   await tradingConfig.consume(QUEUES.tradingConfig);
   await deadLetters.consume(QUEUES.dead);
-  await partners.follow();
+  await endsWithin(PARTNERS_MS, partners.follow());
 
   const followRegister = periodically(ctx, {
     name: 'register',
     everyMs: REGISTER_POLL_MS,
-    job: async () => {
-      await register.refresh();
-      await partners.follow();
-    },
+    job: () => register.refresh().finally(() => void partners.follow()),
     stopping,
   });
   const makePartitions = periodically(ctx, { name: 'partitions', everyMs: HOUR_MS, job: lookAhead, stopping });
@@ -120,7 +121,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const watchQueues = periodically(ctx, {
     name: 'watchdog',
     everyMs: WATCH_MS,
-    job: () => watchdog.look(),
+    job: () => Promise.all([watchdog.look(), partners.look()]),
     stopping,
   });
   const checkReady = periodically(ctx, {
