@@ -2,6 +2,7 @@ import { partnerVhost } from '@quarterhour/contracts';
 import { BrokerUnreachableError, openBroker, type Broker, type Publisher } from '@quarterhour/messaging';
 import type { Clock, Logger } from '@quarterhour/runtime';
 import type { AtMost } from './at-most.js';
+import { SEND_WITHIN_MS } from './outbox/publishers.js';
 import type { PartnerQueues } from './partner-queues.js';
 import type { PartnerStrand, Wish } from './partner-strand.js';
 import type { Source } from './source.js';
@@ -12,8 +13,6 @@ const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 15_000;
 /** A virtual host is there a moment after its key, and goes a moment before we hear of it. */
 const PATIENCE_MS = 30_000;
-/** What waits longer to be sent is left to whoever sends, to try again. */
-const SEND_WITHIN_MS = 2_000;
 
 export interface KeyStrandContext {
   /** Of our own virtual host: the partners' are on the same broker, and we are the same user there. */

@@ -21,6 +21,10 @@ import { brokerCheck, databaseCheck, jobCheck } from './health.js';
 import { StreamIngest } from './ingest.js';
 import { ingestMetrics } from './ingest-metrics.js';
 import { takeInParked } from './parked.js';
+import { outboxMetrics } from './outbox/metrics.js';
+import { publishers } from './outbox/publishers.js';
+import { OutboxRelay } from './outbox/relay.js';
+import { OutboxWatch } from './outbox/watch.js';
 import { Partitions } from './partitions.js';
 import { Partners } from './partners.js';
 import { periodically } from './periodically.js';
@@ -35,6 +39,7 @@ const PARKED_POLL_MS = 1_000;
 /** A quarter hour that is being filled is added up anew each time; what changed since is read from the samples. */
 const ROLLUP_EVERY_MS = 30_000;
 const WATCH_MS = 15_000;
+const OUTBOX_WATCH_MS = 5_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -42,6 +47,8 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 12_000;
 /** For what may hang when the process stops, and loses nothing when it is left. */
 const CLOSE_MS = 1_000;
+/** What was published and is not written down by then is published again. */
+const RELAY_MS = 2_000;
 /** How long partners are waited for at the start; those who are not there by then are taken up as soon as they are. */
 const PARTNERS_MS = 10_000;
 
@@ -50,15 +57,17 @@ const log = createLogger({ name: 'ingest-worker', level: config.logLevel });
 
 await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const clock = systemClock;
-  const db = openDatabase({
+  const database = {
     url: config.databaseUrl,
     applicationName: APPLICATION,
-    maxConnections: 4,
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
     answerTimeoutMs: ANSWER_TIMEOUT_MS,
-    onIdleError: (error) => log.warn({ err: error }, 'an idle database connection was lost'),
-  });
+    onIdleError: (error: Error) => log.warn({ err: error }, 'an idle database connection was lost'),
+  };
+  const db = openDatabase({ ...database, maxConnections: 4 });
   onStop(() => endsWithin(CLOSE_MS, db.close()));
+  const lockDb = openDatabase({ ...database, maxConnections: 1 });
+  onStop(() => endsWithin(CLOSE_MS, lockDb.close()));
   const readyOptions = { acceptVolatile: config.acceptsVolatile };
   await assertReady(db, readyOptions);
 
@@ -104,6 +113,12 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   await deadLetters.consume(QUEUES.dead);
   await endsWithin(PARTNERS_MS, partners.follow());
 
+  const outboxCtx = { ...ctx, lockDb, publisherIn: publishers(broker, partners), metrics: outboxMetrics(metrics) };
+  const relay = new OutboxRelay(outboxCtx);
+  const outboxWatch = new OutboxWatch({ ...outboxCtx, relay });
+  const relayed = relay.run();
+  onStop(() => endsWithin(RELAY_MS, relayed));
+
   const followRegister = periodically(ctx, {
     name: 'register',
     everyMs: REGISTER_POLL_MS,
@@ -124,6 +139,12 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     job: () => Promise.all([watchdog.look(), partners.look()]),
     stopping,
   });
+  const watchOutbox = periodically(ctx, {
+    name: 'outbox',
+    everyMs: OUTBOX_WATCH_MS,
+    job: () => outboxWatch.look(),
+    stopping,
+  });
   const checkReady = periodically(ctx, {
     name: 'ready',
     everyMs: HOUR_MS,
@@ -131,8 +152,8 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     job: () => stillReady(ctx, readyOptions),
     stopping,
   });
-  const jobs = [followRegister.done, makePartitions.done, parked.done, rollups.done, watchQueues.done, checkReady.done];
-  onStop(() => endsWithin(CLOSE_MS, Promise.all(jobs)));
+  const jobs = [followRegister, makePartitions, parked, rollups, watchQueues, watchOutbox, checkReady];
+  onStop(() => endsWithin(CLOSE_MS, Promise.all(jobs.map(({ done }) => done))));
 
   const health = await startHealthServer({
     ...config.health,
@@ -142,11 +163,13 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
       brokerCheck(broker),
       ...streams.map((stream) => stream.healthCheck),
       partners.healthCheck,
+      outboxWatch.healthCheck,
       jobCheck('register', followRegister.state),
       jobCheck('partitions', makePartitions.state),
       jobCheck('parked', parked.state),
       jobCheck('rollups', rollups.state),
       jobCheck('watchdog', watchQueues.state),
+      jobCheck('outbox', watchOutbox.state),
       jobCheck('ready', checkReady.state, { isVital: true }),
     ],
   });

@@ -58,6 +58,8 @@ export interface Consumer {
 }
 
 const CANCEL_TIMEOUT_MS = 2_000;
+/** What is under way when this is over is given back. */
+const FINISH_TIMEOUT_MS = 15_000;
 
 /** A {@link Consumer} over a supervised channel. */
 export class SupervisedConsumer implements Consumer {
@@ -127,7 +129,7 @@ export class SupervisedConsumer implements Consumer {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    await this.finish();
+    await endsWithin(CANCEL_TIMEOUT_MS, this.finish());
   }
 
   finish(): Promise<void> {
@@ -143,7 +145,7 @@ export class SupervisedConsumer implements Consumer {
 
   async #cancelled(): Promise<void> {
     this.#supervised.retire();
-    await endsWithin(CANCEL_TIMEOUT_MS, this.#cancelSubscription());
+    await endsWithin(FINISH_TIMEOUT_MS, this.#cancelSubscription());
     this.#isStopped = true;
   }
 
