@@ -68,7 +68,7 @@ export {
   type TradingStateRow,
 } from './queries/trading-states.js';
 export { knownAt, measuredKnownAt, raiseKnownAt, takeStamp, type Mark } from './queries/known-at.js';
-export { type Displaced, type Version, type VersionVerdict } from './queries/keep-versions.js';
+export { type VersionVerdict } from './queries/keep-versions.js';
 export { firstBrokenAudit, recordAudit, type AuditEntry } from './queries/audit.js';
 export {
   exportReceipts,
@@ -115,9 +115,13 @@ export {
   insertMeterReadings,
   insertRealtimeSamples,
   latestTelemetry,
+  prepareMeterReadings,
+  prepareRealtimeSamples,
   type Measured,
   type NewMeterReading,
   type NewRealtimeSample,
+  type PreparedReadings,
+  type PreparedSamples,
   type RealtimeColumn,
 } from './queries/telemetry.js';
 export {
@@ -177,3 +181,20 @@ export {
   type IngestMinuteQuery,
   type MinuteCount,
 } from './queries/ingest-minutes.js';
+export {
+  findApiKey,
+  insertApiKey,
+  listApiKeys,
+  listLiveApiKeys,
+  recordApiKeyUses,
+  revokeApiKey,
+  type ApiKeyColumn,
+  type ApiKeyQuery,
+  type ApiKeyRow,
+  type ApiKeyUse,
+  type CountedPage,
+  type NewApiKey,
+  type RevokedApiKey,
+} from './queries/api-keys.js';
+export { wantProvisioning } from './queries/wanted-version.js';
+export { findPartnerLogin, type PartnerLogin } from './queries/partner-logins.js';

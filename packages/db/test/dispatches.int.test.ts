@@ -286,7 +286,12 @@ describe('listing dispatches', () => {
   });
 
   test('answers an empty page as an empty array without a key', async () => {
-    expect(await list({ from: span.to, to: span.to })).toMatchObject({ json: '[]', size: 0, hasMore: false, lastKey: null });
+    expect(await list({ from: span.to, to: span.to })).toMatchObject({
+      json: '[]',
+      size: 0,
+      hasMore: false,
+      lastKey: null,
+    });
   });
 
   test('includes the start of a span and not its end', async () => {

@@ -18,10 +18,8 @@ export async function explained(trx: Trx, run: (recorder: Trx) => Promise<unknow
     run: (built) => trx.run(built),
     query: async ({ text, values }) => {
       await trx.query(query(`prepare explained as ${text}`));
-      const literals = values.map(literalOf);
-      const plan = await trx.query<{ 'QUERY PLAN': string }>(
-        query(`explain (costs off) execute explained (${literals.join(', ')})`),
-      );
+      const literals = values.length === 0 ? '' : ` (${values.map(literalOf).join(', ')})`;
+      const plan = await trx.query<{ 'QUERY PLAN': string }>(query(`explain (costs off) execute explained${literals}`));
       await trx.query(query('deallocate explained'));
       lines.push(...plan.map((row) => row['QUERY PLAN']));
       return trx.query({ text, values });

@@ -103,6 +103,7 @@ export async function sampleApi(
     routes = sampleRoutes,
     protection = DEFAULT_PROTECTION,
     pressure = {},
+    documentsFolder,
   }: {
     behaviour?: Behaviour;
     lines?: string[];
@@ -110,6 +111,7 @@ export async function sampleApi(
     routes?: readonly Route<Behaviour>[];
     protection?: ProtectionSettings;
     pressure?: { eventLoopDelayMs?: number; databaseQueue?: number };
+    documentsFolder?: string;
   } = {},
 ): Promise<Express> {
   const clock = fixedClock(NOW);
@@ -120,7 +122,10 @@ export async function sampleApi(
     classifyError,
     unownedOrganisation: NOBODY,
     checks: [{ name: 'database', check: () => Promise.resolve({ ok: isReady }) }],
-    docs: { redocBundle: fileURLToPath(new URL('./issuer.ts', import.meta.url)) },
+    docs: {
+      redocBundle: fileURLToPath(new URL('./issuer.ts', import.meta.url)),
+      ...(documentsFolder === undefined ? {} : { documentsFolder }),
+    },
     protection,
     eventLoop: { delayMs: () => pressure.eventLoopDelayMs ?? 0 },
     databaseQueue: () => pressure.databaseQueue ?? 0,

@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { Secret } from './secret.js';
 
 /** What varies in a log line. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -10,10 +11,11 @@ const MOST_CAUSES = 8;
 
 const REDACTED = '[redacted]';
 const SECRET_NAME =
-  /pass(word|phrase|wd)?$|secret|token$|authori[sz]ation|cookie|credential|api[-_]?key|private[-_]?key|signature$|cursor[-_]?key/i;
+  /pass(word|phrase|wd)?$|secret|token$|authori[sz]ation|cookie|credential|api[-_]?key|(private|signing)[-_]?key|signature$|cursor[-_]?key/i;
 const SECRET_IN_TEXT: readonly [RegExp, string][] = [
   [/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s"]+@/gi, `$1${REDACTED}@`],
   [/\b(bearer|basic)\s+[\w.~+/=-]{8,}/gi, `$1 ${REDACTED}`],
+  [/\bvcp_live_\w+/g, REDACTED],
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, REDACTED],
 ];
 /** What JSON leaves as it is but a terminal or a viewer obeys: DEL, C1 controls, line separators, bidi marks. */
@@ -63,6 +65,7 @@ function describe(value: unknown, depth: number): unknown {
 function describeObject(value: object, depth: number): unknown {
   if (isError(value)) return describeError(value, 0);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
+  if (value instanceof Secret) return String(value);
   if (value instanceof URL) return harmlessText(value.href);
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
   if (depth >= DEEPEST) return '[deeper]';

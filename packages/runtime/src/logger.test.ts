@@ -46,6 +46,7 @@ describe('what a line never shows', () => {
     'access_token',
     'Authorization',
     'x-api-key',
+    'signingKey',
     'cookie',
   ])('the value of a field named %s, however deep', (name) => {
     const { log, lines } = aLogger();
@@ -57,6 +58,7 @@ describe('what a line never shows', () => {
     ['a URL', 'cannot reach amqp://worker:hunter2@broker:5672/quarterhour'],
     ['a URL whose password holds an at sign', 'postgres://u:a@hunter2@host/db'],
     ['a bearer token', 'refused: Bearer hunter2hunter2hunter2'],
+    ['an API key', 'refused: vcp_live_hunter2hunter2hunter2'],
     ['a JSON web token', 'got eyJhbGciOiJIUzI1NiJ9.hunter2hunter2.c2lnbmF0dXJl'],
   ])('credentials inside %s, in a field, a message or an error', (_where, text) => {
     const { log, lines } = aLogger();

@@ -5,6 +5,7 @@ import { suspects } from './0003-suspects.js';
 import { rollups } from './0004-rollups.js';
 import { instants } from './0005-instants.js';
 import { tradingControl } from './0006-trading-control.js';
+import { apiKeys } from './0007-api-keys.js';
 import { partnersInUse } from './0009-partners-in-use.js';
 
 /** Every migration in order of its name. Forward only; a name that has run anywhere never changes. */
@@ -15,6 +16,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0004-rollups': rollups,
   '0005-instants': instants,
   '0006-trading-control': tradingControl,
+  '0007-api-keys': apiKeys,
   '0009-partners-in-use': partnersInUse,
 };
 

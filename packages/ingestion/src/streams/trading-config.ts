@@ -30,7 +30,7 @@ export const tradingConfigStream: Stream<TradingConfigFact> = {
   ownerOf: (delivery, register) => (isOfControlPlane(delivery) ? null : ownerOf(delivery, 'config', register)),
   receive,
   partitionDays: () => [],
-  store,
+  prepare: (batch) => ({ store: (trx) => store(trx, batch) }),
 };
 
 function receive(delivery: Delivery, ctx: ReceiveContext): Received<TradingConfigFact> {
