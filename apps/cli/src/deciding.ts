@@ -19,7 +19,7 @@ export async function decisionOf(
     register: new Register(await loadRegister(db)),
     nowMillis: ctx.clock.nowMillis(),
     organisations: scopeOf(organisations, organisation),
-    by: `${userName()}, by command`,
+    by: whoCommands(),
   };
 }
 
@@ -27,7 +27,12 @@ function scopeOf(organisations: readonly OrganisationRow[], slug: string | undef
   return slug === undefined ? everything(organisations) : [organisationBySlug(organisations, slug).id];
 }
 
-/** For the record. A container may run as a user without a name. */
+/** Whose command it is, for the record. */
+export function whoCommands(): string {
+  return `${userName()}, by command`;
+}
+
+/** A container may run as a user without a name. */
 function userName(): string {
   try {
     return userInfo().username;

@@ -34,6 +34,6 @@ const BROKER_REMEDIES: Readonly<Record<string, string>> = {
   BROKER_REFUSED: 'Check user, password and virtual host in QUARTERHOUR_AMQP_URL.',
   BROKER_UNREACHABLE: 'Is RabbitMQ running? "npm start" starts the local one.',
   UNROUTABLE:
-    'Check exchange and routing key; the queue of a new partner is declared by "quarterhour organisation add".',
+    'Check exchange and routing key; the queue of a new partner is declared by "quarterhour organisation enable".',
   PUBLISH_REFUSED: 'Is the queue full? "quarterhour organisation list" and the broker say whose it is.',
 };

@@ -3,6 +3,7 @@ import { addAssetCommand } from './commands/add-asset.js';
 import { addOrganisationCommand } from './commands/add-organisation.js';
 import { addPlantCommand } from './commands/add-plant.js';
 import { discardQuarantinedCommand } from './commands/discard-quarantined.js';
+import { enableOrganisationCommand } from './commands/enable-organisation.js';
 import { ensurePartitionsCommand } from './commands/ensure-partitions.js';
 import { listAssetsCommand } from './commands/list-assets.js';
 import { listOrganisationsCommand } from './commands/list-organisations.js';
@@ -50,7 +51,11 @@ function quarterhour(ctx: CommandContext): Command {
   );
   program.addCommand(group('rollups', 'what telemetry adds up to', [verifyRollupsCommand(ctx)]));
   program.addCommand(
-    group('organisation', 'tenants of the installation', [addOrganisationCommand(ctx), listOrganisationsCommand(ctx)]),
+    group('organisation', 'tenants of the installation', [
+      addOrganisationCommand(ctx),
+      enableOrganisationCommand(ctx),
+      listOrganisationsCommand(ctx),
+    ]),
   );
   program.addCommand(group('plant', 'physical places', [addPlantCommand(ctx), listPlantsCommand(ctx)]));
   program.addCommand(group('asset', 'units that are dispatched', [addAssetCommand(ctx), listAssetsCommand(ctx)]));

@@ -17,12 +17,24 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([database.drop(), vhost.drop()]));
 
+const tradingOf = (slug: string) =>
+  database.admin.read([], (trx) =>
+    trx.query({
+      text: `select c.state, c.wanted_version::text as wanted, a.action
+               from app.organisation o join app.trading_config c on c.org_id = o.id left join app.audit a on a.org_id = o.id
+              where o.slug = $1`,
+      values: [slug],
+    }),
+  );
+
 describe('the register', () => {
   test('takes an organisation, its plant and its assets, and lists them', async () => {
     const organisation = await quarterhour('organisation', 'add', 'windhof', '--name', 'Windhof eG');
-    expect(organisation).toMatchObject({ status: 0, stderr: '' });
-    expect(organisation.stdout).toContain('queue vcp.windhof.telemetry');
-    expect(await vhost.api.getQueue(vhost.name, 'vcp.windhof.telemetry')).toMatchObject({ type: 'quorum' });
+    expect(organisation).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^organisation windhof [0-9a-f-]{36}$/),
+      stderr: expect.stringContaining('quarterhour organisation enable windhof'),
+    });
 
     const plant = await quarterhour(
       'plant',
@@ -53,19 +65,56 @@ describe('the register', () => {
     expect(listed).toMatchObject([{ id: 'PL_PSE_WH_1', region: 'PL' }, { id: 'PL_PSE_WH_2' }]);
   });
 
-  test('takes an organisation while the broker is away, and says who will declare its queue', async () => {
+  test('enables an organisation: its queues are declared, and who did it is on record', async () => {
+    await quarterhour('organisation', 'add', 'opening');
+    expect(await vhost.api.getQueue(vhost.name, 'vcp.opening.telemetry')).toBeNull();
+    const enabled = await quarterhour('organisation', 'enable', 'opening');
+    expect(enabled).toEqual({
+      status: 0,
+      stdout: 'organisation opening enabled\nqueue vcp.opening.telemetry\nqueue vcp.opening.config',
+      stderr: '',
+    });
+    expect(await vhost.api.getQueue(vhost.name, 'vcp.opening.telemetry')).toMatchObject({ type: 'quorum' });
+    expect(await quarterhour('organisation', 'enable', 'opening')).toEqual(enabled);
+    expect(await tradingOf('opening')).toEqual([{ state: 'ENABLED', wanted: '1', action: 'trading.enable' }]);
+  });
+
+  test('enables nobody whom the trading team paused, nobody who publishes nothing, and nobody unknown', async () => {
+    await quarterhour('organisation', 'add', 'paused');
+    await quarterhour('organisation', 'enable', 'paused');
+    await database.admin.transaction([], (trx) =>
+      trx.query({
+        text: `update app.trading_config c set state = 'PAUSED' from app.organisation o
+                where o.id = c.org_id and o.slug = 'paused'`,
+        values: [],
+      }),
+    );
+    await quarterhour('organisation', 'add', 'silent', '--no-queue-prefix');
+    for (const [name, why] of [
+      ['paused', /is paused.*the trading team/],
+      ['silent', /no queue prefix/],
+      ['nobody', /no organisation nobody/],
+    ] as const) {
+      expect(await quarterhour('organisation', 'enable', name)).toMatchObject({
+        status: 1,
+        stdout: '',
+        stderr: expect.stringMatching(why),
+      });
+    }
+    expect(await tradingOf('paused')).toMatchObject([{ state: 'PAUSED' }]);
+  });
+
+  test('enables an organisation while the broker is away, and says who will declare its queues', async () => {
     const offline = commandLine({
       QUARTERHOUR_DATABASE_URL: database.adminUrl,
       QUARTERHOUR_AMQP_URL: 'amqp://nobody:wrong@127.0.0.1:1/nowhere',
     });
 
-    const { status, stdout, stderr } = await offline('organisation', 'add', 'early');
+    await offline('organisation', 'add', 'early');
+    const { status, stdout, stderr } = await offline('organisation', 'enable', 'early');
 
-    expect({ status, stdout }).toEqual({
-      status: 0,
-      stdout: expect.stringMatching(/^organisation early [0-9a-f-]{36}$/),
-    });
-    expect(stderr).toMatch(/the ingest worker declares its queue/);
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'organisation early enabled' });
+    expect(stderr).toMatch(/the ingest worker declares its queues/);
     expect(stderr).not.toContain('wrong');
   });
 

@@ -1,7 +1,11 @@
 import { partnerTopology } from '@quarterhour/contracts';
+import type { TradingState } from '@quarterhour/db';
 import { TopologyMismatchError, type Broker } from '@quarterhour/messaging';
 import type { HealthCheck, Logger } from '@quarterhour/runtime';
 import type { RegisterWatch } from '@quarterhour/ingestion';
+
+/** States in which what a partner publishes is taken in. */
+const CONSUMED: ReadonlySet<TradingState> = new Set(['ENABLED', 'DRAINING']);
 
 /** What following partners takes. */
 export interface PartnersContext {
@@ -11,7 +15,7 @@ export interface PartnersContext {
 }
 
 /**
- * Consumes the queues of every partner in the register.
+ * Consumes the queues of every partner whose trading is enabled or draining.
  *
  * One partner's trouble is not the others': it is shown, and tried again at the next call. A queue that exists otherwise
  * than it should is consumed all the same, since what is in it was confirmed to somebody.
@@ -30,7 +34,9 @@ export class Partners {
 
   /** Takes up who is new, and tries again where something went wrong. Never rejects for one partner's sake. */
   async follow(): Promise<void> {
-    for (const prefix of this.#ctx.register.current.prefixes) {
+    const { current } = this.#ctx.register;
+    for (const { id, queuePrefix: prefix } of current.publishers) {
+      if (!CONSUMED.has(current.tradingState(id))) continue;
       if (this.#declared.has(prefix) && this.#consumed.has(prefix)) continue;
       try {
         await this.#takeUp(prefix);

@@ -1,5 +1,5 @@
 import { partnerTelemetryQueue } from '@quarterhour/contracts';
-import { createAsset, createOrganisation, createPlant, type Database } from '@quarterhour/db';
+import { createAsset, createOrganisation, createPlant, enableTrading, type Database } from '@quarterhour/db';
 import { v7 as uuidv7 } from 'uuid';
 
 const PLANTS = 100;
@@ -30,6 +30,7 @@ export function registerFleet(admin: Database, fleet: Fleet): Promise<string[]> 
   const { id: orgId, queuePrefix } = fleet.organisation;
   return admin.transaction([orgId], async (trx) => {
     await createOrganisation(trx, { id: orgId, slug: 'bench', name: 'Bench', queuePrefix, marketZone: ZONE });
+    await enableTrading(trx, orgId, uuidv7());
     for (const id of [...fleet.plants, fleet.monthPlant]) {
       await createPlant(trx, { id, orgId, externalPlantId: null, name: 'Plant', timeZone: ZONE, marketZone: ZONE });
     }

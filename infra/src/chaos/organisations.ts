@@ -1,4 +1,4 @@
-import { createAsset, createOrganisation, createPlant, type Database } from '@quarterhour/db';
+import { createAsset, createOrganisation, createPlant, enableTrading, type Database } from '@quarterhour/db';
 import { randomStream } from './random.js';
 
 /** Who publishes. */
@@ -29,6 +29,7 @@ async function register(admin: Database, slug: string, twin: ChaosOrganisation |
   const plants = [random.uuid(), random.uuid()] as const;
   const asset = await admin.transaction([id], async (trx) => {
     await createOrganisation(trx, { id, slug, name: slug, queuePrefix: slug, marketZone: ZONE });
+    await enableTrading(trx, id, random.uuid());
     for (const [index, plant] of plants.entries()) {
       const externalPlantId = `${slug}-${index + 1}`;
       await createPlant(trx, {

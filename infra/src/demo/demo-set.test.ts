@@ -214,6 +214,9 @@ function demoRegister(): Register {
   const { slug, queuePrefix, marketZone } = DEMO_ORGANISATION;
   return new Register({
     version: '1',
+    nowMillis: 0,
+    tradingStates: [],
+    apiKeys: [],
     organisations: [{ id: ORGANISATION, slug, queuePrefix, marketZone }],
     plants: [
       plantRow(PLANTS.hornsdale, DEMO_PLANTS.hornsdale),

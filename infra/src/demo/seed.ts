@@ -2,6 +2,7 @@ import {
   createAsset,
   createOrganisation,
   createPlant,
+  enableTrading,
   listAssets,
   listOrganisations,
   listPlants,
@@ -65,6 +66,7 @@ async function seedOrganisation(trx: Trx, id: string): Promise<void> {
   const organisations = await listOrganisations(trx);
   if (organisations.some((organisation) => organisation.id === id)) return;
   await createOrganisation(trx, { id, ...DEMO_ORGANISATION });
+  await enableTrading(trx, id, uuidv7());
 }
 
 async function seedPlant(trx: Trx, orgId: string, name: DemoPlant): Promise<string> {

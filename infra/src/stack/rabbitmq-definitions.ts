@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { INGEST_POLICY, VHOST, staticTopology } from '@quarterhour/contracts';
+import { definitionsOf } from '@quarterhour/messaging';
 
 /** Definitions as RabbitMQ imports them, without users: the same for containers, the local stack and tests. */
 export interface BrokerDefinitions {
@@ -12,34 +13,14 @@ export interface BrokerDefinitions {
 
 /** What the virtual host holds from the start. Our topology is written in `@quarterhour/contracts` and nowhere else. */
 export function brokerDefinitions(vhost: string = VHOST): BrokerDefinitions {
-  const { exchanges, queues, bindings } = staticTopology();
-  const { name, pattern, applyTo, priority, definition } = INGEST_POLICY;
+  const { policies, exchanges, queues, bindings } = definitionsOf(staticTopology(), [INGEST_POLICY]);
+  const inVhost = (definition: Readonly<Record<string, unknown>>) => ({ vhost, ...definition });
   return {
     vhosts: [{ name: vhost }],
-    policies: [{ vhost, name, pattern, 'apply-to': applyTo, priority, definition }],
-    exchanges: exchanges.map((exchange) => ({
-      ...exchange,
-      vhost,
-      durable: true,
-      auto_delete: false,
-      internal: false,
-      arguments: {},
-    })),
-    queues: queues.map((queue) => ({
-      ...queue,
-      vhost,
-      durable: true,
-      auto_delete: false,
-      arguments: { 'x-queue-type': 'quorum' },
-    })),
-    bindings: bindings.map(({ exchange, queue, routingKey }) => ({
-      source: exchange,
-      vhost,
-      destination: queue,
-      destination_type: 'queue',
-      routing_key: routingKey,
-      arguments: {},
-    })),
+    policies: policies.map(inVhost),
+    exchanges: exchanges.map(inVhost),
+    queues: queues.map(inVhost),
+    bindings: bindings.map(inVhost),
   };
 }
 

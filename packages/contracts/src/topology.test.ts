@@ -5,14 +5,17 @@ import {
   PARTNER_POLICIES,
   PARTNER_VHOST_LIMITS,
   QUEUES,
-  intakeStoppedPolicy,
   keyIdOfVhost,
   partnerConfigQueue,
   partnerQueues,
   partnerTelemetryQueue,
+  partnerTopology,
   partnerVhost,
   partnerVhostTopology,
+  refusalTopology,
+  refusingQueue,
   type Policy,
+  type Topology,
 } from './topology.js';
 
 const KEY_ID = '0192c5a0-7d2b-7c4e-8b1f-3a5d6e7f8091';
@@ -48,11 +51,10 @@ test('no queue that we take from is bound to the keys that are ours to publish',
   expect(inbound.filter(({ routingKey }) => routingKey.startsWith('acme.event'))).toEqual([]);
 });
 
-test('the virtual host binds every queue it holds, and holds no more than it may', () => {
+test('the virtual host binds every queue it holds, and uses every exchange', () => {
   const { queues, bindings, exchanges } = partnerVhostTopology('acme');
   expect(queues.map(({ name }) => name).sort()).toEqual(bindings.map(({ queue }) => queue).sort());
   expect(new Set(bindings.map(({ exchange }) => exchange))).toEqual(new Set(exchanges.map(({ name }) => name)));
-  expect(queues.length).toBeLessThan(PARTNER_VHOST_LIMITS['max-queues']);
 });
 
 test('one policy applies to each queue of the virtual host, and none to the dead letters', () => {
@@ -72,38 +74,45 @@ test('what a partner sends is kept or refused, what we send it drops its oldest'
   );
 });
 
-describe('stopping the intake', () => {
-  test('stands above the policies of both virtual hosts and keeps their dead letters', () => {
-    const stopped = intakeStoppedPolicy('acme');
-    for (const policy of [INGEST_POLICY, ...PARTNER_POLICIES])
-      expect(stopped.priority).toBeGreaterThan(policy.priority);
-    expect(stopped.definition).toMatchObject({
-      'dead-letter-exchange': INGEST_POLICY.definition['dead-letter-exchange'],
-      'max-length': 0,
-      overflow: 'reject-publish',
-    });
+describe('a refusal', () => {
+  test('reaches every key that the partner publishes under, and fewer when told so', () => {
+    const inbound = partnerQueues('acme').filter(({ direction }) => direction === 'inbound');
+    const refused = (topology: Topology) => topology.bindings.map(({ routingKey }) => routingKey);
+    expect(refused(refusalTopology('acme'))).toEqual(inbound.map(({ routingKey }) => routingKey));
+    expect(refused(refusalTopology('acme', ['config']))).toEqual(['acme.config.#']);
   });
 
-  test('reaches what the partner publishes to, unless told fewer', () => {
-    const reached = (policy: Policy) => partnerQueues('acme').filter(({ name }) => appliesTo(policy, name));
-    expect(reached(intakeStoppedPolicy('acme')).map(({ direction }) => direction)).toEqual(Array(4).fill('inbound'));
-    expect(reached(intakeStoppedPolicy('acme', ['telemetry'])).map(({ name }) => name)).toEqual(['vcp.acme.telemetry']);
+  test('is a queue that takes nothing and that no policy touches', () => {
+    const [queue] = refusalTopology('acme').queues;
+    expect(queue?.arguments).toMatchObject({ 'x-max-length': 0, 'x-overflow': 'reject-publish' });
+    expect([INGEST_POLICY, ...PARTNER_POLICIES].filter((policy) => appliesTo(policy, 'vcp.acme.refused'))).toEqual([]);
   });
 
-  test('never reaches another partner', () => {
-    fc.assert(
-      fc.property(prefixPairs(), ([one, other]) => {
-        const stopped = intakeStoppedPolicy(one);
-        expect(partnerQueues(other).some(({ name }) => appliesTo(stopped, name))).toBe(one === other);
-      }),
-    );
-  });
-
-  test.each(['a.b', 'a|b', '.*', 'a+', '-a', 'a', 'A1', 'a\n', ''])('refuses the malformed prefix %j', (prefix) => {
-    expect(() => intakeStoppedPolicy(prefix)).toThrow(RangeError);
-    expect(() => partnerVhostTopology(prefix)).toThrow(RangeError);
+  test('fits beside what the virtual host holds', () => {
+    const held = [...partnerVhostTopology('acme').queues, ...refusalTopology('acme').queues];
+    expect(held.length).toBeLessThanOrEqual(PARTNER_VHOST_LIMITS['max-queues']);
   });
 });
+
+test('nothing that is named after one partner is named after another', () => {
+  fc.assert(
+    fc.property(prefixPairs(), ([one, other]) => {
+      fc.pre(one !== other);
+      expect(namesOf(one).filter((name) => namesOf(other).includes(name))).toEqual([]);
+    }),
+  );
+});
+
+test.each(['a.b', 'a|b', '.*', 'a+', '-a', 'a', 'A1', 'a\n', ''])('the malformed prefix %j names nothing', (prefix) => {
+  for (const topology of [partnerTopology, partnerVhostTopology, refusalTopology]) {
+    expect(() => topology(prefix)).toThrow(RangeError);
+  }
+});
+
+function namesOf(prefix: string): string[] {
+  const queues = [...partnerQueues(prefix), { name: refusingQueue(prefix), routingKey: '' }];
+  return queues.flatMap(({ name, routingKey }) => [name, routingKey]).filter((name) => name !== '');
+}
 
 function appliesTo({ pattern }: Policy, queue: string): boolean {
   return new RegExp(pattern).test(queue);

@@ -1,8 +1,8 @@
 /**
  * Every exchange, queue, binding and policy of the broker, named once.
  *
- * Durable queues are quorum queues and `x-queue-type` is their only argument; everything that may change travels in the
- * policy, because arguments cannot be changed on a queue that exists.
+ * Queues that hold something are durable quorum queues and `x-queue-type` is their only argument; everything that may
+ * change travels in the policy, because arguments cannot be changed on a queue that exists.
  */
 
 /** Virtual host of everything that is ours. */
@@ -28,9 +28,16 @@ export const QUEUES = {
 /** A partner's queue prefix: one word of a routing key, 2 to 50 characters, no hyphen at either end. */
 export const QUEUE_PREFIX_PATTERN = /^[a-z0-9][a-z0-9-]{0,48}[a-z0-9]$/;
 
+/** Arguments of a queue; they cannot be changed once it exists. */
+export type QueueArguments = Readonly<Record<string, string | number>>;
+
+/** Arguments of every queue that holds something. */
+export const QUORUM: QueueArguments = { 'x-queue-type': 'quorum' };
+
 export interface Topology {
   readonly exchanges: readonly { readonly name: string; readonly type: 'topic' }[];
-  readonly queues: readonly { readonly name: string }[];
+  /** Without arguments of its own a queue is a quorum queue and has no other argument. */
+  readonly queues: readonly { readonly name: string; readonly arguments?: QueueArguments }[];
   readonly bindings: readonly { readonly exchange: string; readonly queue: string; readonly routingKey: string }[];
 }
 
@@ -86,13 +93,10 @@ export function partnerConfigQueue(prefix: string): string {
 }
 
 function partnerQueue(prefix: string, family: string): string {
-  assertQueuePrefix(prefix);
+  if (!QUEUE_PREFIX_PATTERN.test(prefix)) {
+    throw new RangeError(`queue prefix ${JSON.stringify(prefix)} does not match ${QUEUE_PREFIX_PATTERN.source}`);
+  }
   return `vcp.${prefix}.${family}`;
-}
-
-function assertQueuePrefix(prefix: string): void {
-  if (QUEUE_PREFIX_PATTERN.test(prefix)) return;
-  throw new RangeError(`queue prefix ${JSON.stringify(prefix)} does not match ${QUEUE_PREFIX_PATTERN.source}`);
 }
 
 /** Routing key of a dispatch command. */
@@ -253,26 +257,41 @@ export const PARTNER_POLICIES: readonly Policy[] = [
 ];
 
 /**
- * Stops the intake of one partner, in whichever virtual host it is set: publishers get a nack, what is queued stays.
+ * Queue that refuses all that reaches it, so that publishers get a nack. It holds nothing, ever.
  *
- * It stands above the ingest policy and repeats it, because only one policy applies to a queue.
+ * Only a classic queue judges before it takes: a quorum queue that is limited to no message takes whatever its consumers
+ * have room for.
  *
- * @param families the queues that are stopped; all that the partner publishes to, unless told otherwise
  * @throws RangeError on a malformed prefix
  */
-export function intakeStoppedPolicy(prefix: string, families: readonly InboundFamily[] = INBOUND_FAMILIES): Policy {
-  assertQueuePrefix(prefix); // so it holds no character that means something in a regular expression
+export function refusingQueue(prefix: string): string {
+  return partnerQueue(prefix, 'refused');
+}
+
+/**
+ * What refuses a partner's messages, in whichever virtual host it is declared. Once it is there, the bindings of
+ * {@link inboundQueue} can be taken away: no message is without a queue at any time, so none is confirmed and lost.
+ *
+ * @param families what is refused; all that the partner publishes, unless told otherwise
+ * @throws RangeError on a malformed prefix
+ */
+export function refusalTopology(prefix: string, families: readonly InboundFamily[] = INBOUND_FAMILIES): Topology {
+  const queue = refusingQueue(prefix);
   return {
-    name: `intake-stopped.${prefix}`,
-    pattern: `^vcp\\.${prefix}\\.(${families.join('|')})$`,
-    applyTo: 'queues',
-    priority: 10,
-    definition: { ...INGEST_POLICY.definition, 'max-length': 0 },
+    exchanges: [{ name: EXCHANGES.vcp, type: 'topic' }],
+    queues: [
+      { name: queue, arguments: { 'x-queue-type': 'classic', 'x-max-length': 0, 'x-overflow': 'reject-publish' } },
+    ],
+    bindings: families.map((family) => ({
+      exchange: EXCHANGES.vcp,
+      queue,
+      routingKey: inboundQueue(prefix, family).routingKey,
+    })),
   };
 }
 
 /**
- * What a partner's virtual host may hold, as the broker's limits are named. Queues: ours and a few of the partner's own.
- * Connections: the partner's, and a pair of each of our workers.
+ * What a partner's virtual host may hold, as the broker's limits are named. Queues: those of {@link partnerVhostTopology}
+ * and the one of {@link refusalTopology}. Connections: the partner's, and a pair of each of our workers.
  */
-export const PARTNER_VHOST_LIMITS = { 'max-connections': 50, 'max-queues': 20 } as const;
+export const PARTNER_VHOST_LIMITS = { 'max-connections': 50, 'max-queues': 10 } as const;

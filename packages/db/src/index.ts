@@ -50,14 +50,23 @@ export {
   listOrganisations,
   listPlants,
   loadRegister,
-  registerVersion,
+  registerMark,
   type AssetRow,
   type DeviceRow,
   type NewAsset,
   type OrganisationRow,
+  type PartnerKeyRow,
   type PlantRow,
+  type RegisterMark,
   type RegisterRows,
 } from './queries/register.js';
+export {
+  enableTrading,
+  listTradingStates,
+  TRADING_STATES,
+  type TradingState,
+  type TradingStateRow,
+} from './queries/trading-states.js';
 export { knownAt, measuredKnownAt, raiseKnownAt, takeStamp, type Mark } from './queries/known-at.js';
 export { type Displaced, type Version, type VersionVerdict } from './queries/keep-versions.js';
 export { firstBrokenAudit, recordAudit, type AuditEntry } from './queries/audit.js';
@@ -176,3 +185,4 @@ export {
   type RevokedApiKey,
 } from './queries/api-keys.js';
 export { wantProvisioning } from './queries/wanted-version.js';
+export { findPartnerLogin, type PartnerLogin } from './queries/partner-logins.js';

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { testDatabase, testServers } from '@quarterhour/testkit';
-import { Client } from 'pg';
+import { anOrganisation, testDatabase, testServers } from '@quarterhour/testkit';
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import { Client, Pool } from 'pg';
 import {
   assertOursOrEmpty,
   assertReady,
@@ -10,9 +11,11 @@ import {
   NotReadyError,
   requiredRoleSql,
   RolesNeededError,
+  OWNER_ROLE,
   SCHEMA_VERSION,
   UnsuitableDatabaseError,
 } from '@quarterhour/db';
+import { partnersInUse } from '../src/migrations/0009-partners-in-use.js';
 import { MIGRATIONS } from '../src/migrations/index.js';
 import { connect, query } from './fixtures.js';
 
@@ -147,6 +150,44 @@ describe('migrate', () => {
     expect(sql).toContain('grant quarterhour_owner to "somebody"');
     expect(sql).not.toContain('a very plain word');
   });
+});
+
+describe('an installation that had partners before there was trading control', () => {
+  test('takes them in as before: who has a queue prefix is enabled, who decided otherwise is left alone', async () => {
+    const url = await migratedDatabase();
+    const admin = connect(url, 1);
+    const partner = await anOrganisation(admin, { tradingState: null });
+    const silent = await anOrganisation(admin, { tradingState: null, queuePrefix: null });
+    const decided = await anOrganisation(admin, { tradingState: 'PAUSED' });
+    await admin.close();
+    await run(url, 'drop index app.outbox_in_order');
+    await upgrade(url);
+    const rows = await run(url, 'select org_id, state, wanted_version::int as wanted from app.trading_config');
+    expect(new Map(rows.map(({ org_id: id, ...row }) => [id, row]))).toEqual(
+      new Map([
+        [partner.id, { state: 'ENABLED', wanted: 1 }],
+        [decided.id, { state: 'PAUSED', wanted: 1 }],
+      ]),
+    );
+    expect(rows.some(({ org_id: id }) => id === silent.id)).toBe(false);
+  });
+
+  test('may have no partner at all', async () => {
+    const url = await migratedDatabase();
+    await run(url, 'drop index app.outbox_in_order');
+    await upgrade(url);
+    expect(await run(url, 'select 1 from app.trading_config')).toEqual([]);
+  });
+
+  async function upgrade(url: string): Promise<void> {
+    const pool = new Pool({ connectionString: url, max: 1 });
+    const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+    await db.transaction().execute(async (trx) => {
+      await sql`set local role ${sql.id(OWNER_ROLE)}`.execute(trx);
+      await partnersInUse.up(trx);
+    });
+    await db.destroy();
+  }
 });
 
 describe('a database is ours or empty', () => {

@@ -1,16 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { anAsset, anOrganisation, aPlant, testDatabase, type TestDatabase } from '@quarterhour/testkit';
+import {
+  anApiKey,
+  anAsset,
+  anOrganisation,
+  aPlant,
+  revokeApiKey,
+  setTradingState,
+  testDatabase,
+  type TestDatabase,
+} from '@quarterhour/testkit';
 import {
   classifyError,
   createDevice,
+  enableTrading,
   findPlant,
   listAssets,
   listDevices,
   listOrganisations,
   listPlants,
   loadRegister,
-  registerVersion,
+  registerMark,
   type Database,
 } from '@quarterhour/db';
 import { connect, query } from './fixtures.js';
@@ -111,12 +121,12 @@ describe('the register', () => {
     expect(register.organisations.map(({ id }) => id)).toEqual(expect.arrayContaining(owners.map(({ id }) => id)));
     expect(register.plants).toEqual(expect.arrayContaining(plants));
     expect(register.assets.map(({ id }) => id)).toEqual(expect.arrayContaining(assets));
-    expect(register.version).toBe(await registerVersion(ingest));
+    expect(register.version).toBe((await registerMark(ingest)).version);
   });
 
   test('changes its version with every change of what it holds, and with nothing else', async () => {
     const versions: string[] = [];
-    const look = async (): Promise<number> => versions.push(await registerVersion(ingest));
+    const look = async (): Promise<number> => versions.push((await registerMark(ingest)).version);
     await look();
     const owner = await anOrganisation(server.admin);
     await look();
@@ -134,9 +144,55 @@ describe('the register', () => {
       `insert into app.external_id (scheme, value, org_id, plant_id) values ('site', '${plant.id}', '${owner.id}', '${plant.id}')`,
     );
     await look();
+    await setTradingState(server.admin, owner, 'PAUSED');
+    await look();
+    const key = await anApiKey(server.admin, owner);
+    await look();
+    await revokeApiKey(server.admin, owner, key);
+    await look();
     expect(new Set(versions).size).toBe(versions.length);
     await look();
     expect(versions.at(-1)).toBe(versions.at(-2));
+  });
+
+  test('says how trading stands, and which keys were not revoked, until when', async () => {
+    const [owner, unconfigured] = [
+      await anOrganisation(server.admin, { tradingState: 'DRAINING' }),
+      await anOrganisation(server.admin, { tradingState: null }),
+    ];
+    const [lasting, revoked] = [await anApiKey(server.admin, owner), await anApiKey(server.admin, owner)];
+    await revokeApiKey(server.admin, owner, revoked);
+    const ending = await anApiKey(server.admin, owner, { expiresInMs: 60_000 });
+    const register = await loadRegister(ingest);
+    const states = new Map(register.tradingStates.map(({ orgId, state }) => [orgId, state]));
+    expect([states.get(owner.id), states.get(unconfigured.id)]).toEqual(['DRAINING', undefined]);
+    expect(register.apiKeys.filter(({ orgId }) => orgId === owner.id)).toEqual([
+      { id: lasting, orgId: owner.id, expiresAtMillis: null },
+      { id: ending, orgId: owner.id, expiresAtMillis: expect.any(Number) },
+    ]);
+    const left = (register.apiKeys.find(({ id }) => id === ending)?.expiresAtMillis ?? 0) - register.nowMillis;
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThanOrEqual(60_000);
+  });
+
+  test('has trading enabled by an installation where it is disabled, and nowhere else', async () => {
+    const untouched = await anOrganisation(server.admin, { tradingState: null });
+    const disabled = await anOrganisation(server.admin, { tradingState: 'DISABLED' });
+    const paused = await anOrganisation(server.admin, { tradingState: 'PAUSED' });
+    const enable = ({ id }: { readonly id: string }) =>
+      server.admin.transaction([id], (trx) => enableTrading(trx, id, randomUUID()));
+    expect([await enable(untouched), await enable(disabled), await enable(paused)]).toEqual([true, true, false]);
+    expect(await enable(disabled)).toBe(false);
+    const { tradingStates } = await loadRegister(ingest);
+    const states = new Map(tradingStates.map(({ orgId, state }) => [orgId, state]));
+    expect([untouched, disabled, paused].map(({ id }) => states.get(id))).toEqual(['ENABLED', 'ENABLED', 'PAUSED']);
+    const versions = await server.admin.read([], (trx) =>
+      trx.query({
+        text: `select wanted_version::int as wanted from app.trading_config where org_id = any ($1::uuid[]) order by wanted`,
+        values: [[untouched.id, disabled.id, paused.id]],
+      }),
+    );
+    expect(versions).toEqual([{ wanted: 1 }, { wanted: 1 }, { wanted: 2 }]);
   });
 
   test('is written by no role that ingests or reads', async () => {

@@ -14,6 +14,9 @@ const berlin = marketZoneOfDeliveryArea('50HZ');
 
 const register = new Register({
   version: '1',
+  nowMillis: 0,
+  tradingStates: [],
+  apiKeys: [],
   organisations: [
     { id: ORG, slug: 'alpha', queuePrefix: 'alpha', marketZone: berlin },
     { id: OTHER_ORG, slug: 'beta', queuePrefix: 'beta', marketZone: berlin },

@@ -1,10 +1,13 @@
-import type { RegisterRows } from '@quarterhour/db';
+import type { PartnerKeyRow, RegisterRows, TradingState } from '@quarterhour/db';
 
 export type RegisteredOrganisation = RegisterRows['organisations'][number];
 export type RegisteredPlant = RegisterRows['plants'][number];
 export type RegisteredAsset = RegisterRows['assets'][number];
 
-/** The register at one version, held in memory: who publishes under a prefix, and whose plants and assets there are. */
+/**
+ * The register at one version, held in memory: who publishes under a prefix and with which keys, how trading stands, and
+ * whose plants and assets there are.
+ */
 export class Register {
   readonly version: string;
   readonly #organisations: ReadonlyMap<string, RegisteredOrganisation>;
@@ -12,6 +15,8 @@ export class Register {
   readonly #plants: ReadonlyMap<string, RegisteredPlant>;
   readonly #plantsByExternalId: ReadonlyMap<string, RegisteredPlant>;
   readonly #assets: ReadonlyMap<string, RegisteredAsset>;
+  readonly #tradingStates: ReadonlyMap<string, TradingState>;
+  readonly #keys: readonly PartnerKeyRow[];
 
   constructor(rows: RegisterRows) {
     this.version = rows.version;
@@ -28,6 +33,8 @@ export class Register {
       ),
     );
     this.#assets = new Map(rows.assets.map((asset) => [asset.id, asset]));
+    this.#tradingStates = new Map(rows.tradingStates.map(({ orgId, state }) => [orgId, state]));
+    this.#keys = rows.apiKeys;
   }
 
   /** Ids of every organisation. */
@@ -39,9 +46,20 @@ export class Register {
     return this.#organisations.get(id.toLowerCase());
   }
 
-  /** Every queue prefix in use. */
-  get prefixes(): readonly string[] {
-    return [...this.#byPrefix.keys()];
+  /** Those that publish by themselves. */
+  get publishers(): readonly (RegisteredOrganisation & { readonly queuePrefix: string })[] {
+    return [...this.#byPrefix].map(([queuePrefix, organisation]) => ({ ...organisation, queuePrefix }));
+  }
+
+  /** How an organisation's trading stands. */
+  tradingState(orgId: string): TradingState {
+    return this.#tradingStates.get(orgId) ?? 'DISABLED';
+  }
+
+  /** Ids of an organisation's keys that are neither revoked nor expired, oldest first. */
+  liveKeys(orgId: string, nowMillis: number): readonly string[] {
+    const isLive = ({ expiresAtMillis }: PartnerKeyRow) => expiresAtMillis === null || expiresAtMillis > nowMillis;
+    return this.#keys.filter((key) => key.orgId === orgId && isLive(key)).map(({ id }) => id);
   }
 
   organisationByPrefix(prefix: string): RegisteredOrganisation | undefined {

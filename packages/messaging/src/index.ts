@@ -1,3 +1,5 @@
+export { keepBrokerCertificate } from './broker-certificate.js';
+export type { BrokerCertificate, BrokerCertificateOptions } from './broker-certificate.js';
 export { openBroker } from './broker.js';
 export type { Broker, BrokerOptions, BrokerState } from './broker.js';
 export type { ConnectionState } from './connection.js';
@@ -15,6 +17,9 @@ export {
   TopologyMismatchError,
   UnroutableError,
 } from './errors.js';
+export { definitionsOf } from './definitions.js';
+export type { ImportableDefinitions } from './definitions.js';
+export { resumeIntake, stopIntake } from './partner-intake.js';
 export type { QueueDepth } from './topology.js';
 export type { OutgoingMessage, Publisher, PublisherOptions, PublisherState } from './publisher.js';
 export { rabbitApi } from './rabbit-api.js';

@@ -1,4 +1,5 @@
-import type { Policy } from '@quarterhour/contracts';
+import type { Policy, Topology } from '@quarterhour/contracts';
+import { definitionsOf } from './definitions.js';
 import { BrokerApiError, InvalidBrokerUrlError } from './errors.js';
 
 /** Where the HTTP API of RabbitMQ's management plugin is, and who asks. */
@@ -38,6 +39,7 @@ export interface ConnectionStatus {
   /** What the client calls itself, or null. */
   clientName: string | null;
   vhost: string;
+  user: string;
 }
 
 /** What is declared in a virtual host, except what the broker has there from the start. */
@@ -72,6 +74,10 @@ export interface RabbitApi {
   overview(): Promise<Overview>;
   putVhost(vhost: string): Promise<void>;
   deleteVhost(vhost: string): Promise<void>;
+  /** Names of all that the user may see, ours or not. */
+  listVhosts(): Promise<string[]>;
+  /** Sets limits as the broker names them, for example `max-connections`. */
+  putVhostLimits(vhost: string, limits: Readonly<Record<string, number>>): Promise<void>;
   putUser(user: string, password: string, tags?: readonly string[]): Promise<void>;
   deleteUser(user: string): Promise<void>;
   putPermissions(vhost: string, user: string, permissions: Permissions): Promise<void>;
@@ -81,8 +87,11 @@ export interface RabbitApi {
   getQueue(vhost: string, queue: string): Promise<QueueStatus | null>;
   listQueues(vhost: string): Promise<QueueStatus[]>;
   deleteQueue(vhost: string, queue: string): Promise<void>;
+  /** Declares all of it, with the policies, if any. What exists already stays, even where it exists otherwise. */
+  declare(vhost: string, topology: Topology, policies?: readonly Policy[]): Promise<void>;
+  deleteBinding(vhost: string, binding: Topology['bindings'][number]): Promise<void>;
   exportDefinitions(vhost: string): Promise<Definitions>;
-  /** Declares what definitions in RabbitMQ's own format name. What exists already stays. */
+  /** As `declare`, of definitions in RabbitMQ's own format. */
   importDefinitions(vhost: string, definitions: object): Promise<void>;
   listConnections(vhost: string): Promise<ConnectionStatus[]>;
   closeConnection(name: string, reason: string): Promise<void>;
@@ -119,6 +128,10 @@ export function rabbitApi(options: RabbitApiOptions): RabbitApi {
     },
     putVhost: (vhost) => put(pathOf`vhosts/${vhost}`),
     deleteVhost: (vhost) => remove(pathOf`vhosts/${vhost}`),
+    listVhosts: async () => list(await get('vhosts')).map((one) => text(one['name'])),
+    putVhostLimits: async (vhost, limits) => {
+      for (const [name, value] of Object.entries(limits)) await put(pathOf`vhost-limits/${vhost}/${name}`, { value });
+    },
     putUser: (user, password, tags = []) => put(pathOf`users/${user}`, { password, tags: tags.join(',') }),
     deleteUser: (user) => remove(pathOf`users/${user}`),
     putPermissions: (vhost, user, { configure, write, read }) =>
@@ -132,6 +145,16 @@ export function rabbitApi(options: RabbitApiOptions): RabbitApi {
     },
     listQueues: async (vhost) => list(await get(pathOf`queues/${vhost}`)).map(queueStatus),
     deleteQueue: (vhost, queue) => remove(pathOf`queues/${vhost}/${queue}`),
+    declare: async (vhost, topology, policies) => {
+      await call('POST', pathOf`definitions/${vhost}`, record(definitionsOf(topology, policies)));
+    },
+    deleteBinding: async (vhost, { exchange, queue, routingKey }) => {
+      const bindings = pathOf`bindings/${vhost}/e/${exchange}/q/${queue}`;
+      const found = list(await unlessMissing(() => get(bindings)));
+      // One binding has an address of the broker's making.
+      const doomed = found.filter((one) => one['routing_key'] === routingKey).map((one) => text(one['properties_key']));
+      for (const key of doomed) await remove(bindings + pathOf`/${key}`);
+    },
     exportDefinitions: async (vhost) => definitions(record(await get(pathOf`definitions/${vhost}`))),
     importDefinitions: async (vhost, wanted) => {
       await call('POST', pathOf`definitions/${vhost}`, record(wanted));
@@ -210,6 +233,7 @@ function connectionStatus(found: Json): ConnectionStatus {
     name: text(found['name']),
     clientName: typeof clientName === 'string' ? clientName : null,
     vhost: text(found['vhost']),
+    user: text(found['user']),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Topology } from '@quarterhour/contracts';
+import { QUORUM, type Topology } from '@quarterhour/contracts';
 import type { Channel } from 'amqplib';
 import type { Connection } from './connection.js';
 import { BrokerUnreachableError, TopologyMismatchError } from './errors.js';
@@ -90,9 +90,9 @@ function declarationsOf({ exchanges, queues, bindings }: Topology): Declaration[
       object: `exchange "${name}"`,
       make: (channel: Channel) => channel.assertExchange(name, type, { durable: true }),
     })),
-    ...queues.map(({ name }) => ({
+    ...queues.map(({ name, arguments: own = QUORUM }) => ({
       object: `queue "${name}"`,
-      make: (channel: Channel) => channel.assertQueue(name, { durable: true, arguments: { 'x-queue-type': 'quorum' } }),
+      make: (channel: Channel) => channel.assertQueue(name, { durable: true, arguments: own }),
     })),
     ...bindings.map(({ exchange, queue, routingKey }) => ({
       object: `binding of queue "${queue}" to exchange "${exchange}" by "${routingKey}"`,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createServer } from 'node:http';
+import { PARTNER_POLICIES, partnerVhostTopology, QUORUM } from '@quarterhour/contracts';
 import { eventually } from '@quarterhour/testkit';
 import { rabbitApi } from '../src/index.js';
 import { aQueue, aSetting } from './setting.js';
@@ -43,6 +44,45 @@ describe("the broker's HTTP API", () => {
     expect((await api.exportDefinitions(vhost.name)).policies).toContainEqual(policy);
     await api.deletePolicy(vhost.name, 'small');
     expect((await api.exportDefinitions(vhost.name)).policies).not.toContainEqual(policy);
+  });
+
+  test('declares a topology with its policies, twice without complaint, and takes one binding away', async () => {
+    const { api, vhost } = setting;
+    const topology = partnerVhostTopology('declared');
+    for (let time = 0; time < 2; time += 1) await api.declare(vhost.name, topology, PARTNER_POLICIES);
+    const [gone, ...kept] = topology.bindings;
+    if (gone === undefined) throw new Error('the topology has bindings');
+    for (let time = 0; time < 2; time += 1) await api.deleteBinding(vhost.name, gone);
+
+    const { queues, bindings, policies } = await api.exportDefinitions(vhost.name);
+    for (const { name } of topology.queues) expect(queues).toContainEqual({ name, arguments: QUORUM });
+    expect(bindings).toEqual(expect.arrayContaining(kept));
+    expect(bindings).not.toContainEqual(gone);
+    expect(policies).toEqual(expect.arrayContaining([...PARTNER_POLICIES]));
+  });
+
+  test('limits a virtual host', async () => {
+    const { api, vhost } = setting;
+    const name = `${vhost.name}-limited`;
+    await api.putVhost(name);
+    try {
+      await api.putVhostLimits(name, { 'max-queues': 1, 'max-connections': 5 });
+      expect(await api.listVhosts()).toContain(name);
+      await expect(api.declare(name, partnerVhostTopology('acme'))).rejects.toMatchObject({ code: 'BROKER_API' });
+    } finally {
+      await api.deleteVhost(name);
+    }
+  });
+
+  test('tells whose a connection is', async () => {
+    await setting.open();
+    const user = decodeURIComponent(new URL(setting.vhost.amqpUrl).username);
+    await eventually(async () =>
+      expect(await setting.api.listConnections(setting.vhost.name)).toContainEqual(
+        expect.objectContaining({ user, vhost: setting.vhost.name }),
+      ),
+    );
+    await setting.afterTest();
   });
 
   test('tells how a queue stands, and null of one that is not there', async () => {

@@ -18,3 +18,6 @@ export type { OnStop, ProcessOptions } from './run-process.js';
 export { keyIdOf, openKeyRing, SealedValueError } from './sealing.js';
 export type { KeyRing, SealedPlace } from './sealing.js';
 export { Secret } from './secret.js';
+export { judgePartnerUrl, MAX_PARTNER_URL_CHARACTERS } from './outbound/partner-url.js';
+export type { PartnerUrlRules, PartnerUrlVerdict } from './outbound/partner-url.js';
+export { isPublicAddress } from './outbound/public-address.js';

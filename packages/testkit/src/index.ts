@@ -18,7 +18,7 @@ export {
 export type { ConfigEnvelope, MeterEnvelope, RealtimeEnvelope } from './messages.js';
 export { startProcess } from './process.js';
 export type { Exit, StartedProcess } from './process.js';
-export { anAsset, anOrganisation, aPlant } from './register.js';
+export { anApiKey, anAsset, anOrganisation, aPlant, revokeApiKey, setTradingState } from './register.js';
 export { openTcpProxy } from './tcp-proxy.js';
 export type { TcpProxy } from './tcp-proxy.js';
 export { testVhost } from './vhost.js';

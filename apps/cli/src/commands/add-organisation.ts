@@ -1,13 +1,11 @@
-import { QUEUE_PREFIX_PATTERN, partnerTopology } from '@quarterhour/contracts';
+import { QUEUE_PREFIX_PATTERN } from '@quarterhour/contracts';
 import { parseMarketZone } from '@quarterhour/domain';
 import { createOrganisation, type OrganisationRow } from '@quarterhour/db';
 import { Command } from 'commander';
 import { v7 as uuidv7 } from 'uuid';
-import { withBroker } from '../broker.js';
-import { adminDatabaseUrl, brokerUrlIfSet } from '../config.js';
+import { adminDatabaseUrl } from '../config.js';
 import type { CommandContext } from '../context.js';
 import { isTaken, withDatabase } from '../database.js';
-import { explained } from '../explaining.js';
 import { CommandFailure } from '../failure.js';
 import { queuePrefix, shortText, slug, zone } from '../values.js';
 
@@ -20,7 +18,7 @@ interface Options {
 
 export function addOrganisationCommand(ctx: CommandContext): Command {
   return new Command('add')
-    .description('register an organisation, and declare the queue for its telemetry')
+    .description('register an organisation, whose trading is disabled to begin with')
     .argument('<slug>', 'its name on the command line, unique', slug)
     .option('--name <name>', 'its name for people (default: the slug)', shortText)
     .option('--queue-prefix <prefix>', 'first word of its routing keys (default: the slug)', queuePrefix)
@@ -38,7 +36,11 @@ export function addOrganisationCommand(ctx: CommandContext): Command {
         throw isTaken(error) ? takenFailure(organisation) : error;
       });
       ctx.out.line(`organisation ${organisation.slug} ${organisation.id}`);
-      await declareQueue(ctx, organisation.queuePrefix);
+      if (organisation.queuePrefix !== null) {
+        ctx.out.remark(
+          `Nothing that it publishes is taken in until its trading is enabled: quarterhour organisation enable ${name}.`,
+        );
+      }
     });
 }
 
@@ -65,24 +67,4 @@ function takenFailure({ slug: name, queuePrefix: prefix }: OrganisationRow): Com
   return new CommandFailure(`slug ${name} or queue prefix ${prefix ?? '(none)'} is taken`, {
     remedy: '"quarterhour organisation list" shows whose they are.',
   });
-}
-
-async function declareQueue(ctx: CommandContext, prefix: string | null): Promise<void> {
-  if (prefix === null) return;
-  const url = brokerUrlIfSet(ctx.settings());
-  if (url === undefined) {
-    ctx.out.remark(
-      'QUARTERHOUR_AMQP_URL is not set: the ingest worker declares the queue when it finds the organisation.',
-    );
-    return;
-  }
-  const topology = partnerTopology(prefix);
-  try {
-    await withBroker(url, (broker) => broker.declare(topology));
-  } catch (error) {
-    ctx.out.remark(explained(error));
-    ctx.out.remark('The organisation is registered; the ingest worker declares its queue when it reaches the broker.');
-    return;
-  }
-  for (const { name } of topology.queues) ctx.out.line(`queue ${name}`);
 }

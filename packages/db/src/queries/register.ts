@@ -2,6 +2,7 @@ import type { DeliveryArea, Region } from '@quarterhour/domain';
 import type { Database, Trx } from '../pool.js';
 import { prepared } from '../statement.js';
 import { build } from '../tables.js';
+import { listTradingStates, type TradingStateRow } from './trading-states.js';
 
 /** A tenant: the owner of plants, assets and everything that is stored about them. */
 export interface OrganisationRow {
@@ -189,39 +190,70 @@ const assets = build
     'lifecycle',
   ]);
 
-/** What the worker must know to tell whose a message is. */
-export interface RegisterRows {
-  /** As {@link registerVersion} answered before the rows were read: a later change shows as another version. */
+/** A partner's key that was not revoked. Until it expires, a virtual host of the broker is the key's own. */
+export interface PartnerKeyRow {
+  readonly id: string;
+  readonly orgId: string;
+  /** Epoch milliseconds by the database's clock; null when it does not expire. */
+  readonly expiresAtMillis: number | null;
+}
+
+/** Which register it is, and what time it is. */
+export interface RegisterMark {
+  /**
+   * Another whenever an organisation, plant, device, asset, connection point, external id, trading configuration or API
+   * key changed.
+   */
   readonly version: string;
+  /** The database's clock, in epoch milliseconds: keys expire by it, without another version. */
+  readonly nowMillis: number;
+}
+
+/** What the worker must know to tell whose a message is, and whose messages to take. */
+export interface RegisterRows extends RegisterMark {
   readonly organisations: readonly Omit<OrganisationRow, 'name'>[];
   readonly plants: readonly Omit<PlantRow, 'name'>[];
   readonly assets: readonly Pick<AssetRow, 'id' | 'orgId' | 'plantId' | 'deliveryArea'>[];
+  readonly tradingStates: readonly TradingStateRow[];
+  readonly apiKeys: readonly PartnerKeyRow[];
 }
 
-/** Reads the register of all organisations. For the ingest role, which may list every organisation. */
+/**
+ * Reads the register of all organisations. For the ingest role, which may list every organisation.
+ *
+ * Its mark is read before its rows: a later change shows as another version.
+ */
 export async function loadRegister(db: Database): Promise<RegisterRows> {
-  const { version, owners } = await db.read([], async (trx) => ({
-    version: await versionOf(trx),
+  const { mark, owners } = await db.read([], async (trx) => ({
+    mark: await markOf(trx),
     owners: await listOrganisations(trx),
   }));
   const everybody = owners.map(({ id }) => id);
   return db.read(everybody, async (trx) => ({
-    version,
+    ...mark,
     organisations: owners,
     plants: await listPlants(trx),
     assets: await listAssets(trx),
+    tradingStates: await listTradingStates(trx),
+    apiKeys: await trx.query<PartnerKeyRow>(prepared(KEYS, [])),
   }));
 }
 
-/** Changes whenever an organisation, plant, device, asset, connection point or external id does. One cheap read. */
-export function registerVersion(db: Database): Promise<string> {
-  return db.read([], versionOf);
+const KEYS = `
+  select id, org_id as "orgId", (extract(epoch from expires_at) * 1000)::float8 as "expiresAtMillis"
+    from app.api_key where revoked_at is null order by created_at, id`;
+
+/** Whether the register changed, and what time it is. One cheap read. */
+export function registerMark(db: Database): Promise<RegisterMark> {
+  return db.read([], markOf);
 }
 
-async function versionOf(trx: Trx): Promise<string> {
-  const [row] = await trx.query<{ version: string }>(
-    prepared('select version::text as version from ops.register_version', []),
-  );
+const MARK = `
+  select version::text as version, (extract(epoch from clock_timestamp()) * 1000)::float8 as "nowMillis"
+    from ops.register_version`;
+
+async function markOf(trx: Trx): Promise<RegisterMark> {
+  const [row] = await trx.query<RegisterMark>(prepared(MARK, []));
   if (row === undefined) throw new Error('ops.register_version is empty: the schema is damaged');
-  return row.version;
+  return row;
 }

@@ -1,0 +1,42 @@
+import type { Trx } from '../pool.js';
+import { prepared } from '../statement.js';
+
+/**
+ * How an organisation's trading stands. One that never configured anything is `DISABLED`.
+ *
+ * - `ENABLED`: its messages are taken in
+ * - `PAUSED`: what it publishes stays queued
+ * - `DRAINING`: it can publish nothing more, what is queued is taken in
+ */
+export const TRADING_STATES = ['DISABLED', 'ENABLED', 'PAUSED', 'DRAINING'] as const;
+export type TradingState = (typeof TRADING_STATES)[number];
+
+/** How one organisation's trading stands. */
+export interface TradingStateRow {
+  readonly orgId: string;
+  readonly state: TradingState;
+}
+
+/** The states of the organisations in scope that ever configured their trading. */
+export function listTradingStates(trx: Trx): Promise<TradingStateRow[]> {
+  return trx.query<TradingStateRow>(prepared('select org_id as "orgId", state from app.trading_config', []));
+}
+
+const ENABLE = `
+  insert into app.trading_config as c (org_id, id, state, wanted_version, created_at, updated_at)
+  values ($1::uuid, $2::uuid, 'ENABLED', 1, clock_timestamp(), clock_timestamp())
+  on conflict (org_id) do update
+    set state = 'ENABLED', wanted_version = c.wanted_version + 1, updated_at = clock_timestamp()
+    where c.state = 'DISABLED'
+  returning c.state`;
+
+/**
+ * Enables an organisation that is disabled, for whoever sets an installation up and has no control plane to ask: its
+ * queues are provisioned and consumed from then on. Nothing is published about it.
+ *
+ * @param id of the configuration, where there is none yet
+ * @returns whether it was disabled; otherwise its state is as it was
+ */
+export async function enableTrading(trx: Trx, orgId: string, id: string): Promise<boolean> {
+  return (await trx.query(prepared(ENABLE, [orgId, id]))).length > 0;
+}
