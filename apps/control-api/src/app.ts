@@ -1,20 +1,21 @@
 import { createRequire } from 'node:module';
 import type { Express } from 'express';
-import { classifyError, NO_ORGANISATION, type Database } from '@quarterhour/db';
+import { classifyError, NO_ORGANISATION } from '@quarterhour/db';
 import { createApi, type ServiceParts } from '@quarterhour/http';
-import type { RegisterWatch } from '@quarterhour/ingestion';
+import type { ApiContext } from './api-context.js';
 import { routes } from './routes.js';
 
+/** What the API takes from its process: its context, and what every API is made of. */
 export interface ControlApiParts extends ServiceParts {
-  readonly db: Database;
-  readonly register: RegisterWatch;
+  readonly context: Omit<ApiContext, 'clock'>;
 }
 
-export function createControlApi({ db, register, ...parts }: ControlApiParts): Express {
+export function createControlApi({ context, ...parts }: ControlApiParts): Express {
+  const { db } = context;
   return createApi({
     ...parts,
     routes,
-    context: { db, register, clock: parts.clock },
+    context: { ...context, clock: parts.clock },
     classifyError,
     unownedOrganisation: NO_ORGANISATION,
     databaseQueue: () => db.waiting(),

@@ -9,6 +9,11 @@ interface Decider {
   readonly principal: Principal;
 }
 
+/** Who did it, as it is written down. */
+export function actorOf({ subject }: Principal): string {
+  return subject.slice(0, LONGEST_ACTOR);
+}
+
 /** A decision of whoever asks, on what its token reaches, with the register as it is now. */
 export async function decisionOf({ scope, principal }: Decider, ctx: ApiContext): Promise<ReplayContext> {
   await ctx.register.refresh();
@@ -17,6 +22,6 @@ export async function decisionOf({ scope, principal }: Decider, ctx: ApiContext)
     register: ctx.register.current,
     nowMillis: ctx.clock.nowMillis(),
     organisations: scope.organisations,
-    by: principal.subject.slice(0, LONGEST_ACTOR),
+    by: actorOf(principal),
   };
 }

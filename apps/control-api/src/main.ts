@@ -1,9 +1,11 @@
 import { assertReady, openDatabase } from '@quarterhour/db';
 import { serveApi } from '@quarterhour/http';
 import { RegisterWatch } from '@quarterhour/ingestion';
-import { createLogger, runProcess } from '@quarterhour/runtime';
+import { rabbitApi } from '@quarterhour/messaging';
+import { createLogger, openKeyRing, runProcess } from '@quarterhour/runtime';
 import { createControlApi } from './app.js';
 import { readConfig } from './config.js';
+import { partnerSessions } from './surfaces/partner/sessions.js';
 
 const CONNECTIONS = 4;
 /** A decision about a thousand deliveries is one transaction; nobody waits for its answer longer than 30 seconds. */
@@ -27,6 +29,16 @@ await runProcess({ name: 'control-api', log }, async (onStop) => {
   onStop(() => db.close());
   await assertReady(db, { acceptVolatile: config.acceptsVolatile });
 
+  const { apiKeyPepper, partnerAddresses } = config;
+  const keyRing = openKeyRing(config.keyRing);
+  const sessions = partnerSessions(rabbitApi({ url: config.rabbitmqApiUrl }), { log });
+  onStop(() => sessions.close());
   const register = await RegisterWatch.open(db);
-  await serveApi({ ...config, log, onStop }, (parts) => createControlApi({ ...parts, db, register }));
+  const context = { db, register, keyRing, apiKeyPepper, partnerAddresses, sessions, provision: leftToItsRound };
+  await serveApi({ ...config, log, onStop }, (parts) => createControlApi({ ...parts, context }));
 });
+
+/** What the broker must look like is written down, for whoever makes it so. */
+function leftToItsRound(): Promise<void> {
+  return Promise.resolve();
+}

@@ -4,10 +4,16 @@ import { discardQuarantineRoute } from './surfaces/own/routes/discard-quarantine
 import { discardQuarantinedRoute } from './surfaces/own/routes/discard-quarantined.js';
 import { replayQuarantineRoute } from './surfaces/own/routes/replay-quarantine.js';
 import { replayQuarantinedRoute } from './surfaces/own/routes/replay-quarantined.js';
+import { deleteApiKeyRoute } from './surfaces/partner/routes/delete-api-key.js';
+import { mintApiKeyRoute } from './surfaces/partner/routes/mint-api-key.js';
+import { revokeApiKeyRoute } from './surfaces/partner/routes/revoke-api-key.js';
 
 export const routes: readonly Route<ApiContext>[] = [
   replayQuarantinedRoute,
   discardQuarantinedRoute,
   replayQuarantineRoute,
   discardQuarantineRoute,
+  mintApiKeyRoute,
+  deleteApiKeyRoute,
+  revokeApiKeyRoute,
 ];

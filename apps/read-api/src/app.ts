@@ -1,12 +1,13 @@
 import { createRequire } from 'node:module';
 import type { Express } from 'express';
 import { classifyError, NO_ORGANISATION, type Database } from '@quarterhour/db';
-import { createApi, type Cursors, type ServiceParts } from '@quarterhour/http';
+import { createApi, type ApiKeyVerifier, type Cursors, type ServiceParts } from '@quarterhour/http';
 import { routes } from './routes.js';
 
 export interface ReadApiParts extends ServiceParts {
   readonly db: Database;
   readonly cursors: Cursors;
+  readonly apiKeys: ApiKeyVerifier;
 }
 
 export function createReadApi({ db, cursors, ...parts }: ReadApiParts): Express {

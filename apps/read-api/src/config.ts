@@ -1,10 +1,12 @@
-import { API_VARIABLES, apiDatabaseUrl, apiPort, apiSettings } from '@quarterhour/http';
+import { API_VARIABLES, apiDatabaseUrl, apiKeyPepper, apiPort, apiSettings } from '@quarterhour/http';
 import { readEnvironment, type Environment } from '@quarterhour/runtime';
 import { z } from 'zod';
 
 const environment = z.object({
   ...API_VARIABLES,
   QUARTERHOUR_READ_DATABASE_URL: apiDatabaseUrl,
+  QUARTERHOUR_USAGE_DATABASE_URL: apiDatabaseUrl,
+  QUARTERHOUR_API_KEY_PEPPER: apiKeyPepper,
   QUARTERHOUR_READ_API_PORT: apiPort(8080),
   QUARTERHOUR_CURSOR_KEY: z.string().regex(/^[0-9a-fA-F]{64}$/, { error: 'must be 64 hexadecimal digits' }),
 });
@@ -16,6 +18,8 @@ export function readConfig(env: Environment = process.env) {
   return {
     ...apiSettings(read),
     databaseUrl: read.QUARTERHOUR_READ_DATABASE_URL,
+    usageDatabaseUrl: read.QUARTERHOUR_USAGE_DATABASE_URL,
+    apiKeyPepper: Buffer.from(read.QUARTERHOUR_API_KEY_PEPPER, 'hex'),
     port: read.QUARTERHOUR_READ_API_PORT,
     cursorKey: Buffer.from(read.QUARTERHOUR_CURSOR_KEY, 'hex'),
   };

@@ -7,9 +7,13 @@ import { listIngestionMinutesRoute } from './surfaces/own/routes/list-ingestion-
 import { listReceiptsRoute } from './surfaces/own/routes/list-receipts.js';
 import { listQuarantineRoute } from './surfaces/own/routes/list-quarantine.js';
 import { listTradingConfigEventsRoute } from './surfaces/own/routes/list-trading-config-events.js';
+import { listApiKeysRoute } from './surfaces/partner/routes/list-api-keys.js';
 import { getLatestTelemetryRoute } from './surfaces/trading/routes/get-latest-telemetry.js';
 import { listMetersRoute } from './surfaces/trading/routes/list-meters.js';
 import { listTelemetryRoute } from './surfaces/trading/routes/list-telemetry.js';
+import { listSiteMetersRoute } from './surfaces/vcp/routes/list-site-meters.js';
+import { listSiteTelemetryRoute } from './surfaces/vcp/routes/list-site-telemetry.js';
+import { listSitesRoute } from './surfaces/vcp/routes/list-sites.js';
 
 export const routes: readonly Route<ApiContext>[] = [
   listDispatchesRoute,
@@ -22,4 +26,8 @@ export const routes: readonly Route<ApiContext>[] = [
   listIngestionMinutesRoute,
   listReceiptsRoute,
   listTradingConfigEventsRoute,
+  listApiKeysRoute,
+  listSitesRoute,
+  listSiteMetersRoute,
+  listSiteTelemetryRoute,
 ];

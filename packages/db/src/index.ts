@@ -44,6 +44,7 @@ export {
   createDevice,
   createOrganisation,
   createPlant,
+  findOrganisation,
   findPlant,
   listAssets,
   listDevices,
@@ -171,6 +172,7 @@ export {
 } from './queries/ingest-minutes.js';
 export {
   findApiKey,
+  findApiKeyOwner,
   insertApiKey,
   listApiKeys,
   listLiveApiKeys,
@@ -184,5 +186,17 @@ export {
   type NewApiKey,
   type RevokedApiKey,
 } from './queries/api-keys.js';
+export { findSite, listSites, type SiteColumn, type SiteQuery } from './queries/sites.js';
 export { wantProvisioning } from './queries/wanted-version.js';
 export { findPartnerLogin, type PartnerLogin } from './queries/partner-logins.js';
+export {
+  countSealed,
+  listSealedOtherwise,
+  replaceSealed,
+  SEALED_COLUMNS,
+  signingKeyPlace,
+  type Resealed,
+  type SealedColumn,
+  type SealedValue,
+  type SealedValuePlace,
+} from './queries/sealed-columns.js';
