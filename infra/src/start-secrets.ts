@@ -12,7 +12,9 @@ const settings = z.object({
   /** Hex, 32 bytes. */
   cursorKey: z.string(),
   /** As used last: taken again when they are free. A process that is new here has none yet. */
-  ports: z.object({ worker: z.int(), readApi: z.int(), controlApi: z.int().optional() }).nullable(),
+  ports: z
+    .object({ worker: z.int(), readApi: z.int(), controlApi: z.int().optional(), gateway: z.int().optional() })
+    .nullable(),
 });
 
 /** What the processes need to know and to keep to themselves, made at the first start. */

@@ -176,7 +176,7 @@ function demoToken(privateKeyFile: string, organisationId: string): Promise<stri
 /** Loads the demo if that was not done yet, compares it with what the API answers, and shows what to do next. */
 async function present(started: Started, options: StartOptions, signal: AbortSignal): Promise<void> {
   const { stack, ports, token, state } = started;
-  const api = readApi({ url: addressesOf(ports).readApi, token });
+  const api = readApi({ url: addressesOf(ports).gateway, token });
   const finishedAt = state.finishedAt ?? (await loadDemo(started, api, signal));
   if (state.finishedAt !== null) sayLine(`The demo was loaded at ${state.finishedAt}; it is not loaded again.`);
   if (state.finishedAt !== null && options.exitWhenLoaded) {
@@ -187,7 +187,8 @@ async function present(started: Started, options: StartOptions, signal: AbortSig
   const [quarantined] = await api.quarantine(loaded);
   say(
     pageText({
-      ...addressesOf(ports),
+      api: addressesOf(ports).gateway,
+      worker: addressesOf(ports).worker,
       rabbitmqApi: stack.broker.apiUrl,
       environmentFile: started.environmentFile,
       logFiles: started.apps.logFiles,

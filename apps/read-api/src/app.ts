@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import type { Express } from 'express';
 import { classifyError, NO_ORGANISATION, type Database } from '@quarterhour/db';
 import { createApi, type ApiKeyVerifier, type Cursors, type ServiceParts } from '@quarterhour/http';
@@ -19,6 +20,9 @@ export function createReadApi({ db, cursors, ...parts }: ReadApiParts): Express 
     unownedOrganisation: NO_ORGANISATION,
     databaseQueue: () => db.waiting(),
     checks: [{ name: 'database', check: () => db.ping().then(() => ({ ok: true })) }],
-    docs: { redocBundle: createRequire(import.meta.url).resolve('redoc/bundles/redoc.standalone.js') },
+    docs: {
+      redocBundle: createRequire(import.meta.url).resolve('redoc/bundles/redoc.standalone.js'),
+      documentsFolder: fileURLToPath(new URL('../../../docs/openapi', import.meta.url)),
+    },
   });
 }

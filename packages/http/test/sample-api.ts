@@ -104,6 +104,7 @@ export async function sampleApi(
     protection = DEFAULT_PROTECTION,
     pressure = {},
     apiKeys,
+    documentsFolder,
   }: {
     behaviour?: Behaviour;
     lines?: string[];
@@ -112,6 +113,7 @@ export async function sampleApi(
     protection?: ProtectionSettings;
     apiKeys?: ApiKeyVerifier;
     pressure?: { eventLoopDelayMs?: number; databaseQueue?: number };
+    documentsFolder?: string;
   } = {},
 ): Promise<Express> {
   const clock = fixedClock(NOW);
@@ -123,7 +125,10 @@ export async function sampleApi(
     classifyError,
     unownedOrganisation: NOBODY,
     checks: [{ name: 'database', check: () => Promise.resolve({ ok: isReady }) }],
-    docs: { redocBundle: fileURLToPath(new URL('./issuer.ts', import.meta.url)) },
+    docs: {
+      redocBundle: fileURLToPath(new URL('./issuer.ts', import.meta.url)),
+      ...(documentsFolder === undefined ? {} : { documentsFolder }),
+    },
     protection,
     eventLoop: { delayMs: () => pressure.eventLoopDelayMs ?? 0 },
     databaseQueue: () => pressure.databaseQueue ?? 0,
