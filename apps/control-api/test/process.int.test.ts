@@ -1,25 +1,37 @@
 import { randomUUID } from 'node:crypto';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { anOrganisation, ISSUER, openTestIssuer, startProcess, testDatabase } from '@quarterhour/testkit';
+import { createKeyRing } from '@quarterhour/runtime';
+import { anOrganisation, ISSUER, openTestIssuer, startProcess, testDatabase, testServers } from '@quarterhour/testkit';
 import type { TestDatabase, TestIssuer } from '@quarterhour/testkit';
 
 const ENTRY = 'apps/control-api/dist/main.js';
 
 let database: TestDatabase;
 let issuer: TestIssuer;
+const folder = mkdtempSync(join(tmpdir(), 'control-api-'));
+const keyRing = join(folder, 'key-ring.json');
 beforeAll(async () => {
   database = await testDatabase();
   issuer = await openTestIssuer();
+  createKeyRing(keyRing);
 }, 60_000);
 afterAll(async () => {
   await issuer.close();
+  rmSync(folder, { recursive: true });
   await database.drop();
 });
 
 const environment = (changes: Record<string, string> = {}): Record<string, string> => ({
   QUARTERHOUR_CONTROL_DATABASE_URL: database.controlUrl,
   QUARTERHOUR_CONTROL_API_PORT: '0',
+  QUARTERHOUR_RABBITMQ_API_URL: testServers().rabbitmqApiUrl,
+  QUARTERHOUR_PUBLIC_URL: 'http://127.0.0.1:8080',
+  QUARTERHOUR_API_KEY_PEPPER: '07'.repeat(32),
+  QUARTERHOUR_KEY_RING: keyRing,
   QUARTERHOUR_JWKS: issuer.jwksPath,
   QUARTERHOUR_TOKEN_ISSUER: ISSUER,
   QUARTERHOUR_UNSAFE_TEST_DATABASE: 'yes',
@@ -56,11 +68,29 @@ describe('the control API as a process', () => {
     expect(started.stdout.join('\n')).toContain('not bound by row-level security');
   }, 30_000);
 
+  test('does not start with a key ring that everybody may read, or none', async () => {
+    const open = join(folder, 'open.json');
+    createKeyRing(open);
+    chmodSync(open, 0o644);
+    for (const file of [open, join(folder, 'nothing.json')]) {
+      const started = await startProcess({ entry: ENTRY, env: environment({ QUARTERHOUR_KEY_RING: file }) });
+      expect((await started.exited).code).toBe(1);
+      expect(started.stdout.join('\n')).toContain('KeyRingError');
+    }
+  }, 60_000);
+
   test('complains about its whole environment at once', async () => {
     const started = await startProcess({ entry: ENTRY, env: { QUARTERHOUR_CONTROL_API_PORT: 'x' } });
     expect((await started.exited).code).toBe(1);
     const said = [...started.stdout, ...started.stderr].join('\n');
-    for (const name of ['CONTROL_DATABASE_URL', 'CONTROL_API_PORT', 'JWKS', 'TOKEN_ISSUER']) {
+    for (const name of [
+      'CONTROL_DATABASE_URL',
+      'CONTROL_API_PORT',
+      'JWKS',
+      'TOKEN_ISSUER',
+      'API_KEY_PEPPER',
+      'KEY_RING',
+    ]) {
       expect(said).toContain(`QUARTERHOUR_${name}: `);
     }
   }, 30_000);

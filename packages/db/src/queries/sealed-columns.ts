@@ -34,21 +34,24 @@ export interface SealedValue {
 }
 
 /**
- * Some values of the organisations in scope that are sealed with another key of the ring than one.
+ * Some values of one organisation that are sealed with another key of the ring than one, in the order of their rows.
  *
  * @param keyId of the key that they are not sealed with
+ * @param afterRow starts after this row, at the first one without
  * @param limit most values
  */
 export async function listSealedOtherwise(
   trx: Trx,
   sealed: SealedColumn,
-  { keyId, limit }: { readonly keyId: string; readonly limit: number },
+  { keyId, afterRow, limit }: { readonly keyId: string; readonly afterRow?: string; readonly limit: number },
 ): Promise<SealedValue[]> {
   const { table, column } = namesOf(sealed);
   const text = `
     select t.org_id as "orgId", t.id as "rowId", t.${column} as sealed from ${table} t
-     where split_part(t.${column}, '.', 2) <> $1 order by t.org_id, t.id limit $2::int8`;
-  const rows = await trx.query<{ orgId: string; rowId: string; sealed: string }>(prepared(text, [keyId, limit]));
+     where split_part(t.${column}, '.', 2) <> $1 and ($2::uuid is null or t.id > $2::uuid)
+     order by t.id limit $3::int8`;
+  const values = [keyId, afterRow ?? null, limit];
+  const rows = await trx.query<{ orgId: string; rowId: string; sealed: string }>(prepared(text, values));
   return rows.map(({ orgId, rowId, sealed: value }) => ({ place: { ...sealed, orgId, rowId }, sealed: value }));
 }
 

@@ -63,7 +63,11 @@ const scopes = z.array(z.string().max(100)).transform((sent, ctx): ApiKeyScope[]
 export const mintApiKeyBody = z
   .strictObject({
     name: plainText(80).meta({ description: 'By which its people know it.' }),
-    scopes: scopes.meta({ description: 'What it may be used for; one that is named twice counts once.' }),
+    scopes: scopes.meta({
+      description: 'What it may be used for; one that is named twice counts once.',
+      minItems: 1,
+      items: { type: 'string', enum: [...API_KEY_SCOPES] },
+    }),
     allowedIps: z
       .array(network)
       .max(MAX_ALLOWED_NETWORKS)
