@@ -1,18 +1,18 @@
 import type { Database } from '@quarterhour/db';
 import type { RegisterWatch } from '@quarterhour/ingestion';
-import type { Clock, KeyRing } from '@quarterhour/runtime';
+import type { Clock, KeyRing, Logger, PartnerUrlRules } from '@quarterhour/runtime';
+import type { Provisioner } from './provisioning/provisioner.js';
 import type { PartnerAddresses } from './surfaces/partner/connection-bundle.js';
-import type { PartnerSessions } from './surfaces/partner/sessions.js';
 
 export interface ApiContext {
   readonly db: Database;
   readonly register: RegisterWatch;
   readonly clock: Clock;
+  readonly log: Logger;
   readonly keyRing: Pick<KeyRing, 'seal'>;
   /** Part of what API keys are found by. */
   readonly apiKeyPepper: Uint8Array;
   readonly partnerAddresses: PartnerAddresses;
-  readonly sessions: PartnerSessions;
-  /** Makes the broker look as Postgres says it must for an organisation. */
-  readonly provision: (orgId: string) => Promise<void>;
+  readonly partnerUrls: PartnerUrlRules;
+  readonly provisioner: Pick<Provisioner, 'reach' | 'settle' | 'soon'>;
 }

@@ -3,24 +3,35 @@ import { fileURLToPath } from 'node:url';
 import type { Express } from 'express';
 import { classifyError, NO_ORGANISATION } from '@quarterhour/db';
 import { createApi, type ServiceParts } from '@quarterhour/http';
+import type { HealthCheck } from '@quarterhour/runtime';
 import type { ApiContext } from './api-context.js';
 import { routes } from './routes.js';
 
-/** What the API takes from its process: its context, and what every API is made of. */
-export interface ControlApiParts extends ServiceParts {
-  readonly context: Omit<ApiContext, 'clock'>;
+export interface ControlApiParts extends ServiceParts, Omit<ApiContext, 'clock' | 'log'> {
+  /** Beside that of the database. */
+  readonly checks?: readonly HealthCheck[];
 }
 
-export function createControlApi({ context, ...parts }: ControlApiParts): Express {
-  const { db } = context;
+export function createControlApi({
+  db,
+  register,
+  keyRing,
+  apiKeyPepper,
+  partnerAddresses,
+  partnerUrls,
+  provisioner,
+  checks = [],
+  ...parts
+}: ControlApiParts): Express {
+  const { clock, log } = parts;
   return createApi({
     ...parts,
     routes,
-    context: { ...context, clock: parts.clock },
+    context: { db, register, clock, log, keyRing, apiKeyPepper, partnerAddresses, partnerUrls, provisioner },
     classifyError,
     unownedOrganisation: NO_ORGANISATION,
     databaseQueue: () => db.waiting(),
-    checks: [{ name: 'database', check: () => db.ping().then(() => ({ ok: true })) }],
+    checks: [{ name: 'database', check: () => db.ping().then(() => ({ ok: true })) }, ...checks],
     docs: {
       redocBundle: createRequire(import.meta.url).resolve('redoc/bundles/redoc.standalone.js'),
       documentsFolder: fileURLToPath(new URL('../../../docs/openapi', import.meta.url)),

@@ -9,11 +9,6 @@ interface Decider {
   readonly principal: Principal;
 }
 
-/** Who did it, as it is written down. */
-export function actorOf({ subject }: Principal): string {
-  return subject.slice(0, LONGEST_ACTOR);
-}
-
 /** A decision of whoever asks, on what its token reaches, with the register as it is now. */
 export async function decisionOf({ scope, principal }: Decider, ctx: ApiContext): Promise<ReplayContext> {
   await ctx.register.refresh();
@@ -24,4 +19,11 @@ export async function decisionOf({ scope, principal }: Decider, ctx: ApiContext)
     organisations: scope.organisations,
     by: actorOf(principal),
   };
+}
+
+const UNRULY = /[\p{Cc}\p{Cs}\u2028-\u202e\u2066-\u2069]/gu;
+
+/** Who decides, for the record: a token may name its subject in any characters. */
+export function actorOf({ subject }: Pick<Principal, 'subject'>): string {
+  return subject.replace(UNRULY, '\uFFFD').slice(0, LONGEST_ACTOR);
 }

@@ -1,5 +1,6 @@
 import type { Route } from '@quarterhour/http';
 import type { ApiContext } from './api-context.js';
+import { drainTradingRoute, pauseTradingRoute, resumeTradingRoute } from './surfaces/own/routes/change-trading.js';
 import { discardQuarantineRoute } from './surfaces/own/routes/discard-quarantine.js';
 import { discardQuarantinedRoute } from './surfaces/own/routes/discard-quarantined.js';
 import { replayQuarantineRoute } from './surfaces/own/routes/replay-quarantine.js';
@@ -7,12 +8,21 @@ import { replayQuarantinedRoute } from './surfaces/own/routes/replay-quarantined
 import { deleteApiKeyRoute } from './surfaces/partner/routes/delete-api-key.js';
 import { mintApiKeyRoute } from './surfaces/partner/routes/mint-api-key.js';
 import { revokeApiKeyRoute } from './surfaces/partner/routes/revoke-api-key.js';
+import { disableTradingRoute } from './surfaces/trading/routes/disable-trading.js';
+import { enableTradingRoute } from './surfaces/trading/routes/enable-trading.js';
+import { saveTradingConfigRoute } from './surfaces/trading/routes/save-config.js';
 
 export const routes: readonly Route<ApiContext>[] = [
   replayQuarantinedRoute,
   discardQuarantinedRoute,
   replayQuarantineRoute,
   discardQuarantineRoute,
+  saveTradingConfigRoute,
+  enableTradingRoute,
+  disableTradingRoute,
+  pauseTradingRoute,
+  resumeTradingRoute,
+  drainTradingRoute,
   mintApiKeyRoute,
   deleteApiKeyRoute,
   revokeApiKeyRoute,

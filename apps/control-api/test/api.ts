@@ -1,6 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import path from 'node:path';
 import type { Express } from 'express';
 import request from 'supertest';
 import type { Response } from 'supertest';
@@ -8,6 +8,7 @@ import { openDatabase } from '@quarterhour/db';
 import type { Database } from '@quarterhour/db';
 import { DEFAULT_PROTECTION, openTokenVerifier } from '@quarterhour/http';
 import { RegisterWatch } from '@quarterhour/ingestion';
+import type { RabbitApi } from '@quarterhour/messaging';
 import {
   createKeyRing,
   createLogger,
@@ -15,77 +16,100 @@ import {
   openKeyRing,
   systemClock,
   type KeyRing,
+  type PartnerUrlRules,
 } from '@quarterhour/runtime';
 import {
   AUDIENCE,
   ISSUER,
   openTestIssuer,
   testDatabase,
+  testVhost,
   type TestIssuer,
+  type TestVhost,
   type TokenClaims,
 } from '@quarterhour/testkit';
 import { createControlApi } from '../src/app.js';
-import type { PartnerSessions } from '../src/surfaces/partner/sessions.js';
+import type { ProvisioningContext } from '../src/provisioning/pass.js';
+import { Provisioner } from '../src/provisioning/provisioner.js';
+import { Quiet } from '../src/provisioning/quiet.js';
 
 /** What keys of the tests are found by. */
 export const PEPPER = Buffer.alloc(32, 7);
 
 export const CA = '-----BEGIN CERTIFICATE-----';
 
-/** The control API over a database of its own, and pools that write as the worker and read as the read API do. */
+/** The broker of tests samples its counts twice in half a second each. */
+const SAMPLING_MS = 1_100;
+
+/** The control API over a database and a virtual host of its own, and pools that write as the worker and read as the read API do. */
 export interface TestApi {
   readonly app: Express;
   readonly admin: Database;
   readonly worker: Database;
   readonly read: Database;
+  readonly control: Database;
   readonly issuer: TestIssuer;
   readonly keyRing: KeyRing;
-  /** Organisations that the broker was to be provisioned for. */
-  readonly provisioned: string[];
-  /** Whose sessions on the broker were to be ended. */
-  readonly ended: Parameters<PartnerSessions['end']>[0][];
   /** What was written to the log. */
-  readonly lines: string[];
+  readonly lines: readonly string[];
+  /** The central one. */
+  readonly vhost: TestVhost;
+  /** What provisioning works with, for another one beside that of the app. */
+  readonly provisioning: ProvisioningContext;
+  /** As a process that has just been started. */
+  aProvisioner(changes?: Partial<ProvisioningContext>): Provisioner;
   delete(url: string, claims: TokenClaims, headers?: Readonly<Record<string, string>>): Promise<Response>;
   post(url: string, body: object, claims: TokenClaims, headers?: Readonly<Record<string, string>>): Promise<Response>;
   close(): Promise<void>;
 }
 
-/** @param broker what stands for the broker, if it is not to do nothing at once */
-export async function openTestApi(
-  broker: { readonly provision?: () => Promise<void>; readonly endSessions?: () => Promise<void> } = {},
-): Promise<TestApi> {
+export interface TestApiOptions {
+  /** How the app reaches the broker. Default: the one of the tests. */
+  readonly rabbit?: RabbitApi;
+  readonly partnerUrls?: Partial<PartnerUrlRules>;
+}
+
+export async function openTestApi({ rabbit, partnerUrls }: TestApiOptions = {}): Promise<TestApi> {
   const database = await testDatabase();
+  const vhost = await testVhost();
   const issuer = await openTestIssuer();
-  const pool = (url: string) => openDatabase({ url, applicationName: 'test', maxConnections: 4 });
-  const pools = { worker: pool(database.ingestUrl), read: pool(database.readUrl), db: pool(database.controlUrl) };
-  const { worker, read, db } = pools;
-  const folder = await mkdtemp(join(tmpdir(), 'key-ring-'));
-  createKeyRing(join(folder, 'ring.json'));
-  const keyRing = openKeyRing(join(folder, 'ring.json'));
-  const [provisioned, ended, lines]: [string[], TestApi['ended'], string[]] = [[], [], []];
+  const folder = mkdtempSync(path.join(tmpdir(), 'control-api-'));
+  const ringFile = path.join(folder, 'key-ring.json');
+  createKeyRing(ringFile);
+  const keyRing = openKeyRing(ringFile);
+  const pool = (url: string, maxConnections = 4) => openDatabase({ url, applicationName: 'test', maxConnections });
+  const pools = {
+    worker: pool(database.ingestUrl),
+    read: pool(database.readUrl),
+    db: pool(database.controlUrl),
+    locks: pool(database.controlUrl, 8),
+  };
+  const { worker, read, db, locks } = pools;
+  const lines: string[] = [];
+  const log = createLogger({ name: 'test', level: 'info', destination: { write: (line) => lines.push(line) } });
+  const stopping = new AbortController();
+  const provisioning = (): ProvisioningContext => ({
+    db,
+    api: rabbit ?? vhost.api,
+    vhost: vhost.name,
+    user: decodeURIComponent(new URL(vhost.amqpUrl).username),
+    quiet: new Quiet(SAMPLING_MS, systemClock),
+    clock: systemClock,
+    log,
+  });
+  const aProvisioner = (changes: Partial<ProvisioningContext> = {}) =>
+    new Provisioner({ ...provisioning(), locks, stopping: stopping.signal, ...changes });
   const app = createControlApi({
-    context: {
-      db,
-      register: await RegisterWatch.open(db),
-      keyRing,
-      apiKeyPepper: PEPPER,
-      partnerAddresses: {
-        broker: { host: 'broker.example', port: 5671, ca: CA },
-        restBaseUrl: 'https://api.example',
-      },
-      sessions: {
-        end: (key) => {
-          ended.push(key);
-          return broker.endSessions?.() ?? Promise.resolve();
-        },
-        close: () => Promise.resolve(),
-      },
-      provision: (orgId) => {
-        provisioned.push(orgId);
-        return broker.provision?.() ?? Promise.resolve();
-      },
+    db,
+    register: await RegisterWatch.open(db),
+    keyRing,
+    apiKeyPepper: PEPPER,
+    partnerAddresses: {
+      broker: { host: 'broker.example', port: 5671, ca: CA },
+      restBaseUrl: 'https://api.example',
     },
+    partnerUrls: { allowsHttp: false, ownHosts: ['quarterhour.example'], testOrigins: [], ...partnerUrls },
+    provisioner: aProvisioner(),
     verifier: await openTokenVerifier({
       jwks: issuer.jwksPath,
       issuer: ISSUER,
@@ -95,7 +119,7 @@ export async function openTestApi(
     }),
     protection: DEFAULT_PROTECTION,
     eventLoop: { delayMs: () => 0 },
-    log: createLogger({ name: 'test', level: 'info', destination: { write: (line) => lines.push(line) } }),
+    log,
     metrics: createMetrics(),
     clock: systemClock,
   });
@@ -104,11 +128,13 @@ export async function openTestApi(
     admin: database.admin,
     worker,
     read,
+    control: db,
     issuer,
     keyRing,
-    provisioned,
-    ended,
     lines,
+    vhost,
+    provisioning: provisioning(),
+    aProvisioner,
     delete: async (url, claims, headers = {}) =>
       request(app)
         .delete(url)
@@ -119,10 +145,25 @@ export async function openTestApi(
         .set({ ...headers, authorization: `Bearer ${await issuer.token(claims)}` })
         .send(body),
     async close() {
+      stopping.abort();
       await Promise.all(Object.values(pools).map((open) => open.close()));
       await issuer.close();
-      await rm(folder, { recursive: true });
+      await removePartnerVhosts(database.admin, vhost);
+      await vhost.drop();
       await database.drop();
+      rmSync(folder, { recursive: true });
     },
   };
+}
+
+/** The broker is shared by all tests: what keys of this file have there goes with it. */
+async function removePartnerVhosts(admin: Database, { api }: TestVhost): Promise<void> {
+  const organisations = await admin.read([], (trx) =>
+    trx.query<{ id: string }>({ text: 'select id from app.organisation', values: [] }),
+  );
+  const keys = await admin.read(
+    organisations.map(({ id }) => id),
+    (trx) => trx.query<{ id: string }>({ text: 'select id from app.api_key', values: [] }),
+  );
+  for (const { id } of keys) await api.deleteVhost(`partner-${id}`);
 }

@@ -14,6 +14,12 @@ const BODIES: Readonly<Record<string, object>> = {
   discardQuarantined: { because: 'a test' },
   replayQuarantine: { ids: [randomUUID()] },
   discardQuarantine: { ids: [randomUUID()], because: 'a test' },
+  saveTradingConfig: {},
+  enableTrading: {},
+  disableTrading: {},
+  pauseTrading: { reason: 'a test' },
+  resumeTrading: { reason: 'a test' },
+  drainTrading: { reason: 'a test' },
   mintApiKey: { name: 'A key', scopes: ['vcp:read'] },
   deleteApiKey: {},
   revokeApiKey: {},
@@ -21,11 +27,14 @@ const BODIES: Readonly<Record<string, object>> = {
 /** Status of an operation that makes something. */
 const MADE: Readonly<Record<string, number>> = { mintApiKey: 201 };
 
+/** What an organisation that never configured trading cannot do, whoever asks. */
+const NOT_YET = ['enableTrading', 'pauseTrading', 'resumeTrading', 'drainTrading'];
+
 let api: TestApi;
 let ours: OrganisationRow;
 beforeAll(async () => {
   api = await openTestApi();
-  ours = await anOrganisation(api.admin);
+  ours = await anOrganisation(api.admin, { tradingState: null });
 }, 60_000);
 afterAll(() => api.close());
 
@@ -52,7 +61,7 @@ describe.each(cases)('%s', (operationId, route) => {
 
   test.each([...ROLES, 'guest'])('as %s', async (role) => {
     const { status } = await send(route, { orgs: [ours.id], roles: [role] });
-    const answered = route.namesOneThing ? 404 : (MADE[operationId] ?? 200);
+    const answered = route.namesOneThing ? 404 : (MADE[operationId] ?? (NOT_YET.includes(operationId) ? 400 : 200));
     expect(status).toBe(isAllowed([role], route.capability) ? answered : 403);
   });
 
@@ -74,8 +83,9 @@ describe.each(cases)('%s', (operationId, route) => {
   });
 });
 
-test('nobody but operators and admins may decide', () => {
+test('nobody but operators and admins may decide, and nobody but traders and admins trade', () => {
   expect(ROLES.filter((role) => isAllowed([role], 'quarantine:decide'))).toEqual(['operator', 'admin']);
+  expect(ROLES.filter((role) => isAllowed([role], 'trading-config:write'))).toEqual(['trader', 'admin']);
 });
 
 test('traders and admins make keys; operators may revoke them as well', () => {

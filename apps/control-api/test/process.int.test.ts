@@ -1,40 +1,44 @@
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { z } from 'zod';
 import { createKeyRing } from '@quarterhour/runtime';
-import { anOrganisation, ISSUER, openTestIssuer, startProcess, testDatabase, testServers } from '@quarterhour/testkit';
-import type { TestDatabase, TestIssuer } from '@quarterhour/testkit';
+import { z } from 'zod';
+import { anOrganisation, ISSUER, openTestIssuer, startProcess, testDatabase, testVhost } from '@quarterhour/testkit';
+import type { TestDatabase, TestIssuer, TestVhost } from '@quarterhour/testkit';
 
 const ENTRY = 'apps/control-api/dist/main.js';
 
 let database: TestDatabase;
 let issuer: TestIssuer;
-const folder = mkdtempSync(join(tmpdir(), 'control-api-'));
-const keyRing = join(folder, 'key-ring.json');
+let vhost: TestVhost;
+let folder: string;
 beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'control-api-process-'));
+  createKeyRing(path.join(folder, 'key-ring.json'));
+  vhost = await testVhost();
   database = await testDatabase();
   issuer = await openTestIssuer();
-  createKeyRing(keyRing);
 }, 60_000);
 afterAll(async () => {
   await issuer.close();
-  rmSync(folder, { recursive: true });
+  await vhost.drop();
   await database.drop();
+  rmSync(folder, { recursive: true });
 });
 
 const environment = (changes: Record<string, string> = {}): Record<string, string> => ({
   QUARTERHOUR_CONTROL_DATABASE_URL: database.controlUrl,
   QUARTERHOUR_CONTROL_API_PORT: '0',
-  QUARTERHOUR_RABBITMQ_API_URL: testServers().rabbitmqApiUrl,
-  QUARTERHOUR_PUBLIC_URL: 'http://127.0.0.1:8080',
   QUARTERHOUR_API_KEY_PEPPER: '07'.repeat(32),
-  QUARTERHOUR_KEY_RING: keyRing,
+  QUARTERHOUR_PUBLIC_URL: 'http://127.0.0.1:8080',
   QUARTERHOUR_JWKS: issuer.jwksPath,
   QUARTERHOUR_TOKEN_ISSUER: ISSUER,
   QUARTERHOUR_UNSAFE_TEST_DATABASE: 'yes',
+  QUARTERHOUR_KEY_RING: path.join(folder, 'key-ring.json'),
+  QUARTERHOUR_RABBITMQ_API_URL: vhost.apiUrl,
+  QUARTERHOUR_BROKER_VHOST: vhost.name,
   ...changes,
 });
 
@@ -69,15 +73,28 @@ describe('the control API as a process', () => {
   }, 30_000);
 
   test('does not start with a key ring that everybody may read, or none', async () => {
-    const open = join(folder, 'open.json');
+    const open = path.join(folder, 'open.json');
     createKeyRing(open);
     chmodSync(open, 0o644);
-    for (const file of [open, join(folder, 'nothing.json')]) {
+    for (const file of [open, path.join(folder, 'nothing.json')]) {
       const started = await startProcess({ entry: ENTRY, env: environment({ QUARTERHOUR_KEY_RING: file }) });
       expect((await started.exited).code).toBe(1);
       expect(started.stdout.join('\n')).toContain('KeyRingError');
     }
   }, 60_000);
+
+  test('refuses origins for tests where others than this machine can reach it', async () => {
+    const testing = { QUARTERHOUR_ESM_TEST_ORIGINS: 'http://127.0.0.1:4300' };
+    const open = await startProcess({
+      entry: ENTRY,
+      env: environment({ ...testing, QUARTERHOUR_LISTEN_HOST: '0.0.0.0' }),
+    });
+    expect((await open.exited).code).toBe(1);
+    expect([...open.stdout, ...open.stderr].join('\n')).toContain('QUARTERHOUR_ESM_TEST_ORIGINS: ');
+    const closed = await startProcess({ entry: ENTRY, env: environment(testing) });
+    await closed.untilLine(/"url":"http/, { withinMs: 20_000 });
+    await closed.kill('SIGKILL');
+  }, 30_000);
 
   test('complains about its whole environment at once', async () => {
     const started = await startProcess({ entry: ENTRY, env: { QUARTERHOUR_CONTROL_API_PORT: 'x' } });
@@ -88,8 +105,10 @@ describe('the control API as a process', () => {
       'CONTROL_API_PORT',
       'JWKS',
       'TOKEN_ISSUER',
-      'API_KEY_PEPPER',
       'KEY_RING',
+      'API_KEY_PEPPER',
+      'PUBLIC_URL',
+      'RABBITMQ_API_URL',
     ]) {
       expect(said).toContain(`QUARTERHOUR_${name}: `);
     }

@@ -1,10 +1,19 @@
 import type { Outcome } from '@quarterhour/contracts';
 import { beginProgress, NO_ORGANISATION, type Database } from '@quarterhour/db';
-import type { Delivery, Received, Refused, RegisterWatch, Stream } from '@quarterhour/ingestion';
+import {
+  isOf,
+  prepareBatch,
+  type Delivery,
+  type PreparedBatch,
+  type Received,
+  type Refused,
+  type RegisterWatch,
+  type Stream,
+} from '@quarterhour/ingestion';
 import type { AmqpDelivery, Broker, Consumer } from '@quarterhour/messaging';
 import { endsWithin, type HealthCheck, type HealthReport } from '@quarterhour/runtime';
 import { Alarm } from './alarm.js';
-import { Batcher } from './batcher.js';
+import { Batcher, type Batch } from './batcher.js';
 import type { IngestMetrics } from './ingest-metrics.js';
 import { Intake, isSuspect } from './intake.js';
 import { StoppedError, storeBatch, untilDone, type StoreContext } from './store-batch.js';
@@ -55,7 +64,7 @@ export class StreamIngest<Fact> {
   readonly #stream: Stream<Fact>;
   readonly #giveBackAfterMs: number;
   readonly #quietMessages: number;
-  readonly #batcher: Batcher<InHand<Fact>>;
+  readonly #batcher: Batcher<InHand<Fact>, PreparedBatch<Fact>>;
   readonly #intakes = new Map<string, Intake>();
   readonly #alarm: Alarm;
   #hasBegun = false;
@@ -72,7 +81,10 @@ export class StreamIngest<Fact> {
     this.#giveBackAfterMs = settings.giveBackAfterMs ?? GIVE_BACK_AFTER_MS;
     this.#quietMessages = settings.quietMessages ?? QUIET_MESSAGES;
     this.#alarm = new Alarm(ctx.clock, ctx.log, stream.name);
-    this.#batcher = new Batcher(stream.limits, (batch) => this.#storeAndSettle(batch));
+    this.#batcher = new Batcher(stream.limits, {
+      prepare: (items) => this.#prepare(items),
+      flush: (batch) => this.#storeAndSettle(batch),
+    });
   }
 
   /** Makes the record of the worker's progress, which every batch must find. Done by {@link consume} unless it is done. */
@@ -160,10 +172,22 @@ export class StreamIngest<Fact> {
     return this.#stream.receive(delivery, { register: register.current, nowMillis: clock.nowMillis() });
   }
 
+  /** Nothing beside a suspect; and what cannot be prepared fails again in its turn, where that is dealt with. */
+  #prepare(items: readonly InHand<Fact>[]): PreparedBatch<Fact> | null {
+    if (this.#ctx.suspects.isTrying) return null;
+    const received = items.flatMap((one) => one.received ?? []);
+    if (received.length < items.length) return null;
+    try {
+      return prepareBatch(this.#stream, received);
+    } catch {
+      return null;
+    }
+  }
+
   /** What a channel delivered that is gone comes again: to store it now would only make a duplicate. */
-  async #storeAndSettle(taken: readonly InHand<Fact>[]): Promise<void> {
+  async #storeAndSettle({ items, prepared }: Batch<InHand<Fact>, PreparedBatch<Fact>>): Promise<void> {
     if (this.#hasGivenUp) return;
-    const batch = taken.filter(({ intake, amqp }) => intake.isCurrent(amqp));
+    const batch = items.filter(({ intake, amqp }) => intake.isCurrent(amqp));
     if (batch.length === 0) return;
     const { metrics, clock, log, stopping } = this.#ctx;
     const began = clock.monotonicMillis();
@@ -171,7 +195,7 @@ export class StreamIngest<Fact> {
     const patience = new AbortController();
     const timer = setTimeout(() => patience.abort(), this.#giveBackAfterMs);
     try {
-      const { received, outcomes } = await this.#store(batch, AbortSignal.any([stopping, patience.signal]));
+      const { received, outcomes } = await this.#store(batch, prepared, AbortSignal.any([stopping, patience.signal]));
       // fail point: after_commit_before_ack
       settle(batch);
       // fail point: after_ack
@@ -199,7 +223,11 @@ export class StreamIngest<Fact> {
     this.#batcher.forget();
   }
 
-  async #store(batch: readonly InHand<Fact>[], stopping: AbortSignal): Promise<Stored> {
+  async #store(
+    batch: readonly InHand<Fact>[],
+    prepared: PreparedBatch<Fact> | null,
+    stopping: AbortSignal,
+  ): Promise<Stored> {
     const { db, suspects } = this.#ctx;
     const [first] = batch;
     if (first !== undefined && isSuspect(first.amqp)) return this.#storeSuspect(first, stopping);
@@ -207,7 +235,8 @@ export class StreamIngest<Fact> {
       this.#knownByNow(batch.map((one) => one.received ?? this.#receive(one.delivery))),
     );
     const beside = transactionsWithin(db, (work) => suspects.besideOthers(work));
-    const outcomes = await storeBatch(this.#storeContext(beside, stopping), this.#stream, received);
+    const stillTrue = prepared !== null && isOf(prepared, received) ? prepared : null;
+    const outcomes = await storeBatch(this.#storeContext(beside, stopping), this.#stream, received, stillTrue);
     return { received, outcomes };
   }
 

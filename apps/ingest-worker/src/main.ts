@@ -12,6 +12,7 @@ import {
   createLogger,
   createMetrics,
   endsWithin,
+  periodically,
   runProcess,
   startHealthServer,
   systemClock,
@@ -23,7 +24,6 @@ import { ingestMetrics } from './ingest-metrics.js';
 import { takeInParked } from './parked.js';
 import { Partitions } from './partitions.js';
 import { Partners } from './partners.js';
-import { periodically } from './periodically.js';
 import { stillReady } from './readiness.js';
 import { rollUpAll } from './rollups.js';
 import { Suspects } from './suspects.js';

@@ -1,4 +1,12 @@
-import { API_VARIABLES, apiDatabaseUrl, apiKeyPepper, apiPort, apiSettings } from '@quarterhour/http';
+import {
+  API_VARIABLES,
+  apiDatabaseUrl,
+  apiKeyPepper,
+  apiPort,
+  apiSettings,
+  PARTNER_BROKER_VARIABLES,
+  partnerBroker,
+} from '@quarterhour/http';
 import { readEnvironment, type Environment } from '@quarterhour/runtime';
 import { z } from 'zod';
 
@@ -8,6 +16,7 @@ const environment = z.object({
   QUARTERHOUR_USAGE_DATABASE_URL: apiDatabaseUrl,
   QUARTERHOUR_API_KEY_PEPPER: apiKeyPepper,
   QUARTERHOUR_READ_API_PORT: apiPort(8080),
+  ...PARTNER_BROKER_VARIABLES,
   QUARTERHOUR_CURSOR_KEY: z.string().regex(/^[0-9a-fA-F]{64}$/, { error: 'must be 64 hexadecimal digits' }),
 });
 
@@ -21,6 +30,7 @@ export function readConfig(env: Environment = process.env) {
     usageDatabaseUrl: read.QUARTERHOUR_USAGE_DATABASE_URL,
     apiKeyPepper: Buffer.from(read.QUARTERHOUR_API_KEY_PEPPER, 'hex'),
     port: read.QUARTERHOUR_READ_API_PORT,
+    partnerBroker: partnerBroker(read),
     cursorKey: Buffer.from(read.QUARTERHOUR_CURSOR_KEY, 'hex'),
   };
 }

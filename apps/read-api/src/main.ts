@@ -27,6 +27,7 @@ await runProcess({ name: 'read-api', log }, async (onStop) => {
   await assertReady(db, { acceptVolatile: config.acceptsVolatile });
 
   const cursors = createCursors(config.cursorKey);
+  const { partnerBroker } = config;
   const uses = openApiKeyUses({ databaseUrl: config.usageDatabaseUrl, log });
   onStop(() => uses.close());
   const apiKeys = createApiKeyVerifier({
@@ -34,5 +35,7 @@ await runProcess({ name: 'read-api', log }, async (onStop) => {
     find: (digest) => findApiKey(db, digest),
     noteUse: (key) => uses.note(key),
   });
-  await serveApi({ ...config, log, onStop }, (parts) => createReadApi({ ...parts, db, cursors, apiKeys }));
+  await serveApi({ ...config, log, onStop }, (parts) =>
+    createReadApi({ ...parts, db, cursors, apiKeys, partnerBroker }),
+  );
 });

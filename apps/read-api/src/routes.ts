@@ -7,6 +7,8 @@ import { listIngestionMinutesRoute } from './surfaces/own/routes/list-ingestion-
 import { listReceiptsRoute } from './surfaces/own/routes/list-receipts.js';
 import { listQuarantineRoute } from './surfaces/own/routes/list-quarantine.js';
 import { listTradingConfigEventsRoute } from './surfaces/own/routes/list-trading-config-events.js';
+import { getTradingConfigRoute } from './surfaces/trading/routes/get-config.js';
+import { getConnectionDetailsRoute } from './surfaces/trading/routes/get-connection-details.js';
 import { listApiKeysRoute } from './surfaces/partner/routes/list-api-keys.js';
 import { getLatestTelemetryRoute } from './surfaces/trading/routes/get-latest-telemetry.js';
 import { listMetersRoute } from './surfaces/trading/routes/list-meters.js';
@@ -26,6 +28,8 @@ export const routes: readonly Route<ApiContext>[] = [
   listIngestionMinutesRoute,
   listReceiptsRoute,
   listTradingConfigEventsRoute,
+  getTradingConfigRoute,
+  getConnectionDetailsRoute,
   listApiKeysRoute,
   listSitesRoute,
   listSiteMetersRoute,

@@ -67,6 +67,7 @@ export async function readApiOver(
   return createReadApi({
     db,
     cursors: createCursors(new Uint8Array(32).fill(1)),
+    partnerBroker: { host: 'amqp.example', port: 5671, ca: null },
     apiKeys: createApiKeyVerifier({
       pepper: PEPPER,
       find: (digest) => findApiKey(db, digest),

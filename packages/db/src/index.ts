@@ -69,7 +69,7 @@ export {
   type TradingStateRow,
 } from './queries/trading-states.js';
 export { knownAt, measuredKnownAt, raiseKnownAt, takeStamp, type Mark } from './queries/known-at.js';
-export { type Displaced, type Version, type VersionVerdict } from './queries/keep-versions.js';
+export { type VersionVerdict } from './queries/keep-versions.js';
 export { firstBrokenAudit, recordAudit, type AuditEntry } from './queries/audit.js';
 export {
   exportReceipts,
@@ -116,9 +116,13 @@ export {
   insertMeterReadings,
   insertRealtimeSamples,
   latestTelemetry,
+  prepareMeterReadings,
+  prepareRealtimeSamples,
   type Measured,
   type NewMeterReading,
   type NewRealtimeSample,
+  type PreparedReadings,
+  type PreparedSamples,
   type RealtimeColumn,
 } from './queries/telemetry.js';
 export {
@@ -189,6 +193,32 @@ export {
 export { findSite, listSites, type SiteColumn, type SiteQuery } from './queries/sites.js';
 export { wantProvisioning } from './queries/wanted-version.js';
 export { findPartnerLogin, type PartnerLogin } from './queries/partner-logins.js';
+export { enqueueOutgoing, type OutgoingRow } from './queries/outgoing.js';
+export {
+  changeTradingConfig,
+  findTradingConfig,
+  listTradingConfigs,
+  lockTradingConfig,
+  QueuePrefixTakenError,
+  recordProvisioned,
+  recordProvisionTrouble,
+  setQueuePrefix,
+  setTradingStanding,
+  type NewStanding,
+  type TradingConfigChange,
+  type TradingConfigRecord,
+} from './queries/trading-config.js';
+export {
+  forgetPartnerVhost,
+  keepPartnerVhost,
+  listPartnerQueues,
+  listPartnerVhosts,
+  listUnprovisioned,
+  recordPartnerQueues,
+  type PartnerQueueRow,
+  type PartnerVhostRow,
+  type SampledQueue,
+} from './queries/provisioning.js';
 export {
   countSealed,
   listSealedOtherwise,

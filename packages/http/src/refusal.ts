@@ -32,6 +32,7 @@ export type Refusal =
   | { readonly kind: 'method-not-allowed'; readonly allow: readonly string[] }
   | { readonly kind: 'not-acceptable' }
   | { readonly kind: 'conflict'; readonly message: string }
+  | { readonly kind: 'precondition'; readonly code: string; readonly message: string }
   | { readonly kind: 'too-large' }
   | { readonly kind: 'unsupported-media-type' }
   | { readonly kind: 'too-many-requests'; readonly retryAfterSeconds: number }
@@ -114,6 +115,8 @@ export function textOfRefusal(refusal: Refusal, invalidStatus: 400 | 422): Refus
       return text(406, 'NOT_ACCEPTABLE', 'The answer does not exist in a form that the Accept header allows.');
     case 'conflict':
       return text(409, 'CONFLICT', refusal.message);
+    case 'precondition':
+      return text(400, refusal.code, refusal.message);
     case 'too-large':
       return text(413, 'PAYLOAD_TOO_LARGE', 'The body is larger than this operation takes.');
     case 'unsupported-media-type':

@@ -14,6 +14,7 @@ export const ROLE_MATRIX = {
   'quarantine:decide': ['operator', 'admin'],
   'ingestion:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'trading-config:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
+  'trading-config:write': ['trader', 'admin'],
   'api-keys:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'api-keys:mint': ['trader', 'admin'],
   'api-keys:revoke': ['operator', 'trader', 'admin'],

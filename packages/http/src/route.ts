@@ -104,6 +104,8 @@ export interface Route<Ctx> {
   /** Whether the address names one thing. */
   readonly namesOneThing: boolean;
   readonly hasBody: boolean;
+  /** Whether the body may be left out. */
+  readonly isBodyOptional: boolean;
   readonly answersOneResource: boolean;
   /** Whether it answers CSV and NDJSON beside JSON. */
   readonly hasExports: boolean;
@@ -185,6 +187,7 @@ export function route<
     apiKeyScope,
     namesOneThing: names.length > 0,
     hasBody: takesBody(declaration.body),
+    isBodyOptional: declaration.body.safeParse(undefined).success,
     hasExports: declaration.exports !== undefined,
     answersOneResource,
     responses,

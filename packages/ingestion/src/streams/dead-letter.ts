@@ -18,7 +18,7 @@ export const deadLetterStream: Stream<never> = {
   ownerOf: () => null,
   receive,
   partitionDays: () => [],
-  store: () => Promise.resolve([]),
+  prepare: () => ({ store: () => Promise.resolve([]) }),
 };
 
 function receive(delivery: Delivery, { register }: ReceiveContext): Refused {

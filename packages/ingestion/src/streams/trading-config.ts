@@ -37,7 +37,7 @@ export const tradingConfigStream: Stream<TradingConfigFact> = {
     isOfControlPlane(delivery) ? null : (senderOf(delivery, 'config', register)?.orgId ?? null),
   receive,
   partitionDays: () => [],
-  store,
+  prepare: (batch) => ({ store: (trx) => store(trx, batch) }),
 };
 
 function receive(delivery: Delivery, ctx: ReceiveContext): Received<TradingConfigFact> {

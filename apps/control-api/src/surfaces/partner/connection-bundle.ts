@@ -1,7 +1,7 @@
 import { EXCHANGES, inboundQueue, outboundQueue, partnerVhost, type ConnectionBundle } from '@quarterhour/contracts';
 import type { OrganisationRow } from '@quarterhour/db';
 import type { PartnerBroker } from '@quarterhour/http';
-import { queuePrefixOf } from './queue-prefix.js';
+import { queuePrefixOf } from '../../trading/config.js';
 
 /** Where partners find us. */
 export interface PartnerAddresses {

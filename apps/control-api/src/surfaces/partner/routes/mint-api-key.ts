@@ -1,12 +1,9 @@
 import { mintApiKeyBody, mintedApiKey } from '@quarterhour/contracts';
 import { created, noParameters, oneOrganisation, partnerSurface, route } from '@quarterhour/http';
-import { endsWithin } from '@quarterhour/runtime';
 import type { ApiContext } from '../../../api-context.js';
 import { actorOf } from '../../../deciding.js';
+import { begunOnBroker } from '../begun-on-broker.js';
 import { mintKey } from '../mint-key.js';
-
-/** The key is kept; a broker that is slow or down gets its virtual host later. */
-const BROKER_WAIT_MS = 2_000;
 
 export const mintApiKeyRoute = route({
   surface: partnerSurface,
@@ -25,7 +22,7 @@ export const mintApiKeyRoute = route({
   handler: async ({ body, principal, scope }, ctx: ApiContext) => {
     const orgId = oneOrganisation(scope);
     const minted = await mintKey(ctx, { orgId, by: actorOf(principal), asked: body });
-    await endsWithin(BROKER_WAIT_MS, ctx.provision(orgId));
+    await begunOnBroker(ctx, orgId);
     return created(minted);
   },
 });
