@@ -1,4 +1,4 @@
-export { openDatabase, type Database, type DatabaseOptions, type Trx } from './pool.js';
+export { openDatabase, type Database, type DatabaseOptions, type HeldDatabase, type Trx } from './pool.js';
 export { againAfterDeadlock } from './deadlocks.js';
 export { type Statement } from './statement.js';
 export { NO_ORGANISATION } from './tenant-scope.js';
@@ -161,6 +161,14 @@ export {
   type QuarantineQuota,
   type QuarantineQuery,
 } from './queries/quarantine.js';
+export {
+  listDueMessages,
+  outboxState,
+  settleMessages,
+  type FailedMessage,
+  type OutboxMessage,
+  type OutboxState,
+} from './queries/outbox.js';
 export { forgetSuspect, lowerSuspect, raiseSuspect, type Suspect } from './queries/suspects.js';
 export {
   beginProgress,

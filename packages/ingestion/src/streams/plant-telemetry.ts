@@ -15,7 +15,7 @@ import type { Delivery } from '../delivery.js';
 import { meterFromVcp, realtimeFromVcp, type PlantTelemetryFact } from '../profiles/vcp.js';
 import { FaultError, type ReceiveContext, type Received, type Understood } from '../received.js';
 import type { Register } from '../register.js';
-import { plantOf, senderOf, type Sender } from '../sender.js';
+import { ownerOf, plantOf, senderOf, type Sender } from '../sender.js';
 import { shaped } from '../shape.js';
 import { HIGH_RATE, type PreparedFacts, type Stream, type Verdict } from '../stream.js';
 import { textOf, understanding } from '../understanding.js';
@@ -32,7 +32,7 @@ export const FUTURE_TOLERANCE_SECONDS = 5 * 60;
 export const plantTelemetryStream: Stream<PlantTelemetryFact> = {
   name: 'plant-telemetry',
   limits: HIGH_RATE,
-  ownerOf: (delivery, register) => senderOf(delivery, 'telemetry', register)?.orgId ?? null,
+  ownerOf: (delivery, register) => ownerOf(delivery, 'telemetry', register),
   receive,
   partitionDays,
   prepare,
