@@ -29,7 +29,7 @@ export function addressesOf(ports: Ports): Readonly<Record<keyof Ports, string>>
 export function localEnvironment(
   stack: Stack,
   settings: Settings,
-  issuer: IssuerFiles,
+  files: IssuerFiles & { readonly keyRing: string },
   ports: Ports,
 ): Readonly<Record<string, string>> {
   const { adminUrl } = stack.database;
@@ -48,11 +48,14 @@ export function localEnvironment(
     QUARTERHOUR_CONTROL_API_PORT: String(ports.controlApi),
     QUARTERHOUR_READ_API_URL: addressesOf(ports).gateway,
     QUARTERHOUR_TRUSTED_PROXIES: HOST,
-    QUARTERHOUR_JWKS: issuer.jwks,
+    QUARTERHOUR_PUBLIC_URL: addressesOf(ports).gateway,
+    QUARTERHOUR_JWKS: files.jwks,
     QUARTERHOUR_TOKEN_ISSUER: TOKEN_ISSUER,
     QUARTERHOUR_TOKEN_AUDIENCE: TOKEN_AUDIENCE,
-    QUARTERHOUR_DEMO_ISSUER_KEY: issuer.privateKey,
+    QUARTERHOUR_DEMO_ISSUER_KEY: files.privateKey,
     QUARTERHOUR_CURSOR_KEY: settings.cursorKey,
+    QUARTERHOUR_API_KEY_PEPPER: settings.apiKeyPepper,
+    QUARTERHOUR_KEY_RING: files.keyRing,
   };
 }
 
