@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { RequestRefused } from './refusal.js';
 import type { Role } from './roles.js';
-import { scopeOf } from './scope.js';
+import { oneOrganisation, scopeOf } from './scope.js';
 
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 const A = '0b7c9d5e-6a55-4ab6-9c5e-111111111111';
@@ -58,5 +58,29 @@ describe('the scope of a request', () => {
   test('does not believe a token that claims what belongs to nobody', () => {
     expect(scopeFor({ organisations: [A, NOBODY] })).toEqual([A]);
     expect(kindOf(() => scopeFor({ organisations: [NOBODY] }, NOBODY))).toBe('forbidden');
+  });
+});
+
+describe('the one organisation of a request', () => {
+  const only = (organisations: string[], header?: string, roles: Role[] = ['operator']) =>
+    oneOrganisation(
+      scopeOf(
+        { subject: 's', organisations, roles },
+        { organisationHeader: header, namesOneThing: false, unownedOrganisation: NOBODY },
+      ),
+    );
+
+  test('is that of the token, or the one that x-org-id picks', () => {
+    expect(only([A])).toBe(A);
+    expect(only([A, B], B)).toBe(B);
+  });
+
+  test('does not count what belongs to nobody', () => {
+    expect(only([A], undefined, ['admin'])).toBe(A);
+    expect(kindOf(() => only([], undefined, ['admin']))).toBe('organisation-required');
+  });
+
+  test('has to be named among several', () => {
+    expect(kindOf(() => only([A, B]))).toBe('organisation-required');
   });
 });

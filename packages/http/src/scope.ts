@@ -7,6 +7,8 @@ import type { Principal } from './token.js';
 export interface Scope {
   /** Organisation ids in lower case, sorted. Empty when the request names an organisation that is not the caller's. */
   readonly organisations: readonly string[];
+  /** The same without the id under which data without an organisation is kept. */
+  readonly owners: readonly string[];
 }
 
 /** What decides about the scope beside the token. */
@@ -34,12 +36,27 @@ export function scopeOf(principal: Principal, request: ScopeRequest): Scope {
   const visible = visibleTo(principal, request.unownedOrganisation);
   if (request.organisationHeader === undefined) {
     if (visible.length === 0) throw new RequestRefused({ kind: 'organisation-required' });
-    return { organisations: visible };
+    return scoped(visible, request);
   }
   const picked = pickedOrganisation(request.organisationHeader);
-  if (visible.includes(picked)) return { organisations: [picked] };
-  if (request.namesOneThing) return { organisations: [] };
+  if (visible.includes(picked)) return scoped([picked], request);
+  if (request.namesOneThing) return scoped([], request);
   throw new RequestRefused({ kind: 'forbidden' });
+}
+
+/**
+ * The one organisation that something is done for.
+ *
+ * @throws RequestRefused `organisation-required` when the request leaves open which
+ */
+export function oneOrganisation({ owners }: Scope): string {
+  const [only, ...others] = owners;
+  if (only === undefined || others.length > 0) throw new RequestRefused({ kind: 'organisation-required' });
+  return only;
+}
+
+function scoped(organisations: readonly string[], { unownedOrganisation }: ScopeRequest): Scope {
+  return { organisations, owners: organisations.filter((id) => id !== unownedOrganisation) };
 }
 
 /** A token cannot claim what belongs to nobody; only the role can. */
