@@ -4,10 +4,20 @@ import { discardQuarantineRoute } from './surfaces/own/routes/discard-quarantine
 import { discardQuarantinedRoute } from './surfaces/own/routes/discard-quarantined.js';
 import { replayQuarantineRoute } from './surfaces/own/routes/replay-quarantine.js';
 import { replayQuarantinedRoute } from './surfaces/own/routes/replay-quarantined.js';
+import {
+  getPlantConfigRoute,
+  updatePlantConfigRoute,
+  validatePlantConfigRoute,
+} from './surfaces/trading/routes/plant-config.js';
+import { syncPlantsRoute } from './surfaces/trading/routes/sync-plants.js';
 
 export const routes: readonly Route<ApiContext>[] = [
   replayQuarantinedRoute,
   discardQuarantinedRoute,
   replayQuarantineRoute,
   discardQuarantineRoute,
+  syncPlantsRoute,
+  getPlantConfigRoute,
+  updatePlantConfigRoute,
+  validatePlantConfigRoute,
 ];

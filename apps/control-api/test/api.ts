@@ -3,7 +3,7 @@ import request from 'supertest';
 import type { Response } from 'supertest';
 import { openDatabase } from '@quarterhour/db';
 import type { Database } from '@quarterhour/db';
-import { DEFAULT_PROTECTION, openTokenVerifier } from '@quarterhour/http';
+import { DEFAULT_PROTECTION, openTokenVerifier, type Method } from '@quarterhour/http';
 import { RegisterWatch } from '@quarterhour/ingestion';
 import { createLogger, createMetrics, systemClock } from '@quarterhour/runtime';
 import {
@@ -23,6 +23,8 @@ export interface TestApi {
   readonly worker: Database;
   readonly read: Database;
   readonly issuer: TestIssuer;
+  /** @param body left out for none */
+  send(method: Method, url: string, claims: TokenClaims, body?: object): Promise<Response>;
   post(url: string, body: object, claims: TokenClaims, headers?: Readonly<Record<string, string>>): Promise<Response>;
   close(): Promise<void>;
 }
@@ -55,6 +57,11 @@ export async function openTestApi(): Promise<TestApi> {
     worker,
     read,
     issuer,
+    send: async (method, url, claims, body) =>
+      request(app)
+        [method](url)
+        .set('authorization', `Bearer ${await issuer.token(claims)}`)
+        .send(body),
     post: async (url, body, claims, headers = {}) =>
       request(app)
         .post(url)

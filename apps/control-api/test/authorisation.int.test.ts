@@ -3,18 +3,25 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import request from 'supertest';
 import type { OrganisationRow } from '@quarterhour/db';
 import { isAllowed, ROLES } from '@quarterhour/http';
-import { anOrganisation } from '@quarterhour/testkit';
+import { anOrganisation, type TokenClaims } from '@quarterhour/testkit';
 import { routes } from '../src/routes.js';
 import { openTestApi } from './api.js';
 import type { TestApi } from './api.js';
 
-/** A body per operation that is fine. */
-const BODIES: Readonly<Record<string, object>> = {
+/** A body per operation that is fine; undefined where it takes none. */
+const BODIES: Readonly<Record<string, object | undefined>> = {
   replayQuarantined: {},
   discardQuarantined: { because: 'a test' },
   replayQuarantine: { ids: [randomUUID()] },
   discardQuarantine: { ids: [randomUUID()], because: 'a test' },
+  syncPlants: undefined,
+  getPlantConfig: undefined,
+  updatePlantConfig: { timeConfigs: [] },
+  validatePlantConfig: { timeConfigs: [] },
 };
+
+/** What an operation answers that is neither 200 nor, of a thing that is not there, 404. */
+const ANSWERS: Readonly<Record<string, number>> = { syncPlants: 400 };
 
 let api: TestApi;
 let ours: OrganisationRow;
@@ -28,31 +35,41 @@ const addressOf = (route: (typeof routes)[number]): string =>
   `${route.surface.basePath}${route.path.replace(/\{\w+\}/, randomUUID())}`;
 const cases = routes.map((route) => [route.operationId, route] as const);
 
+/** Of all operations that share a path. */
+const methodsOf = ({ path, surface }: (typeof routes)[number]): string =>
+  routes
+    .filter((other) => other.surface === surface && other.path === path)
+    .flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))
+    .join(', ');
+
 test('every operation has a body here', () => {
   expect(Object.keys(BODIES).toSorted()).toEqual(routes.map(({ operationId }) => operationId).toSorted());
 });
 
 describe.each(cases)('%s', (operationId, route) => {
-  const body = BODIES[operationId] ?? {};
+  const body = BODIES[operationId];
+  const ask = (claims: TokenClaims, changes: { readonly query?: string; readonly body?: object } = {}) =>
+    api.send(route.method, `${addressOf(route)}${changes.query ?? ''}`, claims, changes.body ?? body);
+  const allowed = () => ({ orgs: [ours.id], roles: ['admin'] });
 
   test.each([...ROLES, 'guest'])('as %s', async (role) => {
-    const { status } = await api.post(addressOf(route), body, { orgs: [ours.id], roles: [role] });
-    const answered = route.namesOneThing ? 404 : 200;
+    const { status } = await ask({ orgs: [ours.id], roles: [role] });
+    const answered = ANSWERS[operationId] ?? (route.namesOneThing ? 404 : 200);
     expect(status).toBe(isAllowed([role], route.capability) ? answered : 403);
   });
 
   test('is refused without a valid token, and without organisations', async () => {
-    expect((await request(api.app).post(addressOf(route)).send(body)).status).toBe(401);
-    expect((await api.post(addressOf(route), body, { orgs: [ours.id], roles: ['operator'], exp: 1 })).status).toBe(401);
-    expect((await api.post(addressOf(route), body, { roles: ['operator'] })).status).toBe(403);
+    expect((await request(api.app)[route.method](addressOf(route)).send(body)).status).toBe(401);
+    expect((await ask({ ...allowed(), exp: 1 })).status).toBe(401);
+    expect((await ask({ roles: ['operator'] })).status).toBe(403);
   });
 
   test('refuses members, parameters and methods that it does not know', async () => {
-    const claims = { orgs: [ours.id], roles: ['operator'] };
-    expect((await api.post(addressOf(route), { ...body, force: true }, claims)).status).toBe(400);
-    expect((await api.post(`${addressOf(route)}?force=1`, body, claims)).status).toBe(400);
-    const { status, headers } = await request(api.app).get(addressOf(route));
-    expect([status, headers['allow']]).toEqual([405, 'POST']);
+    if (body !== undefined) expect((await ask(allowed(), { body: { ...body, force: true } })).status).toBe(400);
+    const asked = await ask(allowed(), { query: '?force=1' });
+    expect([asked.status, asked.text.includes('force')]).toEqual([400, true]);
+    const { status, headers } = await request(api.app).patch(addressOf(route));
+    expect([status, headers['allow']]).toEqual([405, methodsOf(route)]);
   });
 });
 

@@ -8,6 +8,8 @@ import { listReceiptsRoute } from './surfaces/own/routes/list-receipts.js';
 import { listQuarantineRoute } from './surfaces/own/routes/list-quarantine.js';
 import { listTradingConfigEventsRoute } from './surfaces/own/routes/list-trading-config-events.js';
 import { getLatestTelemetryRoute } from './surfaces/trading/routes/get-latest-telemetry.js';
+import { listCommandLogRoute } from './surfaces/trading/routes/list-command-log.js';
+import { listConfigLogRoute } from './surfaces/trading/routes/list-config-log.js';
 import { listMetersRoute } from './surfaces/trading/routes/list-meters.js';
 import { listTelemetryRoute } from './surfaces/trading/routes/list-telemetry.js';
 
@@ -22,4 +24,6 @@ export const routes: readonly Route<ApiContext>[] = [
   listIngestionMinutesRoute,
   listReceiptsRoute,
   listTradingConfigEventsRoute,
+  listCommandLogRoute,
+  listConfigLogRoute,
 ];

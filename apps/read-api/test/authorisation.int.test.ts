@@ -49,6 +49,8 @@ async function everythingOf(organisation: OrganisationRow): Promise<Owned> {
       listIngestionMinutes: '/quarterhour/v1/ingestion/minutes?from=2026-01-15T00:00:00Z&to=2026-01-16T00:00:00Z',
       listReceipts: '/quarterhour/v1/ingestion/receipts?message_id=m-1',
       listTradingConfigEvents: '/quarterhour/v1/trading-config-events',
+      listCommandLog: `/api/v1/trading/plants/${plant.id}/command-log`,
+      listConfigLog: `/api/v1/trading/plants/${plant.id}/config-log`,
     },
   };
 }

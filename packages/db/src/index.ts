@@ -186,3 +186,11 @@ export {
 } from './queries/api-keys.js';
 export { wantProvisioning } from './queries/wanted-version.js';
 export { findPartnerLogin, type PartnerLogin } from './queries/partner-logins.js';
+export {
+  listCommandLog,
+  listConfigLog,
+  type CommandLogColumn,
+  type CommandLogQuery,
+  type ConfigLogColumn,
+  type PlantLogQuery,
+} from './queries/plant-logs.js';

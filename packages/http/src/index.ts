@@ -16,6 +16,8 @@ export { nextPageLink } from './link.js';
 export { listen } from './listen.js';
 export type { Listener, ListenOptions } from './listen.js';
 export { isWithin } from './networks.js';
+export { numberedPageReply, offsetOf } from './numbered-page.js';
+export type { NumberedPage } from './numbered-page.js';
 export { documentOf, documentsText, surfacesOf } from './openapi.js';
 export type { EventLoopWatch } from './overload.js';
 export { DEFAULT_PROTECTION } from './protection.js';

@@ -24,7 +24,8 @@ export type Credentials = 'token' | 'api-key' | 'either';
  * status and body.
  */
 export type Refusal =
-  | { readonly kind: 'invalid'; readonly issues: readonly RequestIssue[] }
+  /** `code` where the operation has one of its own for whatever is wrong with a request. */
+  | { readonly kind: 'invalid'; readonly issues: readonly RequestIssue[]; readonly code?: string }
   | { readonly kind: 'unauthenticated'; readonly isTokenInvalid: boolean; readonly takes?: Credentials }
   | { readonly kind: 'forbidden' }
   | { readonly kind: 'organisation-required' }
@@ -32,6 +33,7 @@ export type Refusal =
   | { readonly kind: 'method-not-allowed'; readonly allow: readonly string[] }
   | { readonly kind: 'not-acceptable' }
   | { readonly kind: 'conflict'; readonly message: string }
+  | { readonly kind: 'precondition'; readonly code: string; readonly message: string }
   | { readonly kind: 'too-large' }
   | { readonly kind: 'unsupported-media-type' }
   | { readonly kind: 'too-many-requests'; readonly retryAfterSeconds: number }
@@ -91,7 +93,7 @@ export const RETRY_AFTER_SECONDS = 1;
 export function textOfRefusal(refusal: Refusal, invalidStatus: 400 | 422): RefusalText {
   switch (refusal.kind) {
     case 'invalid':
-      return text(invalidStatus, 'VALIDATION_ERROR', 'The request breaks a rule of this operation.');
+      return text(invalidStatus, refusal.code ?? 'VALIDATION_ERROR', 'The request breaks a rule of this operation.');
     case 'unauthenticated':
       return textOfUnauthenticated(refusal);
     case 'forbidden':
@@ -114,6 +116,8 @@ export function textOfRefusal(refusal: Refusal, invalidStatus: 400 | 422): Refus
       return text(406, 'NOT_ACCEPTABLE', 'The answer does not exist in a form that the Accept header allows.');
     case 'conflict':
       return text(409, 'CONFLICT', refusal.message);
+    case 'precondition':
+      return text(400, refusal.code, refusal.message);
     case 'too-large':
       return text(413, 'PAYLOAD_TOO_LARGE', 'The body is larger than this operation takes.');
     case 'unsupported-media-type':

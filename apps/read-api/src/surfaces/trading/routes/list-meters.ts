@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  BUCKET_SPELLINGS,
   exportMeasurementsQuery,
   listMetersResponse,
   MAX_METER_POINTS,
@@ -27,8 +28,10 @@ export const listMetersRoute = route({
     'What each register counted between the ends of the buckets; null where a reading is missing or the register was reset. An export may have any number of points.',
   tag: 'Measurements',
   capability: 'telemetry:read',
+  invalidCode: 'BAD_REQUEST',
   params: plantPath,
   query: measurementsQuery,
+  spellings: BUCKET_SPELLINGS,
   body: noBody,
   responses: {
     200: {
