@@ -96,6 +96,11 @@ export const configLogEntry = z
   .meta({ id: 'ConfigLogEntry', description: 'A configuration that was sent to the ESM, and what it answered.' });
 export type ConfigLogEntry = z.infer<typeof configLogEntry>;
 
+/** The entry of a dry run. */
+export const triedConfigLogEntry = configLogEntry
+  .extend({ validateOnly: z.literal(true) })
+  .meta({ id: 'TriedConfigLogEntry', description: 'A configuration that was tried, and what the ESM answered.' });
+
 /** One page of the config log, newest first. */
 export const listConfigLogResponse = numberedPage(configLogEntry).meta({
   id: 'ConfigLogPage',

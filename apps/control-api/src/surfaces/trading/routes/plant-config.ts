@@ -1,4 +1,10 @@
-import { configLogEntry, plantConfig, plantPath, updatePlantConfigBody } from '@quarterhour/contracts';
+import {
+  configLogEntry,
+  plantConfig,
+  plantPath,
+  triedConfigLogEntry,
+  updatePlantConfigBody,
+} from '@quarterhour/contracts';
 import { noBody, noParameters, route, tradingSurface } from '@quarterhour/http';
 import { refuseUnlinkedPlant } from '../esm.js';
 
@@ -51,6 +57,6 @@ export const validatePlantConfigRoute = route({
   params: plantPath,
   query: noParameters,
   body: updatePlantConfigBody,
-  responses: { 200: { description: 'Entry of this request in the config log.', schema: configLogEntry } },
+  responses: { 200: { description: 'Entry of this request in the config log.', schema: triedConfigLogEntry } },
   handler: refuseUnlinkedPlant,
 });
