@@ -14,7 +14,7 @@ const MAY_IMPORT = {
   'apps/read-api': ['contracts', 'domain', 'db', 'http', 'runtime'],
   'apps/control-api': ['contracts', 'domain', 'db', 'ingestion', 'messaging', 'http', 'runtime'],
   'apps/cli': ['contracts', 'domain', 'db', 'ingestion', 'messaging', 'runtime'],
-  infra: ['contracts', 'domain', 'db', 'ingestion', 'messaging', 'runtime'],
+  infra: ['contracts', 'domain', 'db', 'http', 'ingestion', 'messaging', 'runtime'],
 };
 const WORKSPACES = Object.keys(MAY_IMPORT).map((folder) => folder.split('/').at(-1));
 

@@ -25,17 +25,21 @@ export class AppEndedError extends Error {
   readonly code = 'APP_ENDED';
 }
 
-/** The worker and the APIs, each a process of its own, ready. */
+/** The worker, the APIs and the gateway in front of these, each a process of its own, ready. */
 export interface Apps {
   readonly logFiles: readonly string[];
   /** Resolves when the signal is aborted. @throws AppEndedError when one of them ends before */
   watch(signal: AbortSignal): Promise<void>;
 }
 
+/** The address that people use is easy to remember, unless somebody has it already. */
+const GATEWAY_PORT = 8080;
+
 /** Ports as they were used last, or free ones where somebody else has them now. */
 export async function choosePorts(last: Settings['ports']): Promise<Ports> {
-  const [worker = 0, readApi = 0, controlApi = 0] = await freePorts(3);
+  const [gateway = 0, worker = 0, readApi = 0, controlApi = 0] = await freePorts(4);
   return {
+    gateway: await asBefore(last?.gateway ?? GATEWAY_PORT, gateway),
     worker: await asBefore(last?.worker, worker),
     readApi: await asBefore(last?.readApi, readApi),
     controlApi: await asBefore(last?.controlApi, controlApi),
@@ -58,32 +62,53 @@ export async function startApps(
   signal: AbortSignal,
 ): Promise<Apps> {
   const addresses = addressesOf(ports);
-  const start = (title: string, address: string) => startApp(stack, { title, address, environment, signal });
+  const start = (title: string, address: string) => startApp(stack, { title, args: [], address, environment, signal });
   const started = await Promise.allSettled([
     start('ingest-worker', addresses.worker),
     start('read-api', addresses.readApi),
     start('control-api', addresses.controlApi),
   ]);
-  const apps = started.map((result) => {
+  const behind = started.map((result) => {
     if (result.status === 'rejected') throw result.reason;
     return result.value;
   });
+  const gateway = {
+    title: 'gateway',
+    args: gatewayArguments(ports),
+    address: addresses.gateway,
+    environment: {},
+    signal,
+  };
+  const apps = [...behind, await startApp(stack, gateway)];
   return { logFiles: apps.map(({ logFile }) => logFile), watch: (watched) => watch(apps, watched) };
 }
 
 interface AppRequest {
   readonly title: string;
+  readonly args: readonly string[];
   readonly address: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }
 
-async function startApp(stack: Stack, { title, address, environment, signal }: AppRequest): Promise<ServerProcess> {
-  const entry = path.join(ROOT, 'apps', title, 'dist', 'main.js');
+function entryOf(title: string): string {
+  return title === 'gateway'
+    ? path.join(ROOT, 'infra', 'dist', 'gateway', 'main.js')
+    : path.join(ROOT, 'apps', title, 'dist', 'main.js');
+}
+
+function gatewayArguments(ports: Ports): string[] {
+  const { readApi, controlApi } = addressesOf(ports);
+  return ['--port', String(ports.gateway), '--read-api', readApi, '--control-api', controlApi];
+}
+
+async function startApp(stack: Stack, request: AppRequest): Promise<ServerProcess> {
+  const { title, args, address, environment, signal } = request;
+  const entry = entryOf(title);
   const app = await spawnServer({
     title,
     file: process.execPath,
-    args: [entry],
+    args: [entry, ...args],
     env: environmentWith(environment),
     cwd: ROOT,
     logFile: path.join(stack.folder, `${title}.log`),

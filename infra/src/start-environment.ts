@@ -11,6 +11,8 @@ const HOST = '127.0.0.1';
 const ENVIRONMENT_FILE = 'local.env';
 
 export interface Ports {
+  /** Of the one address in front of both APIs. */
+  readonly gateway: number;
   readonly worker: number;
   readonly readApi: number;
   readonly controlApi: number;
@@ -19,14 +21,15 @@ export interface Ports {
 /** Where the processes are to be reached. */
 export function addressesOf(ports: Ports): Readonly<Record<keyof Ports, string>> {
   const at = (port: number): string => `http://${HOST}:${port}`;
-  return { worker: at(ports.worker), readApi: at(ports.readApi), controlApi: at(ports.controlApi) };
+  const { gateway, worker, readApi, controlApi } = ports;
+  return { gateway: at(gateway), worker: at(worker), readApi: at(readApi), controlApi: at(controlApi) };
 }
 
 /** Everything that our processes and the command are told by their environment. */
 export function localEnvironment(
   stack: Stack,
   settings: Settings,
-  issuer: IssuerFiles,
+  files: IssuerFiles & { readonly keyRing: string },
   ports: Ports,
 ): Readonly<Record<string, string>> {
   const { adminUrl } = stack.database;
@@ -42,13 +45,17 @@ export function localEnvironment(
     QUARTERHOUR_LISTEN_HOST: HOST,
     QUARTERHOUR_WORKER_HEALTH_PORT: String(ports.worker),
     QUARTERHOUR_READ_API_PORT: String(ports.readApi),
-    QUARTERHOUR_READ_API_URL: addressesOf(ports).readApi,
     QUARTERHOUR_CONTROL_API_PORT: String(ports.controlApi),
-    QUARTERHOUR_JWKS: issuer.jwks,
+    QUARTERHOUR_READ_API_URL: addressesOf(ports).gateway,
+    QUARTERHOUR_TRUSTED_PROXIES: HOST,
+    QUARTERHOUR_PUBLIC_URL: addressesOf(ports).gateway,
+    QUARTERHOUR_JWKS: files.jwks,
     QUARTERHOUR_TOKEN_ISSUER: TOKEN_ISSUER,
     QUARTERHOUR_TOKEN_AUDIENCE: TOKEN_AUDIENCE,
-    QUARTERHOUR_DEMO_ISSUER_KEY: issuer.privateKey,
+    QUARTERHOUR_DEMO_ISSUER_KEY: files.privateKey,
     QUARTERHOUR_CURSOR_KEY: settings.cursorKey,
+    QUARTERHOUR_API_KEY_PEPPER: settings.apiKeyPepper,
+    QUARTERHOUR_KEY_RING: files.keyRing,
   };
 }
 

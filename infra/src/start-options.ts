@@ -2,7 +2,8 @@ import { parseArgs } from 'node:util';
 
 export const START_USAGE = `npm start -- [options]
 
-Starts Postgres, RabbitMQ, the ingest worker and the read API on this machine, and loads the demo on measured data.
+Starts Postgres, RabbitMQ, the ingest worker and both APIs on this machine, these behind one address, and loads the demo on
+measured data.
 Stays up until Ctrl-C, which stops everything it started.
 
   --exit-when-loaded  ends with status 0 as soon as the demo is loaded, read back and reconciled

@@ -2,8 +2,8 @@ import type { UtcInstant } from '@quarterhour/domain';
 import type { Finding } from './demo/reconciliation.js';
 
 export interface Page {
-  readonly readApi: string;
-  readonly controlApi: string;
+  /** The one address of everything that is asked over HTTP. */
+  readonly api: string;
   readonly worker: string;
   readonly rabbitmqApi: string;
   readonly environmentFile: string;
@@ -22,21 +22,21 @@ export interface Page {
 
 /** What a newcomer does next, ready to be pasted into a shell. */
 export function pageText(page: Page): string {
-  const { readApi, controlApi, dispatches, loaded } = page;
+  const { api, dispatches, loaded } = page;
   const broker = new URL(page.rabbitmqApi);
   return `
 Quarterhour is up.
 
-  API reference   ${readApi}/docs   ${controlApi}/docs
-  Health          ${readApi}/readyz   ${controlApi}/readyz   ${page.worker}/readyz
+  API             ${api}
+  API reference   ${api}/docs
+  Health          ${api}/readyz   ${page.worker}/readyz
   Broker          ${broker.origin}   (user ${decodeURIComponent(broker.username)}, password in ${page.environmentFile})
   Logs            ${page.logFiles.join('\n                  ')}
 
-Define these three in another terminal, then paste any of the lines below. The token is good for ${page.tokenHours} hours;
+Define these two in another terminal, then paste any of the lines below. The token is good for ${page.tokenHours} hours;
 \`npx quarterhour token\` makes another.
 
-  API=${readApi}
-  CONTROL=${controlApi}
+  API=${api}
   TOKEN=${page.token}
 
 What the battery at Hornsdale was told, quarter hour by quarter hour, the latest first:
@@ -49,7 +49,7 @@ What could not be understood, and why:
   curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/quarterhour/v1/quarantine?limit=3"
 
 What would become of one of these if its bytes were tried again; dry_run false does it:
-  curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"dry_run":true}' "$CONTROL/quarterhour/v1/quarantine/${page.quarantinedId}/replay"
+  curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"dry_run":true}' "$API/quarterhour/v1/quarantine/${page.quarantinedId}/replay"
 
 Every delivery, counted once by what became of it:
   curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/quarterhour/v1/ingestion/minutes?from=${loaded.from}&to=${loaded.to}"

@@ -41,7 +41,7 @@ import {
 import { aborted, interruptible, isSignal, orAborted } from './start-interruption.js';
 import { START_USAGE, StartUsageError, readStartOptions, type StartOptions } from './start-options.js';
 import { findingsText, pageText } from './start-page.js';
-import { demoIssuer, readSettings, writeSettings } from './start-secrets.js';
+import { demoIssuer, keyRingFile, readSettings, writeSettings } from './start-secrets.js';
 import { signToken } from './start-token.js';
 
 /** `npm start`: the whole system on this machine, with the demo on measured data. */
@@ -119,7 +119,8 @@ async function bringUp(stack: Stack, signal: AbortSignal): Promise<Started> {
   const ports = await choosePorts(settings.ports);
   await writeSettings(stack.folder, { ...settings, ports });
   const issuer = await demoIssuer(stack.folder);
-  const environment = localEnvironment(stack, settings, issuer, ports);
+  const files = { ...issuer, keyRing: keyRingFile(stack.folder) };
+  const environment = localEnvironment(stack, settings, files, ports);
   const environmentFile = await writeEnvironmentFile(DIRECTORY, environment);
   signal.throwIfAborted();
   const apps = await startApps(stack, environment, ports, signal);
@@ -176,7 +177,7 @@ function demoToken(privateKeyFile: string, organisationId: string): Promise<stri
 /** Loads the demo if that was not done yet, compares it with what the API answers, and shows what to do next. */
 async function present(started: Started, options: StartOptions, signal: AbortSignal): Promise<void> {
   const { stack, ports, token, state } = started;
-  const api = readApi({ url: addressesOf(ports).readApi, token });
+  const api = readApi({ url: addressesOf(ports).gateway, token });
   const finishedAt = state.finishedAt ?? (await loadDemo(started, api, signal));
   if (state.finishedAt !== null) sayLine(`The demo was loaded at ${state.finishedAt}; it is not loaded again.`);
   if (state.finishedAt !== null && options.exitWhenLoaded) {
@@ -187,7 +188,8 @@ async function present(started: Started, options: StartOptions, signal: AbortSig
   const [quarantined] = await api.quarantine(loaded);
   say(
     pageText({
-      ...addressesOf(ports),
+      api: addressesOf(ports).gateway,
+      worker: addressesOf(ports).worker,
       rabbitmqApi: stack.broker.apiUrl,
       environmentFile: started.environmentFile,
       logFiles: started.apps.logFiles,

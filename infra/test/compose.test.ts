@@ -33,7 +33,7 @@ describe('docker-compose.yml', () => {
   test('publishes every port on the loopback address only', () => {
     const published = [...compose.matchAll(/^ +- (.*):\d+$/gm)].map(([, address]) => address);
 
-    expect(published).toHaveLength(6);
+    expect(published).toHaveLength(5);
     expect(published.filter((address) => !address?.startsWith('127.0.0.1:'))).toEqual([]);
   });
 
@@ -49,6 +49,20 @@ describe('docker-compose.yml', () => {
   test('keeps the data of Postgres where the image of its version keeps it', () => {
     expect(sectionOf('postgres')).toContain('image: postgres:18\n');
     expect(sectionOf('postgres')).toContain('- postgres:/var/lib/postgresql\n');
+  });
+
+  test('publishes the APIs through the proxy only, which finds them where its configuration says', () => {
+    for (const [app, port] of [
+      ['read-api', 8080],
+      ['control-api', 8082],
+    ] as const) {
+      expect(sectionOf(app)).not.toContain('ports:');
+      expect(sectionOf(app)).toMatch(new RegExp(`QUARTERHOUR_\\w+_API_PORT: ${port}\n`));
+      expect(read('infra/docker/nginx.conf')).toContain(`server ${app}:${port} `);
+      expect(sectionOf('proxy')).toContain(`${app}:\n        condition: service_started\n        restart: true`);
+    }
+    expect(sectionOf('proxy')).toContain('image: nginx:1.30\n');
+    expect(sectionOf('proxy')).toContain('./infra/docker/nginx.conf:/etc/nginx/quarterhour.conf:ro');
   });
 
   test('waits for the migrations and the definitions before anything takes messages', () => {

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import type { Express } from 'express';
 import { classifyError, NO_ORGANISATION } from '@quarterhour/db';
 import { createApi, type ServiceParts } from '@quarterhour/http';
@@ -15,6 +16,8 @@ export function createControlApi({
   db,
   register,
   keyRing,
+  apiKeyPepper,
+  partnerAddresses,
   partnerUrls,
   provisioner,
   checks = [],
@@ -24,11 +27,14 @@ export function createControlApi({
   return createApi({
     ...parts,
     routes,
-    context: { db, register, clock, log, keyRing, partnerUrls, provisioner },
+    context: { db, register, clock, log, keyRing, apiKeyPepper, partnerAddresses, partnerUrls, provisioner },
     classifyError,
     unownedOrganisation: NO_ORGANISATION,
     databaseQueue: () => db.waiting(),
     checks: [{ name: 'database', check: () => db.ping().then(() => ({ ok: true })) }, ...checks],
-    docs: { redocBundle: createRequire(import.meta.url).resolve('redoc/bundles/redoc.standalone.js') },
+    docs: {
+      redocBundle: createRequire(import.meta.url).resolve('redoc/bundles/redoc.standalone.js'),
+      documentsFolder: fileURLToPath(new URL('../../../docs/openapi', import.meta.url)),
+    },
   });
 }

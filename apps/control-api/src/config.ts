@@ -1,5 +1,14 @@
 import { VHOST } from '@quarterhour/contracts';
-import { API_VARIABLES, apiDatabaseUrl, apiPort, apiSettings, isLoopback } from '@quarterhour/http';
+import {
+  API_VARIABLES,
+  apiDatabaseUrl,
+  apiKeyPepper,
+  apiPort,
+  apiSettings,
+  isLoopback,
+  PARTNER_BROKER_VARIABLES,
+  partnerBroker,
+} from '@quarterhour/http';
 import { ConfigError, readEnvironment, type Environment } from '@quarterhour/runtime';
 import { z } from 'zod';
 
@@ -20,6 +29,9 @@ const environment = z.object({
   QUARTERHOUR_CONTROL_DATABASE_URL: apiDatabaseUrl,
   QUARTERHOUR_CONTROL_API_PORT: apiPort(8082),
   QUARTERHOUR_KEY_RING: z.string(),
+  QUARTERHOUR_API_KEY_PEPPER: apiKeyPepper,
+  QUARTERHOUR_PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }),
+  ...PARTNER_BROKER_VARIABLES,
   QUARTERHOUR_RABBITMQ_API_URL: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }),
   QUARTERHOUR_BROKER_VHOST: z.string().min(1).default(VHOST),
   QUARTERHOUR_BROKER_USER: z.string().min(1).optional(),
@@ -45,6 +57,11 @@ export function readConfig(env: Environment = process.env) {
     databaseUrl: read.QUARTERHOUR_CONTROL_DATABASE_URL,
     port: read.QUARTERHOUR_CONTROL_API_PORT,
     keyRing: read.QUARTERHOUR_KEY_RING,
+    apiKeyPepper: Buffer.from(read.QUARTERHOUR_API_KEY_PEPPER, 'hex'),
+    partnerAddresses: {
+      broker: partnerBroker(read),
+      restBaseUrl: read.QUARTERHOUR_PUBLIC_URL.replace(/\/+$/, ''),
+    },
     broker: {
       apiUrl: read.QUARTERHOUR_RABBITMQ_API_URL,
       vhost: read.QUARTERHOUR_BROKER_VHOST,

@@ -42,9 +42,19 @@ await runProcess({ name: 'control-api', log }, async (onStop) => {
   onStop(() => provisioning.stop());
 
   const register = await RegisterWatch.open(db);
-  const { partnerUrls } = config;
+  const { apiKeyPepper, partnerAddresses, partnerUrls } = config;
   const { provisioner, checks } = provisioning;
   await serveApi({ ...config, log, onStop }, (parts) =>
-    createControlApi({ ...parts, db, register, keyRing, partnerUrls, provisioner, checks }),
+    createControlApi({
+      ...parts,
+      db,
+      register,
+      keyRing,
+      apiKeyPepper,
+      partnerAddresses,
+      partnerUrls,
+      provisioner,
+      checks,
+    }),
   );
 });

@@ -5,6 +5,9 @@ import { discardQuarantineRoute } from './surfaces/own/routes/discard-quarantine
 import { discardQuarantinedRoute } from './surfaces/own/routes/discard-quarantined.js';
 import { replayQuarantineRoute } from './surfaces/own/routes/replay-quarantine.js';
 import { replayQuarantinedRoute } from './surfaces/own/routes/replay-quarantined.js';
+import { deleteApiKeyRoute } from './surfaces/partner/routes/delete-api-key.js';
+import { mintApiKeyRoute } from './surfaces/partner/routes/mint-api-key.js';
+import { revokeApiKeyRoute } from './surfaces/partner/routes/revoke-api-key.js';
 import { disableTradingRoute } from './surfaces/trading/routes/disable-trading.js';
 import { enableTradingRoute } from './surfaces/trading/routes/enable-trading.js';
 import { saveTradingConfigRoute } from './surfaces/trading/routes/save-config.js';
@@ -20,4 +23,7 @@ export const routes: readonly Route<ApiContext>[] = [
   pauseTradingRoute,
   resumeTradingRoute,
   drainTradingRoute,
+  mintApiKeyRoute,
+  deleteApiKeyRoute,
+  revokeApiKeyRoute,
 ];

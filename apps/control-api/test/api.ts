@@ -33,6 +33,11 @@ import type { ProvisioningContext } from '../src/provisioning/pass.js';
 import { Provisioner } from '../src/provisioning/provisioner.js';
 import { Quiet } from '../src/provisioning/quiet.js';
 
+/** What keys of the tests are found by. */
+export const PEPPER = Buffer.alloc(32, 7);
+
+export const CA = '-----BEGIN CERTIFICATE-----';
+
 /** The broker of tests samples its counts twice in half a second each. */
 const SAMPLING_MS = 1_100;
 
@@ -45,12 +50,15 @@ export interface TestApi {
   readonly control: Database;
   readonly issuer: TestIssuer;
   readonly keyRing: KeyRing;
+  /** What was written to the log. */
+  readonly lines: readonly string[];
   /** The central one. */
   readonly vhost: TestVhost;
   /** What provisioning works with, for another one beside that of the app. */
   readonly provisioning: ProvisioningContext;
   /** As a process that has just been started. */
   aProvisioner(changes?: Partial<ProvisioningContext>): Provisioner;
+  delete(url: string, claims: TokenClaims, headers?: Readonly<Record<string, string>>): Promise<Response>;
   post(url: string, body: object, claims: TokenClaims, headers?: Readonly<Record<string, string>>): Promise<Response>;
   close(): Promise<void>;
 }
@@ -77,7 +85,8 @@ export async function openTestApi({ rabbit, partnerUrls }: TestApiOptions = {}):
     locks: pool(database.controlUrl, 8),
   };
   const { worker, read, db, locks } = pools;
-  const log = createLogger({ name: 'test', level: 'fatal' });
+  const lines: string[] = [];
+  const log = createLogger({ name: 'test', level: 'info', destination: { write: (line) => lines.push(line) } });
   const stopping = new AbortController();
   const provisioning = (): ProvisioningContext => ({
     db,
@@ -94,6 +103,11 @@ export async function openTestApi({ rabbit, partnerUrls }: TestApiOptions = {}):
     db,
     register: await RegisterWatch.open(db),
     keyRing,
+    apiKeyPepper: PEPPER,
+    partnerAddresses: {
+      broker: { host: 'broker.example', port: 5671, ca: CA },
+      restBaseUrl: 'https://api.example',
+    },
     partnerUrls: { allowsHttp: false, ownHosts: ['quarterhour.example'], testOrigins: [], ...partnerUrls },
     provisioner: aProvisioner(),
     verifier: await openTokenVerifier({
@@ -117,9 +131,14 @@ export async function openTestApi({ rabbit, partnerUrls }: TestApiOptions = {}):
     control: db,
     issuer,
     keyRing,
+    lines,
     vhost,
     provisioning: provisioning(),
     aProvisioner,
+    delete: async (url, claims, headers = {}) =>
+      request(app)
+        .delete(url)
+        .set({ ...headers, authorization: `Bearer ${await issuer.token(claims)}` }),
     post: async (url, body, claims, headers = {}) =>
       request(app)
         .post(url)

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import request from 'supertest';
 import type { OrganisationRow } from '@quarterhour/db';
-import { isAllowed, ROLES } from '@quarterhour/http';
-import { anOrganisation } from '@quarterhour/testkit';
+import { isAllowed, newApiKey, ROLES } from '@quarterhour/http';
+import { anOrganisation, type TokenClaims } from '@quarterhour/testkit';
 import { routes } from '../src/routes.js';
 import { openTestApi } from './api.js';
 import type { TestApi } from './api.js';
@@ -20,7 +20,12 @@ const BODIES: Readonly<Record<string, object>> = {
   pauseTrading: { reason: 'a test' },
   resumeTrading: { reason: 'a test' },
   drainTrading: { reason: 'a test' },
+  mintApiKey: { name: 'A key', scopes: ['vcp:read'] },
+  deleteApiKey: {},
+  revokeApiKey: {},
 };
+/** Status of an operation that makes something. */
+const MADE: Readonly<Record<string, number>> = { mintApiKey: 201 };
 
 /** What an organisation that never configured trading cannot do, whoever asks. */
 const NOT_YET = ['enableTrading', 'pauseTrading', 'resumeTrading', 'drainTrading'];
@@ -43,29 +48,47 @@ test('every operation has a body here', () => {
 
 describe.each(cases)('%s', (operationId, route) => {
   const body = BODIES[operationId] ?? {};
+  const decider = ROLES.find((role) => isAllowed([role], route.capability)) ?? 'nobody';
+  const send = async (
+    { method }: typeof route,
+    claims: TokenClaims,
+    sent: { readonly body?: object; readonly search?: string } = {},
+  ) =>
+    request(api.app)
+      [method](`${addressOf(route)}${sent.search ?? ''}`)
+      .set('authorization', `Bearer ${await api.issuer.token(claims)}`)
+      .send(sent.body ?? body);
 
   test.each([...ROLES, 'guest'])('as %s', async (role) => {
-    const { status } = await api.post(addressOf(route), body, { orgs: [ours.id], roles: [role] });
-    const answered = route.namesOneThing ? 404 : NOT_YET.includes(operationId) ? 400 : 200;
+    const { status } = await send(route, { orgs: [ours.id], roles: [role] });
+    const answered = route.namesOneThing ? 404 : (MADE[operationId] ?? (NOT_YET.includes(operationId) ? 400 : 200));
     expect(status).toBe(isAllowed([role], route.capability) ? answered : 403);
   });
 
   test('is refused without a valid token, and without organisations', async () => {
-    expect((await request(api.app).post(addressOf(route)).send(body)).status).toBe(401);
-    expect((await api.post(addressOf(route), body, { orgs: [ours.id], roles: ['operator'], exp: 1 })).status).toBe(401);
-    expect((await api.post(addressOf(route), body, { roles: ['operator'] })).status).toBe(403);
+    const key = { 'x-api-key': newApiKey() };
+    for (const headers of [{}, key]) {
+      expect((await request(api.app)[route.method](addressOf(route)).set(headers).send(body)).status).toBe(401);
+    }
+    expect((await send(route, { orgs: [ours.id], roles: [decider], exp: 1 })).status).toBe(401);
+    expect((await send(route, { roles: [decider] })).status).toBe(403);
   });
 
   test('refuses members, parameters and methods that it does not know', async () => {
-    const claims = { orgs: [ours.id], roles: ['admin'] };
-    if (route.hasBody) expect((await api.post(addressOf(route), { ...body, force: true }, claims)).status).toBe(400);
-    expect((await api.post(`${addressOf(route)}?force=1`, body, claims)).status).toBe(400);
+    const claims = { orgs: [ours.id], roles: [decider] };
+    if (route.hasBody) expect((await send(route, claims, { body: { ...body, force: true } })).status).toBe(400);
+    expect((await send(route, claims, { search: '?force=1' })).status).toBe(400);
     const { status, headers } = await request(api.app).get(addressOf(route));
-    expect([status, headers['allow']]).toEqual([405, 'POST']);
+    expect([status, headers['allow']]).toEqual([405, route.method.toUpperCase()]);
   });
 });
 
 test('nobody but operators and admins may decide, and nobody but traders and admins trade', () => {
   expect(ROLES.filter((role) => isAllowed([role], 'quarantine:decide'))).toEqual(['operator', 'admin']);
   expect(ROLES.filter((role) => isAllowed([role], 'trading-config:write'))).toEqual(['trader', 'admin']);
+});
+
+test('traders and admins make keys; operators may revoke them as well', () => {
+  expect(ROLES.filter((role) => isAllowed([role], 'api-keys:mint'))).toEqual(['trader', 'admin']);
+  expect(ROLES.filter((role) => isAllowed([role], 'api-keys:revoke'))).toEqual(['operator', 'trader', 'admin']);
 });

@@ -146,12 +146,12 @@ test('of several organisations the answer of an instant can be asked for again, 
 
 test('a page that was read while commands came in is the page of its mark', async () => {
   const pages: { readonly text: string; readonly knownAt: string }[] = [];
-  let isWriting = true;
+  const written = new AbortController();
   const writing = (async () => {
     for (let n = 0; n < 40; n += 1) await command();
-    isWriting = false;
+    written.abort();
   })();
-  while (isWriting) pages.push(await asked(dispatches()));
+  while (!written.signal.aborted) pages.push(await asked(dispatches()));
   await writing;
   expect(new Set(pages.map(({ text }) => text)).size).toBeGreaterThan(2);
   for (const { text, knownAt } of pages) expect((await asked(asOf(dispatches(), knownAt))).text).toBe(text);

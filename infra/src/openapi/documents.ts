@@ -4,24 +4,30 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { mergeDocuments, type OpenApiDocument } from '@quarterhour/contracts';
 import { z } from 'zod';
+import { APPS, type App } from '../gateway/route-map.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const APIS = ['read-api', 'control-api'] as const;
 const MOST_BYTES = 16 * 1024 * 1024;
 
 const printed = z.record(z.string(), z.record(z.string(), z.unknown()));
 
+/** What each API says that it serves: its surfaces' documents, by name. */
+export type Printed = Readonly<Record<App, z.infer<typeof printed>>>;
+
 /** Where the documents are kept. */
 export const DOCUMENTS_FOLDER = path.join(ROOT, 'docs', 'openapi');
 
-/**
- * The text of every surface's document by its file's name, as the built APIs describe it: each prints what it serves, and
- * what several serve becomes one.
- */
-export async function surfaceDocuments(): Promise<ReadonlyMap<string, string>> {
+/** Asks the built APIs. */
+export async function printedDocuments(): Promise<Printed> {
+  const [readApi, controlApi] = await Promise.all([documentsOf('read-api'), documentsOf('control-api')]);
+  return { 'read-api': readApi, 'control-api': controlApi };
+}
+
+/** The text of every surface's document by its file's name: what several APIs serve of a surface becomes one. */
+export function surfaceDocuments(byApi: Printed): ReadonlyMap<string, string> {
   const bySurface = new Map<string, [OpenApiDocument, ...OpenApiDocument[]]>();
-  for (const api of APIS) {
-    for (const [surface, document] of Object.entries(await documentsOf(api))) {
+  for (const app of APPS) {
+    for (const [surface, document] of Object.entries(byApi[app])) {
       bySurface.set(surface, [...(bySurface.get(surface) ?? []), document]);
     }
   }
@@ -33,8 +39,8 @@ export async function surfaceDocuments(): Promise<ReadonlyMap<string, string>> {
   );
 }
 
-async function documentsOf(api: string): Promise<z.infer<typeof printed>> {
-  const entry = path.join(ROOT, 'apps', api, 'dist', 'print-openapi.js');
+async function documentsOf(app: App): Promise<z.infer<typeof printed>> {
+  const entry = path.join(ROOT, 'apps', app, 'dist', 'print-openapi.js');
   const { stdout } = await promisify(execFile)(process.execPath, [entry], { maxBuffer: MOST_BYTES });
   return printed.parse(JSON.parse(stdout));
 }

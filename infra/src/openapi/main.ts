@@ -1,11 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { DOCUMENTS_FOLDER, surfaceDocuments } from './documents.js';
+import { generatedFiles } from './generated.js';
 
-/** `npm run openapi`: writes the documents of all surfaces. */
-await mkdir(DOCUMENTS_FOLDER, { recursive: true });
-for (const [name, text] of await surfaceDocuments()) {
-  const file = path.join(DOCUMENTS_FOLDER, name);
+/** `npm run openapi`: writes what is made from the routes: the documents, the route map, the proxy's configuration. */
+for (const [file, text] of await generatedFiles()) {
+  await mkdir(path.dirname(file), { recursive: true });
   await writeFile(file, text);
   process.stdout.write(`${file}\n`);
 }

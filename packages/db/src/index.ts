@@ -1,4 +1,4 @@
-export { openDatabase, type Database, type DatabaseOptions, type Trx } from './pool.js';
+export { openDatabase, type Database, type DatabaseOptions, type HeldDatabase, type Trx } from './pool.js';
 export { againAfterDeadlock } from './deadlocks.js';
 export { type Statement } from './statement.js';
 export { NO_ORGANISATION } from './tenant-scope.js';
@@ -44,6 +44,7 @@ export {
   createDevice,
   createOrganisation,
   createPlant,
+  findOrganisation,
   findPlant,
   listAssets,
   listDevices,
@@ -68,7 +69,7 @@ export {
   type TradingStateRow,
 } from './queries/trading-states.js';
 export { knownAt, measuredKnownAt, raiseKnownAt, takeStamp, type Mark } from './queries/known-at.js';
-export { type Displaced, type Version, type VersionVerdict } from './queries/keep-versions.js';
+export { type VersionVerdict } from './queries/keep-versions.js';
 export { firstBrokenAudit, recordAudit, type AuditEntry } from './queries/audit.js';
 export {
   exportReceipts,
@@ -115,9 +116,13 @@ export {
   insertMeterReadings,
   insertRealtimeSamples,
   latestTelemetry,
+  prepareMeterReadings,
+  prepareRealtimeSamples,
   type Measured,
   type NewMeterReading,
   type NewRealtimeSample,
+  type PreparedReadings,
+  type PreparedSamples,
   type RealtimeColumn,
 } from './queries/telemetry.js';
 export {
@@ -156,6 +161,14 @@ export {
   type QuarantineQuota,
   type QuarantineQuery,
 } from './queries/quarantine.js';
+export {
+  listDueMessages,
+  outboxState,
+  settleMessages,
+  type FailedMessage,
+  type OutboxMessage,
+  type OutboxState,
+} from './queries/outbox.js';
 export { forgetSuspect, lowerSuspect, raiseSuspect, type Suspect } from './queries/suspects.js';
 export {
   beginProgress,
@@ -171,6 +184,7 @@ export {
 } from './queries/ingest-minutes.js';
 export {
   findApiKey,
+  findApiKeyOwner,
   insertApiKey,
   listApiKeys,
   listLiveApiKeys,
@@ -184,6 +198,7 @@ export {
   type NewApiKey,
   type RevokedApiKey,
 } from './queries/api-keys.js';
+export { findSite, listSites, type SiteColumn, type SiteQuery } from './queries/sites.js';
 export { wantProvisioning } from './queries/wanted-version.js';
 export { findPartnerLogin, type PartnerLogin } from './queries/partner-logins.js';
 export { enqueueOutgoing, type OutgoingRow } from './queries/outgoing.js';
@@ -212,3 +227,14 @@ export {
   type PartnerVhostRow,
   type SampledQueue,
 } from './queries/provisioning.js';
+export {
+  countSealed,
+  listSealedOtherwise,
+  replaceSealed,
+  SEALED_COLUMNS,
+  signingKeyPlace,
+  type Resealed,
+  type SealedColumn,
+  type SealedValue,
+  type SealedValuePlace,
+} from './queries/sealed-columns.js';

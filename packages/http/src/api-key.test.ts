@@ -5,7 +5,7 @@ import { apiKeyDigest, apiKeyPrefix, isApiKey, newApiKey } from './api-key.js';
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const valueOf = (digits: string): bigint =>
-  [...digits].reduce((value, digit) => value * 62n + BigInt(DIGITS.indexOf(digit)), 0n);
+  Array.from(digits).reduce((value, digit) => value * 62n + BigInt(DIGITS.indexOf(digit)), 0n);
 
 describe('an API key', () => {
   test('is its start, 32 bytes and their checksum, all in 58 characters', () => {
@@ -25,7 +25,7 @@ describe('an API key', () => {
   test('is known as a wrong one when one character is another, or two are swapped', () => {
     const key = newApiKey();
     fc.assert(
-      fc.property(fc.integer({ min: 9, max: 57 }), fc.constantFrom(...DIGITS), (place, digit) => {
+      fc.property(fc.integer({ min: 9, max: 57 }), fc.constantFrom(...Array.from(DIGITS)), (place, digit) => {
         fc.pre(key[place] !== digit);
         expect(isApiKey(key.slice(0, place) + digit + key.slice(place + 1))).toBe(false);
       }),

@@ -1,4 +1,7 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { get as httpGet } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Express } from 'express';
@@ -379,6 +382,18 @@ describe('the reference', () => {
     expect(body).toMatchObject({ openapi: '3.1.0', servers: [{ url: '/api/v1/trading' }] });
     expect(body).toHaveProperty(['paths', '/plants/{plantId}/thing', 'get', 'operationId'], 'getPlantThing');
     expect(body).not.toHaveProperty(['paths', '/things']);
+  });
+
+  test('shows the whole of what several processes serve, where it is given that', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'documents-'));
+    const document = { openapi: '3.1.0', info: { title: 'All', description: 'Both' }, servers: [{ url: '/all/v1' }] };
+    await writeFile(path.join(folder, 'all.json'), JSON.stringify(document));
+    const shown = await sampleApi(issuer.jwksPath, { documentsFolder: folder });
+    const index = (await request(shown).get('/docs')).text;
+    expect(index).toContain('<a href="/docs/all">All</a> <code>/all/v1</code><br>Both');
+    expect(index).not.toContain('/docs/trading');
+    expect((await request(shown).get('/docs/all.json')).body).toEqual(document);
+    await rm(folder, { recursive: true });
   });
 
   test('may load nothing from elsewhere', async () => {

@@ -5,6 +5,7 @@ import type { Clock, HealthCheck, Logger, Metrics } from '@quarterhour/runtime';
 import { accessLog } from './access-log.js';
 import { createAdmission, Place } from './admission.js';
 import type { Admission, Weight } from './admission.js';
+import type { ApiKeyVerifier } from './api-key-verifier.js';
 import { authenticate } from './authenticate.js';
 import { compressAnswers } from './compress.js';
 import { docsRouter } from './docs.js';
@@ -39,6 +40,8 @@ export interface ApiOptions<Ctx> {
   /** Handed to every handler. */
   readonly context: Ctx;
   readonly verifier: TokenVerifier;
+  /** Needed where a route takes API keys. */
+  readonly apiKeys?: ApiKeyVerifier;
   readonly classifyError: ErrorClassifier;
   /** Id under which data without an organisation is kept. */
   readonly unownedOrganisation: string;
@@ -55,7 +58,7 @@ export interface ApiOptions<Ctx> {
 
 /** What every route passes, made once. */
 interface Gates {
-  readonly authenticate: RequestHandler;
+  authenticate(route: Route<never>): RequestHandler;
   readonly limits: RateLimits;
   readonly admission: Admission;
 }
@@ -68,11 +71,13 @@ export const MAX_BODY_BYTES = 262_144;
  * and `/docs`. Nothing is served that is not declared, every declared operation asks for its capability, and all but the
  * health pages is limited.
  *
- * @throws RouteDeclarationError when two routes share method and path, or an operation id
+ * @throws RouteDeclarationError when two routes share method and path, or an operation id, or one takes API keys and nobody
+ *   verifies them
  */
 export function createApi<Ctx>(options: ApiOptions<Ctx>): Express {
   const { routes, log, metrics, clock, protection } = options;
   assertDistinct(routes);
+  assertVerified(routes, options.apiKeys);
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -98,7 +103,8 @@ export function createApi<Ctx>(options: ApiOptions<Ctx>): Express {
   return app;
 }
 
-function gatesOf<Ctx>({ protection, eventLoop, databaseQueue, verifier, metrics }: ApiOptions<Ctx>): Gates {
+function gatesOf<Ctx>(options: ApiOptions<Ctx>): Gates {
+  const { protection, eventLoop, databaseQueue, verifier, apiKeys, metrics } = options;
   const limits = createRateLimits(
     protection.rates,
     metrics.counter({
@@ -110,7 +116,7 @@ function gatesOf<Ctx>({ protection, eventLoop, databaseQueue, verifier, metrics 
   const pressure = { eventLoopDelayMs: () => eventLoop.delayMs(), databaseQueue };
   return {
     limits,
-    authenticate: authenticate(verifier, limits),
+    authenticate: (route) => authenticate(route, { verifier, apiKeys, limits }),
     admission: createAdmission({ limits: protection.heavyReads, pressure, metrics }),
   };
 }
@@ -123,6 +129,12 @@ function assertDistinct(routes: readonly Pick<Route<never>, 'operationId' | 'met
       seen.add(name);
     }
   }
+}
+
+function assertVerified(routes: readonly Route<never>[], apiKeys: ApiKeyVerifier | undefined): void {
+  const unverified = routes.find(({ apiKeyScope }) => apiKeyScope !== null && apiKeys === undefined);
+  if (unverified === undefined) return;
+  throw new RouteDeclarationError(`${unverified.operationId} takes API keys, and nobody verifies them`);
 }
 
 /** API answers run nothing, so their policy allows nothing; `/docs` sets its own. */
@@ -154,7 +166,7 @@ function mount<Ctx>(
   for (const route of routes) {
     const steps = [
       begin(route, gates.admission),
-      gates.authenticate,
+      gates.authenticate(route),
       authorise(route),
       ...(route.hasBody ? [requireJson(route), jsonBody()] : []),
       answer(route, options, gates.admission),
@@ -173,13 +185,19 @@ function begin<Ctx>({ operationId }: Route<Ctx>, admission: Admission): RequestH
   };
 }
 
-function authorise<Ctx>({ capability, hasExports }: Route<Ctx>): RequestHandler {
+function authorise<Ctx>(route: Route<Ctx>): RequestHandler {
+  const { hasExports } = route;
   return (req, res, next) => {
-    if (!isAllowed(principalOf(req).roles, capability)) throw new RequestRefused({ kind: 'forbidden' });
+    if (!mayAsk(principalOf(req), route)) throw new RequestRefused({ kind: 'forbidden' });
     if (hasExports) res.vary('Accept');
     exchangeOf(req).format = formatFor(req, hasExports);
     next();
   };
+}
+
+function mayAsk({ roles, apiKey }: Principal, { capability, apiKeyScope }: Route<never>): boolean {
+  if (apiKey === undefined) return isAllowed(roles, capability);
+  return apiKeyScope !== null && apiKey.scopes.includes(apiKeyScope);
 }
 
 function principalOf(req: Request): Principal {
@@ -221,8 +239,7 @@ function answer<Ctx>(
       unownedOrganisation,
     });
     const body: unknown = req.body;
-    const organisations = scope.organisations.filter((id) => id !== unownedOrganisation);
-    const place = new Place(admission, organisations);
+    const place = new Place(admission, scope.owners);
     const admit = (weight: Weight): void => place.admit(weight);
     const incoming = { params: req.params, body, principal, scope, requestId, url: target, format, admit };
     try {
@@ -235,6 +252,7 @@ function answer<Ctx>(
   };
 }
 
+const NO_CONTENT = 204;
 const NOT_MODIFIED = 304;
 
 /** A caller may keep one resource, and asks each time whether it still has the right one. */
@@ -253,7 +271,7 @@ function conditional<Ctx>(req: Request, { operationId }: Route<Ctx>, scope: Scop
 /** Not by Express' `send`, which answers 304 by a rule of its own, also to `If-None-Match: *` of a list. */
 function sendText(res: Response, reply: TextReply): void {
   writeHead(res, reply);
-  if (reply.status === NOT_MODIFIED) {
+  if (reply.status === NOT_MODIFIED || reply.status === NO_CONTENT) {
     res.end();
     return;
   }

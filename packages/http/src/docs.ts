@@ -1,4 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import type { RequestHandler, Response, Router } from 'express';
+import { z } from 'zod';
 import { documentOf } from './openapi.js';
 import { pagesRouter } from './pages.js';
 import type { Page } from './pages.js';
@@ -9,6 +12,11 @@ import type { Surface } from './surface.js';
 export interface DocsOptions {
   /** File path of redoc's standalone bundle. */
   readonly redocBundle: string;
+  /**
+   * Folder of whole documents, `{surface}.json`, where several processes answer at one address: shown instead of what this
+   * process serves by itself, so that the reference is whole whoever answers.
+   */
+  readonly documentsFolder?: string;
 }
 
 const POLICY = [
@@ -35,21 +43,55 @@ const CACHED_MS = 3_600_000;
 export function docsRouter(
   surfaces: readonly Surface[],
   routes: readonly Pick<Route<never>, 'surface' | 'operation'>[],
-  { redocBundle }: DocsOptions,
+  { redocBundle, documentsFolder }: DocsOptions,
   limit: RequestHandler,
 ): Router {
+  const references =
+    documentsFolder === undefined
+      ? surfaces.map((surface) => referenceOf(surface.name, JSON.stringify(documentOf(surface, routes), null, 2)))
+      : referencesIn(documentsFolder);
   const pages: Page[] = [
-    ['/docs', (_req, res) => sendPage(res, indexPage(surfaces))],
+    ['/docs', (_req, res) => sendPage(res, indexPage(references))],
     ['/docs/redoc.standalone.js', (_req, res) => sendBundle(res, redocBundle)],
-    ...surfaces.flatMap((surface) => pagesOf(surface, JSON.stringify(documentOf(surface, routes), null, 2))),
+    ...references.flatMap(pagesOf),
   ];
   return pagesRouter(pages, limit);
 }
 
-function pagesOf(surface: Surface, document: string): Page[] {
+/** One surface's document, and what the index says of it. */
+interface Reference {
+  readonly name: string;
+  readonly document: string;
+  readonly title: string;
+  readonly description: string;
+  readonly basePath: string;
+}
+
+const described = z.object({
+  info: z.object({ title: z.string(), description: z.string() }),
+  servers: z.tuple([z.object({ url: z.string() })]),
+});
+
+function referenceOf(name: string, document: string): Reference {
+  const {
+    info,
+    servers: [{ url: basePath }],
+  } = described.parse(JSON.parse(document));
+  return { name, document, ...info, basePath };
+}
+
+function referencesIn(folder: string): Reference[] {
+  const files = readdirSync(folder).filter((file) => file.endsWith('.json'));
+  return files
+    .toSorted()
+    .map((file) => referenceOf(path.basename(file, '.json'), readFileSync(path.join(folder, file), 'utf8')));
+}
+
+function pagesOf(reference: Reference): Page[] {
+  const { name, document } = reference;
   return [
-    [`/docs/${surface.name}`, (_req, res) => sendPage(res, referencePage(surface))],
-    [`/docs/${surface.name}.json`, (_req, res) => sendDocument(res, document)],
+    [`/docs/${name}`, (_req, res) => sendPage(res, referencePage(reference))],
+    [`/docs/${name}.json`, (_req, res) => sendDocument(res, document)],
   ];
 }
 
@@ -68,8 +110,8 @@ function sendPage(res: Response, html: string): void {
   res.set({ 'content-security-policy': POLICY, 'cache-control': 'no-cache' }).type('html').send(html);
 }
 
-function indexPage(surfaces: readonly Surface[]): string {
-  const items = surfaces.map(
+function indexPage(references: readonly Reference[]): string {
+  const items = references.map(
     ({ name, title, description, basePath }) =>
       `<li><a href="/docs/${name}">${title}</a> <code>${basePath}</code><br>${description} ` +
       `<a href="/docs/${name}.json">OpenAPI</a></li>`,
@@ -77,7 +119,7 @@ function indexPage(surfaces: readonly Surface[]): string {
   return page('Quarterhour reference', `<h1>Quarterhour reference</h1>\n<ul>\n${items.join('\n')}\n</ul>`);
 }
 
-function referencePage({ name, title }: Surface): string {
+function referencePage({ name, title }: Reference): string {
   return page(
     title,
     `<redoc spec-url="/docs/${name}.json" disable-search="true"></redoc>\n<script src="/docs/redoc.standalone.js"></script>`,

@@ -25,13 +25,22 @@ const SAFE_REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{7,63}$/;
  */
 export function beginExchange(): RequestHandler {
   return (req, res, next) => {
-    const offered = req.get('x-request-id');
-    const requestId = offered !== undefined && SAFE_REQUEST_ID.test(offered) ? offered : randomUUID();
-    const target = req.originalUrl.replace(ORIGIN, '');
+    const requestId = requestIdOr(req.get('x-request-id'), randomUUID);
+    const target = pathAndQueryOf(req.originalUrl);
     exchanges.set(req, { requestId, target, operationId: undefined, principal: undefined, format: 'json' });
     res.set('x-request-id', requestId);
     next();
   };
+}
+
+/** The id that a caller offers for its request when it is harmless, else another. */
+export function requestIdOr(offered: string | undefined, otherwise: () => string): string {
+  return offered !== undefined && SAFE_REQUEST_ID.test(offered) ? offered : otherwise();
+}
+
+/** A request target without the scheme and host that an absolute one begins with. */
+export function pathAndQueryOf(target: string): string {
+  return target.replace(ORIGIN, '');
 }
 
 /** @throws TypeError when the request did not pass {@link beginExchange} */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { nextPageLink } from './link.js';
+import { nextPageLink, numberedPageLink } from './link.js';
 
 describe('the link to the next page', () => {
   test.each([
@@ -12,5 +12,12 @@ describe('the link to the next page', () => {
     ['/a/v1/things?cursor=B&limit=5', '</a/v1/things?limit=5&cursor=C>; rel="next"'],
   ])('of %s keeps everything but the position', (url, link) => {
     expect(nextPageLink(url, 'C')).toBe(link);
+  });
+
+  test.each([
+    ['/a/v1/things', '</a/v1/things?page=2>; rel="next"'],
+    ['/a/v1/things?page=1&limit=5', '</a/v1/things?limit=5&page=2>; rel="next"'],
+  ])('of %s, where pages have numbers, names the next one', (url, link) => {
+    expect(numberedPageLink(url, 2)).toBe(link);
   });
 });

@@ -16,13 +16,16 @@ export interface RequestIssue {
   readonly context?: Readonly<Record<string, unknown>>;
 }
 
+/** By what an operation lets itself be told who asks. */
+export type Credentials = 'token' | 'api-key' | 'either';
+
 /**
  * Why a request is not answered as asked: the whole vocabulary of errors at the HTTP edge. A surface turns it into its own
  * status and body.
  */
 export type Refusal =
   | { readonly kind: 'invalid'; readonly issues: readonly RequestIssue[] }
-  | { readonly kind: 'unauthenticated'; readonly isTokenInvalid: boolean }
+  | { readonly kind: 'unauthenticated'; readonly isTokenInvalid: boolean; readonly takes?: Credentials }
   | { readonly kind: 'forbidden' }
   | { readonly kind: 'organisation-required' }
   | { readonly kind: 'not-found'; readonly thing?: string }
@@ -63,7 +66,7 @@ export class InvalidRequestError extends RequestRefused {
 export class NotFoundError extends RequestRefused {
   override readonly name = 'NotFoundError';
 
-  /** @param thing what was looked for, one word in lower case: `plant`, `dispatch` */
+  /** @param thing what was looked for, in snake_case: `plant`, `dispatch`, `api_key` */
   constructor(thing: string) {
     super({ kind: 'not-found', thing });
   }
@@ -91,17 +94,19 @@ export function textOfRefusal(refusal: Refusal, invalidStatus: 400 | 422): Refus
     case 'invalid':
       return text(invalidStatus, 'VALIDATION_ERROR', 'The request breaks a rule of this operation.');
     case 'unauthenticated':
-      return text(401, 'UNAUTHORIZED', 'A valid bearer token is required.', {
-        'www-authenticate': refusal.isTokenInvalid ? 'Bearer error="invalid_token"' : 'Bearer',
-      });
+      return textOfUnauthenticated(refusal);
     case 'forbidden':
-      return text(403, 'FORBIDDEN', 'Your token does not allow this.');
+      return text(403, 'FORBIDDEN', 'What you showed does not allow this.');
     case 'organisation-required':
       return text(403, 'ORG_CONTEXT_REQUIRED', 'Say for which organisation, in the header x-org-id.');
     case 'not-found':
       return refusal.thing === undefined
         ? text(404, 'NOT_FOUND', 'There is nothing at this address.')
-        : text(404, `${refusal.thing.toUpperCase()}_NOT_FOUND`, `There is no such ${refusal.thing}.`);
+        : text(
+            404,
+            `${refusal.thing.toUpperCase()}_NOT_FOUND`,
+            `There is no such ${refusal.thing.replaceAll('_', ' ')}.`,
+          );
     case 'method-not-allowed':
       return text(405, 'METHOD_NOT_ALLOWED', 'This address does not know the method.', {
         allow: refusal.allow.join(', '),
@@ -130,6 +135,21 @@ export function textOfRefusal(refusal: Refusal, invalidStatus: 400 | 422): Refus
         retryAfter(refusal),
       );
   }
+}
+
+const CHALLENGES: Readonly<Record<Credentials, readonly [detail: string, challenge: string]>> = {
+  token: ['A valid bearer token is required.', 'Bearer'],
+  'api-key': ['A valid API key is required, in the header X-API-Key.', 'ApiKey'],
+  either: ['A valid bearer token is required, or an API key in the header X-API-Key.', 'Bearer, ApiKey'],
+};
+
+function textOfUnauthenticated({
+  isTokenInvalid,
+  takes = 'token',
+}: Extract<Refusal, { kind: 'unauthenticated' }>): RefusalText {
+  const [detail, challenge] = CHALLENGES[takes];
+  const told = isTokenInvalid ? challenge.replace('Bearer', 'Bearer error="invalid_token"') : challenge;
+  return text(401, 'UNAUTHORIZED', detail, { 'www-authenticate': told });
 }
 
 function text(status: number, code: string, detail: string, headers: Record<string, string> = {}): RefusalText {

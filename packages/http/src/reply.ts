@@ -32,6 +32,16 @@ export function jsonText(text: string, headers: Readonly<Record<string, string>>
   return { status: 200, contentType: MEDIA_TYPES.json, headers, text };
 }
 
+/** 201 with a JSON value. */
+export function created(value: unknown): TextReply {
+  return { ...json(value), status: 201 };
+}
+
+/** 204: it is done, and there is nothing to say. */
+export function noContent(): TextReply {
+  return { status: 204, contentType: MEDIA_TYPES.json, headers: {}, text: '' };
+}
+
 /**
  * 200 with lines, to be saved as a file.
  *

@@ -15,13 +15,17 @@ export const ROLE_MATRIX = {
   'ingestion:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'trading-config:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'trading-config:write': ['trader', 'admin'],
+  'api-keys:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
+  'api-keys:mint': ['trader', 'admin'],
+  'api-keys:revoke': ['operator', 'trader', 'admin'],
 } as const satisfies Readonly<Record<string, readonly Role[]>>;
 
 /** Something that a role may be allowed to do. */
 export type Capability = keyof typeof ROLE_MATRIX;
 
-/** Whether one of the roles has the capability. An unknown role has none. */
-export function isAllowed(roles: readonly string[], capability: Capability): boolean {
+/** Whether one of the roles has the capability. An unknown role has none, and nobody has null. */
+export function isAllowed(roles: readonly string[], capability: Capability | null): boolean {
+  if (capability === null) return false;
   const allowed: readonly string[] = ROLE_MATRIX[capability];
   return roles.some((role) => allowed.includes(role));
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { createLogger, createMetrics, systemClock } from '@quarterhour/runtime';
 import { sampleRoutes } from '../test/sample-api.js';
 import { createApi } from './api.js';
+import { documentOf } from './openapi.js';
 import { DEFAULT_PROTECTION } from './protection.js';
 import { json } from './reply.js';
 import { noBody, noParameters, route, RouteDeclarationError } from './route.js';
@@ -62,6 +63,38 @@ describe('a declaration', () => {
     const other = declared({ path: '/others/{id}' });
     expect(() => started([declared({}), other])).toThrow(RouteDeclarationError);
     expect(() => started(sampleRoutes)).not.toThrow();
+  });
+
+  test.each([
+    ['neither a token nor an API key taken', { capability: null }],
+    ['an unknown capability beside an API key', { capability: 'everything:do', apiKeyScope: 'vcp:read' }],
+  ])('with %s is refused', (_what, changes) => {
+    expect(() => declared(changes)).toThrow(RouteDeclarationError);
+  });
+
+  test('that takes API keys does not start where nobody verifies them', () => {
+    expect(() => started([declared({ apiKeyScope: 'vcp:read' })])).toThrow(/verifies/);
+  });
+
+  test('says in its document by what it lets itself be told who asks', () => {
+    const securityOf = (changes: object) => {
+      const document = documentOf(ownSurface, [declared(changes)]);
+      return z
+        .object({
+          components: z.object({ securitySchemes: z.record(z.string(), z.unknown()) }),
+          paths: z.object({ '/things/{id}': z.object({ get: z.object({ security: z.unknown().optional() }) }) }),
+        })
+        .parse(document);
+    };
+    const apiKey = { type: 'apiKey', in: 'header', name: 'X-API-Key' };
+    const either = securityOf({ apiKeyScope: 'vcp:read' });
+    expect(either.components.securitySchemes).toMatchObject({ apiKey });
+    expect(either.paths['/things/{id}'].get.security).toEqual([{ bearerAuth: [] }, { apiKey: [] }]);
+    const alone = securityOf({ capability: null, apiKeyScope: 'vcp:read' });
+    expect(alone.paths['/things/{id}'].get.security).toEqual([{ apiKey: [] }]);
+    const none = securityOf({});
+    expect(none.components.securitySchemes).not.toHaveProperty('apiKey');
+    expect(none.paths['/things/{id}'].get.security).toBeUndefined();
   });
 
   test('documents what it refuses', () => {

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { OperationDescription, ResponseDescription } from '@quarterhour/contracts';
+import type { ApiKeyScope, OperationDescription, ResponseDescription } from '@quarterhour/contracts';
 import type { Weight } from './admission.js';
 import { MEDIA_TYPES, type ExportFormat, type Format } from './formats.js';
 import { parseQueryString, searchOf } from './query-string.js';
 import { InvalidRequestError } from './refusal.js';
-import type { RequestIssue, RequestPart } from './refusal.js';
+import type { Credentials, RequestIssue, RequestPart } from './refusal.js';
 import type { Reply } from './reply.js';
 import { issuesOf } from './request-issues.js';
 import { isCapability } from './roles.js';
@@ -55,7 +55,10 @@ export interface RouteDeclaration<
   readonly summary: string;
   readonly description?: string;
   readonly tag: string;
-  readonly capability: Capability;
+  /** What the bearer of a token needs; null when no token is taken. */
+  readonly capability: Capability | null;
+  /** What an API key needs, shown in the header X-API-Key. Left out: no API key is taken. */
+  readonly apiKeyScope?: ApiKeyScope;
   /** Strict object; its keys are the path's parameters. {@link noParameters} for none. */
   readonly params: Params;
   /** Strict object: a parameter that it does not name is refused. {@link noParameters} for none. */
@@ -95,7 +98,9 @@ export interface Route<Ctx> {
   readonly method: Method;
   readonly path: string;
   readonly operationId: string;
-  readonly capability: Capability;
+  readonly capability: Capability | null;
+  /** Null when no API key is taken. */
+  readonly apiKeyScope: ApiKeyScope | null;
   /** Whether the address names one thing. */
   readonly namesOneThing: boolean;
   readonly hasBody: boolean;
@@ -150,8 +155,8 @@ const RESOURCE_HEADERS = {
 /**
  * Declares an operation.
  *
- * @throws RouteDeclarationError when the capability is not in the role matrix, the path's parameters are not the keys of
- *   `params`, or something else than a GET is said to answer one resource
+ * @throws RouteDeclarationError when the capability is not in the role matrix, neither a token nor an API key is taken, the
+ *   path's parameters are not the keys of `params`, or something else than a GET is said to answer one resource
  */
 export function route<
   Ctx,
@@ -161,7 +166,10 @@ export function route<
   ExportQuery extends z.ZodObject = z.ZodObject,
 >(declaration: RouteDeclaration<Ctx, Params, Query, Body, ExportQuery>): Route<Ctx> {
   const { surface, method, path, operationId, capability, responses, answersOneResource = false } = declaration;
-  if (!isCapability(capability)) throw new RouteDeclarationError(`${operationId}: nobody has the capability`);
+  const apiKeyScope = declaration.apiKeyScope ?? null;
+  if (capability === null ? apiKeyScope === null : !isCapability(capability)) {
+    throw new RouteDeclarationError(`${operationId}: nobody has the capability`);
+  }
   const names = [...path.matchAll(PARAMETER)].map(([, name]) => name);
   const declared = Object.keys(declaration.params.shape);
   if (names.toSorted().join() !== declared.toSorted().join()) {
@@ -176,6 +184,7 @@ export function route<
     path,
     operationId,
     capability,
+    apiKeyScope,
     namesOneThing: names.length > 0,
     hasBody: takesBody(declaration.body),
     isBodyOptional: declaration.body.safeParse(undefined).success,
@@ -230,6 +239,18 @@ function complaintsAbout(result: z.ZodSafeParseResult<unknown>, part: RequestPar
   return result.success ? [] : issuesOf(result.error, part, sent);
 }
 
+/** By what an operation lets itself be told who asks. */
+export function credentialsOf({
+  capability,
+  apiKeyScope = null,
+}: {
+  readonly capability: Capability | null;
+  readonly apiKeyScope?: ApiKeyScope | null;
+}): Credentials {
+  if (apiKeyScope === null) return 'token';
+  return capability === null ? 'api-key' : 'either';
+}
+
 function operationOf<Ctx, P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType, E extends z.ZodObject>(
   declaration: RouteDeclaration<Ctx, P, Q, B, E>,
 ): OperationDescription {
@@ -248,10 +269,11 @@ function operationOf<Ctx, P extends z.ZodObject, Q extends z.ZodObject, B extend
     params,
     query,
     headers: declaration.answersOneResource ? conditionalHeaders : organisationHeader,
+    credentials: credentialsOf(declaration),
     ...(takesBody(body) ? { body } : {}),
     responses: {
       ...answersOf({ ...declaration, responses }),
-      ...refusalsOf(surface, path.includes('{'), takesBody(body)),
+      ...refusalsOf(surface, { namesOneThing: path.includes('{'), hasBody: takesBody(body) }),
     },
   };
 }
@@ -289,8 +311,7 @@ const ndjsonText = z.string().meta({ description: `All rows, one JSON object per
 
 function refusalsOf(
   { invalidStatus, errorSchemas, errorContentType: contentType }: Surface,
-  namesOneThing: boolean,
-  hasBody: boolean,
+  { namesOneThing, hasBody }: { readonly namesOneThing: boolean; readonly hasBody: boolean },
 ): Record<number, ResponseDescription> {
   const other = (description: string): ResponseDescription => ({
     description,
@@ -303,8 +324,8 @@ function refusalsOf(
       schema: errorSchemas.invalid,
       contentType,
     },
-    401: other('No valid bearer token.'),
-    403: other('The token does not allow this.'),
+    401: other('Neither a valid token nor a valid API key, whichever is taken.'),
+    403: other('What was shown does not allow this.'),
     ...(namesOneThing ? { 404: other("Not there, or another organisation's.") } : {}),
     406: other('No form of the answer suits the Accept header.'),
     ...(hasBody ? { 413: other('Body too large.'), 415: other('Body not application/json.') } : {}),

@@ -22,9 +22,10 @@ export const API_VARIABLES = {
   ...PROTECTION_VARIABLES,
 };
 
-/** Forms of the variables that each API has under a name of its own: its port with a default, and its database. */
+/** Forms of variables that more than one API has: its port with a default, its database, what API keys are found by. */
 export const apiPort = (otherwise: number) => port.default(otherwise);
 export const apiDatabaseUrl = databaseUrl;
+export const apiKeyPepper = z.string().regex(/^[0-9a-fA-F]{64}$/, { error: 'must be 64 hexadecimal digits' });
 
 /** What {@link API_VARIABLES} say. */
 export interface ApiSettings {

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Clock } from '@quarterhour/runtime';
 import { RequestRefused, RETRY_AFTER_SECONDS } from './refusal.js';
 
-/** Who asks: the claims of a verified token. */
+/** Who asks: the claims of a verified token, or the holder of an API key. */
 export interface Principal {
   /** Claim `sub`. */
   readonly subject: string;
@@ -14,6 +14,8 @@ export interface Principal {
   readonly organisations: readonly string[];
   /** Claim `roles`, as sent; only those of the role matrix mean something. */
   readonly roles: readonly string[];
+  /** When it is an API key that asks, which has scopes instead of roles. */
+  readonly apiKey?: { readonly id: string; readonly scopes: readonly string[] };
 }
 
 /** Decides whether an `Authorization` header names somebody. */

@@ -16,7 +16,7 @@ import {
   route,
   tradingSurface,
 } from '../src/index.js';
-import type { Capability, ErrorClassifier, ProtectionSettings, Route } from '../src/index.js';
+import type { ApiKeyVerifier, Capability, ErrorClassifier, ProtectionSettings, Route } from '../src/index.js';
 import { AUDIENCE, ISSUER } from './issuer.js';
 
 export const NOBODY = '00000000-0000-0000-0000-000000000000';
@@ -90,7 +90,7 @@ export const sampleRoutes: readonly Route<Behaviour>[] = [
   }),
 ];
 
-export const CAPABILITY_OF: Readonly<Record<string, Capability>> = Object.fromEntries(
+export const CAPABILITY_OF: Readonly<Record<string, Capability | null>> = Object.fromEntries(
   sampleRoutes.map(({ operationId, capability }) => [operationId, capability]),
 );
 
@@ -103,13 +103,17 @@ export async function sampleApi(
     routes = sampleRoutes,
     protection = DEFAULT_PROTECTION,
     pressure = {},
+    apiKeys,
+    documentsFolder,
   }: {
     behaviour?: Behaviour;
     lines?: string[];
     isReady?: boolean;
     routes?: readonly Route<Behaviour>[];
     protection?: ProtectionSettings;
+    apiKeys?: ApiKeyVerifier;
     pressure?: { eventLoopDelayMs?: number; databaseQueue?: number };
+    documentsFolder?: string;
   } = {},
 ): Promise<Express> {
   const clock = fixedClock(NOW);
@@ -117,10 +121,14 @@ export async function sampleApi(
     routes,
     context: behaviour,
     verifier: await openTokenVerifier({ jwks, issuer: ISSUER, audience: AUDIENCE, areDemoKeysAllowed: false, clock }),
+    ...(apiKeys === undefined ? {} : { apiKeys }),
     classifyError,
     unownedOrganisation: NOBODY,
     checks: [{ name: 'database', check: () => Promise.resolve({ ok: isReady }) }],
-    docs: { redocBundle: fileURLToPath(new URL('./issuer.ts', import.meta.url)) },
+    docs: {
+      redocBundle: fileURLToPath(new URL('./issuer.ts', import.meta.url)),
+      ...(documentsFolder === undefined ? {} : { documentsFolder }),
+    },
     protection,
     eventLoop: { delayMs: () => pressure.eventLoopDelayMs ?? 0 },
     databaseQueue: () => pressure.databaseQueue ?? 0,

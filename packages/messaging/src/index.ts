@@ -1,3 +1,5 @@
+export { keepBrokerCertificate } from './broker-certificate.js';
+export type { BrokerCertificate, BrokerCertificateOptions } from './broker-certificate.js';
 export { openBroker } from './broker.js';
 export type { Broker, BrokerOptions, BrokerState } from './broker.js';
 export type { ConnectionState } from './connection.js';

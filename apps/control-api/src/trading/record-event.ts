@@ -73,7 +73,7 @@ async function store(trx: Trx, clock: Clock, config: TradingConfigRecord, delive
     nowMillis: clock.nowMillis(),
   });
   if (received.kind === 'refused') throw new Error(`our own event cannot be read: ${received.fault.detail}`);
-  const [verdict] = await tradingConfigStream.store(trx, [received]);
+  const [verdict] = await tradingConfigStream.prepare([received]).store(trx);
   if (verdict !== 'stored') throw new Error('our own event is not new');
 }
 

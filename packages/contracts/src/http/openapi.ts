@@ -27,6 +27,8 @@ export interface OperationDescription {
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly headers?: z.ZodObject;
+  /** By what it lets itself be told who asks. Default: a bearer token. */
+  readonly credentials?: 'token' | 'api-key' | 'either';
   readonly body?: z.ZodType;
   readonly responses: Readonly<Record<number, ResponseDescription>>;
 }
@@ -46,7 +48,7 @@ export type OpenApiDocument = Readonly<Record<string, unknown>>;
 /**
  * Builds the OpenAPI 3.1 document of an API. Same description, same document, to the byte.
  *
- * Schemas with an `id` in their metadata become components. Every operation asks for a bearer token.
+ * Schemas with an `id` in their metadata become components. Every operation asks for a bearer token or an API key.
  */
 export function openApiDocument({
   title,
@@ -57,6 +59,9 @@ export function openApiDocument({
 }: ApiDescription): OpenApiDocument {
   const registry = new OpenAPIRegistry();
   registry.registerComponent('securitySchemes', 'bearerAuth', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' });
+  if (operations.some(({ credentials = 'token' }) => credentials !== 'token')) {
+    registry.registerComponent('securitySchemes', 'apiKey', { type: 'apiKey', in: 'header', name: 'X-API-Key' });
+  }
   for (const operation of operations) registry.registerPath(pathOf(operation));
   const generator = new OpenApiGeneratorV31(registry.definitions, { sortComponents: 'alphabetically' });
   return {
@@ -70,12 +75,17 @@ export function openApiDocument({
   };
 }
 
+const SECURITY = {
+  'api-key': [{ apiKey: [] }],
+  either: [{ bearerAuth: [] }, { apiKey: [] }],
+};
+
 function tagsOf(operations: readonly OperationDescription[]): { name: string }[] {
   return [...new Set(operations.map(({ tag }) => tag))].map((name) => ({ name }));
 }
 
 function pathOf(operation: OperationDescription): RouteConfig {
-  const { operationId, method, path, summary, description, tag, responses } = operation;
+  const { operationId, method, path, summary, description, tag, responses, credentials = 'token' } = operation;
   return {
     operationId,
     method,
@@ -83,6 +93,7 @@ function pathOf(operation: OperationDescription): RouteConfig {
     summary,
     ...(description === undefined ? {} : { description }),
     tags: [tag],
+    ...(credentials === 'token' ? {} : { security: SECURITY[credentials] }),
     request: requestOf(operation),
     responses: Object.fromEntries(Object.entries(responses).map(([status, one]) => [status, responseOf(one)])),
   };

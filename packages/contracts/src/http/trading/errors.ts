@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Stable error codes of the trading API that a read may answer. */
+/** Stable error codes of the surfaces below `/api/v1`. */
 export const TRADING_ERROR_CODES = [
   'BAD_REQUEST',
   'VALIDATION_ERROR',
@@ -12,6 +12,10 @@ export const TRADING_ERROR_CODES = [
   'ORG_CONTEXT_REQUIRED',
   'NOT_FOUND',
   'PLANT_NOT_FOUND',
+  'SITE_NOT_FOUND',
+  'API_KEY_NOT_FOUND',
+  'API_KEY_SCOPES_EMPTY',
+  'API_KEY_SCOPE_INVALID',
   'METHOD_NOT_ALLOWED',
   'NOT_ACCEPTABLE',
   'CONFLICT',
