@@ -21,7 +21,7 @@ describe('secrets of a checkout', () => {
     const made = await readSettings(folder);
     expect(made.cursorKey).toMatch(/^[0-9a-f]{64}$/);
     expect(new Set(Object.values(made.rolePasswords)).size).toBe(4);
-    const ports = { worker: 1, readApi: 2, controlApi: 3 };
+    const ports = { worker: 1, readApi: 2, controlApi: 3, brokerAuth: 4 };
     await writeSettings(folder, { ...made, ports });
     expect(await readSettings(folder)).toEqual({ ...made, ports });
   });

@@ -16,7 +16,13 @@ const settings = z.object({
   apiKeyPepper: z.string().default(secretBytes),
   /** As used last: taken again when they are free. A process that is new here has none yet. */
   ports: z
-    .object({ worker: z.int(), readApi: z.int(), controlApi: z.int().optional(), gateway: z.int().optional() })
+    .object({
+      worker: z.int(),
+      readApi: z.int(),
+      controlApi: z.int().optional(),
+      gateway: z.int().optional(),
+      brokerAuth: z.int().optional(),
+    })
     .nullable(),
 });
 

@@ -13,6 +13,7 @@ import { listOrganisationsCommand } from './commands/list-organisations.js';
 import { listPartitionsCommand } from './commands/list-partitions.js';
 import { listPlantsCommand } from './commands/list-plants.js';
 import { listQuarantineCommand } from './commands/list-quarantine.js';
+import { makeCertificateCommand } from './commands/make-certificate.js';
 import { migrateCommand } from './commands/migrate.js';
 import { mintTokenCommand } from './commands/mint-token.js';
 import { publishMessageCommand } from './commands/publish-message.js';
@@ -66,6 +67,7 @@ function quarterhour(ctx: CommandContext): Command {
   program.addCommand(group('asset', 'units that are dispatched', [addAssetCommand(ctx), listAssetsCommand(ctx)]));
   program.addCommand(publishMessageCommand(ctx));
   program.addCommand(mintTokenCommand(ctx));
+  program.addCommand(makeCertificateCommand(ctx));
   program.addCommand(
     group('quarantine', 'deliveries that were set aside', [
       listQuarantineCommand(ctx),

@@ -28,6 +28,8 @@ const environment = z.object({
   ...API_VARIABLES,
   QUARTERHOUR_CONTROL_DATABASE_URL: apiDatabaseUrl,
   QUARTERHOUR_CONTROL_API_PORT: apiPort(8082),
+  QUARTERHOUR_BROKER_AUTH_HOST: z.string().default('127.0.0.1'),
+  QUARTERHOUR_BROKER_AUTH_PORT: apiPort(8083),
   QUARTERHOUR_KEY_RING: z.string(),
   QUARTERHOUR_API_KEY_PEPPER: apiKeyPepper,
   QUARTERHOUR_PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }),
@@ -56,7 +58,9 @@ export function readConfig(env: Environment = process.env) {
     ...api,
     databaseUrl: read.QUARTERHOUR_CONTROL_DATABASE_URL,
     port: read.QUARTERHOUR_CONTROL_API_PORT,
+    brokerAuth: { host: read.QUARTERHOUR_BROKER_AUTH_HOST, port: read.QUARTERHOUR_BROKER_AUTH_PORT },
     keyRing: read.QUARTERHOUR_KEY_RING,
+    /** Part of what API keys are found by. */
     apiKeyPepper: Buffer.from(read.QUARTERHOUR_API_KEY_PEPPER, 'hex'),
     partnerAddresses: {
       broker: partnerBroker(read),

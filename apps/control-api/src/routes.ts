@@ -11,6 +11,12 @@ import { revokeApiKeyRoute } from './surfaces/partner/routes/revoke-api-key.js';
 import { disableTradingRoute } from './surfaces/trading/routes/disable-trading.js';
 import { enableTradingRoute } from './surfaces/trading/routes/enable-trading.js';
 import { saveTradingConfigRoute } from './surfaces/trading/routes/save-config.js';
+import {
+  getPlantConfigRoute,
+  updatePlantConfigRoute,
+  validatePlantConfigRoute,
+} from './surfaces/trading/routes/plant-config.js';
+import { syncPlantsRoute } from './surfaces/trading/routes/sync-plants.js';
 
 export const routes: readonly Route<ApiContext>[] = [
   replayQuarantinedRoute,
@@ -26,4 +32,8 @@ export const routes: readonly Route<ApiContext>[] = [
   mintApiKeyRoute,
   deleteApiKeyRoute,
   revokeApiKeyRoute,
+  syncPlantsRoute,
+  getPlantConfigRoute,
+  updatePlantConfigRoute,
+  validatePlantConfigRoute,
 ];

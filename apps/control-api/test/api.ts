@@ -6,7 +6,7 @@ import request from 'supertest';
 import type { Response } from 'supertest';
 import { openDatabase } from '@quarterhour/db';
 import type { Database } from '@quarterhour/db';
-import { DEFAULT_PROTECTION, openTokenVerifier } from '@quarterhour/http';
+import { DEFAULT_PROTECTION, openTokenVerifier, type Method } from '@quarterhour/http';
 import { RegisterWatch } from '@quarterhour/ingestion';
 import type { RabbitApi } from '@quarterhour/messaging';
 import {
@@ -59,6 +59,8 @@ export interface TestApi {
   /** As a process that has just been started. */
   aProvisioner(changes?: Partial<ProvisioningContext>): Provisioner;
   delete(url: string, claims: TokenClaims, headers?: Readonly<Record<string, string>>): Promise<Response>;
+  /** @param body left out for none */
+  send(method: Method, url: string, claims: TokenClaims, body?: object): Promise<Response>;
   post(url: string, body: object, claims: TokenClaims, headers?: Readonly<Record<string, string>>): Promise<Response>;
   close(): Promise<void>;
 }
@@ -139,6 +141,11 @@ export async function openTestApi({ rabbit, partnerUrls }: TestApiOptions = {}):
       request(app)
         .delete(url)
         .set({ ...headers, authorization: `Bearer ${await issuer.token(claims)}` }),
+    send: async (method, url, claims, body) =>
+      request(app)
+        [method](url)
+        .set('authorization', `Bearer ${await issuer.token(claims)}`)
+        .send(body),
     post: async (url, body, claims, headers = {}) =>
       request(app)
         .post(url)

@@ -8,8 +8,8 @@ import { routes } from '../src/routes.js';
 import { openTestApi } from './api.js';
 import type { TestApi } from './api.js';
 
-/** A body per operation that is fine. */
-const BODIES: Readonly<Record<string, object>> = {
+/** A body per operation that is fine; undefined where it takes none. */
+const BODIES: Readonly<Record<string, object | undefined>> = {
   replayQuarantined: {},
   discardQuarantined: { because: 'a test' },
   replayQuarantine: { ids: [randomUUID()] },
@@ -23,12 +23,21 @@ const BODIES: Readonly<Record<string, object>> = {
   mintApiKey: { name: 'A key', scopes: ['vcp:read'] },
   deleteApiKey: {},
   revokeApiKey: {},
+  syncPlants: undefined,
+  getPlantConfig: undefined,
+  updatePlantConfig: { timeConfigs: [] },
+  validatePlantConfig: { timeConfigs: [] },
 };
-/** Status of an operation that makes something. */
-const MADE: Readonly<Record<string, number>> = { mintApiKey: 201 };
-
-/** What an organisation that never configured trading cannot do, whoever asks. */
-const NOT_YET = ['enableTrading', 'pauseTrading', 'resumeTrading', 'drainTrading'];
+/** What an operation answers that is neither 200 nor, of a thing that is not there, 404. */
+const ANSWERS: Readonly<Record<string, number>> = {
+  mintApiKey: 201,
+  // An organisation that never configured trading cannot do these, whoever asks.
+  enableTrading: 400,
+  pauseTrading: 400,
+  resumeTrading: 400,
+  drainTrading: 400,
+  syncPlants: 400,
+};
 
 let api: TestApi;
 let ours: OrganisationRow;
@@ -42,44 +51,44 @@ const addressOf = (route: (typeof routes)[number]): string =>
   `${route.surface.basePath}${route.path.replace(/\{\w+\}/, randomUUID())}`;
 const cases = routes.map((route) => [route.operationId, route] as const);
 
+/** Of all operations that share a path. */
+const methodsOf = ({ path, surface }: (typeof routes)[number]): string =>
+  routes
+    .filter((other) => other.surface === surface && other.path === path)
+    .flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))
+    .join(', ');
+
 test('every operation has a body here', () => {
   expect(Object.keys(BODIES).toSorted()).toEqual(routes.map(({ operationId }) => operationId).toSorted());
 });
 
 describe.each(cases)('%s', (operationId, route) => {
-  const body = BODIES[operationId] ?? {};
+  const body = BODIES[operationId];
   const decider = ROLES.find((role) => isAllowed([role], route.capability)) ?? 'nobody';
-  const send = async (
-    { method }: typeof route,
-    claims: TokenClaims,
-    sent: { readonly body?: object; readonly search?: string } = {},
-  ) =>
-    request(api.app)
-      [method](`${addressOf(route)}${sent.search ?? ''}`)
-      .set('authorization', `Bearer ${await api.issuer.token(claims)}`)
-      .send(sent.body ?? body);
+  const ask = (claims: TokenClaims, changes: { readonly query?: string; readonly body?: object } = {}) =>
+    api.send(route.method, `${addressOf(route)}${changes.query ?? ''}`, claims, changes.body ?? body);
+  const allowed = () => ({ orgs: [ours.id], roles: [decider] });
 
   test.each([...ROLES, 'guest'])('as %s', async (role) => {
-    const { status } = await send(route, { orgs: [ours.id], roles: [role] });
-    const answered = route.namesOneThing ? 404 : (MADE[operationId] ?? (NOT_YET.includes(operationId) ? 400 : 200));
+    const { status } = await ask({ orgs: [ours.id], roles: [role] });
+    const answered = ANSWERS[operationId] ?? (route.namesOneThing ? 404 : 200);
     expect(status).toBe(isAllowed([role], route.capability) ? answered : 403);
   });
 
   test('is refused without a valid token, and without organisations', async () => {
-    const key = { 'x-api-key': newApiKey() };
-    for (const headers of [{}, key]) {
+    for (const headers of [{}, { 'x-api-key': newApiKey() }]) {
       expect((await request(api.app)[route.method](addressOf(route)).set(headers).send(body)).status).toBe(401);
     }
-    expect((await send(route, { orgs: [ours.id], roles: [decider], exp: 1 })).status).toBe(401);
-    expect((await send(route, { roles: [decider] })).status).toBe(403);
+    expect((await ask({ ...allowed(), exp: 1 })).status).toBe(401);
+    expect((await ask({ roles: [decider] })).status).toBe(403);
   });
 
   test('refuses members, parameters and methods that it does not know', async () => {
-    const claims = { orgs: [ours.id], roles: [decider] };
-    if (route.hasBody) expect((await send(route, claims, { body: { ...body, force: true } })).status).toBe(400);
-    expect((await send(route, claims, { search: '?force=1' })).status).toBe(400);
-    const { status, headers } = await request(api.app).get(addressOf(route));
-    expect([status, headers['allow']]).toEqual([405, route.method.toUpperCase()]);
+    if (route.hasBody) expect((await ask(allowed(), { body: { ...body, force: true } })).status).toBe(400);
+    const asked = await ask(allowed(), { query: '?force=1' });
+    expect([asked.status, asked.text.includes('force')]).toEqual([400, true]);
+    const { status, headers } = await request(api.app).patch(addressOf(route));
+    expect([status, headers['allow']]).toEqual([405, methodsOf(route)]);
   });
 });
 

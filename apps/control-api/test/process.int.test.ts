@@ -31,6 +31,7 @@ afterAll(async () => {
 const environment = (changes: Record<string, string> = {}): Record<string, string> => ({
   QUARTERHOUR_CONTROL_DATABASE_URL: database.controlUrl,
   QUARTERHOUR_CONTROL_API_PORT: '0',
+  QUARTERHOUR_BROKER_AUTH_PORT: '0',
   QUARTERHOUR_API_KEY_PEPPER: '07'.repeat(32),
   QUARTERHOUR_PUBLIC_URL: 'http://127.0.0.1:8080',
   QUARTERHOUR_JWKS: issuer.jwksPath,

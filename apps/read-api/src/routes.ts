@@ -11,6 +11,8 @@ import { getTradingConfigRoute } from './surfaces/trading/routes/get-config.js';
 import { getConnectionDetailsRoute } from './surfaces/trading/routes/get-connection-details.js';
 import { listApiKeysRoute } from './surfaces/partner/routes/list-api-keys.js';
 import { getLatestTelemetryRoute } from './surfaces/trading/routes/get-latest-telemetry.js';
+import { listCommandLogRoute } from './surfaces/trading/routes/list-command-log.js';
+import { listConfigLogRoute } from './surfaces/trading/routes/list-config-log.js';
 import { listMetersRoute } from './surfaces/trading/routes/list-meters.js';
 import { listTelemetryRoute } from './surfaces/trading/routes/list-telemetry.js';
 import { listSiteMetersRoute } from './surfaces/vcp/routes/list-site-meters.js';
@@ -34,4 +36,6 @@ export const routes: readonly Route<ApiContext>[] = [
   listSitesRoute,
   listSiteMetersRoute,
   listSiteTelemetryRoute,
+  listCommandLogRoute,
+  listConfigLogRoute,
 ];

@@ -59,6 +59,8 @@ async function everythingOf(organisation: OrganisationRow): Promise<Owned> {
       listSites: '/api/v1/vcp/sites',
       listSiteMeters: `/api/v1/vcp/sites/${plant.id}/meters?from=2026-01-15T00:00:00Z`,
       listSiteTelemetry: `/api/v1/vcp/sites/${plant.id}/telemetry?from=2026-01-15T00:00:00Z`,
+      listCommandLog: `/api/v1/trading/plants/${plant.id}/command-log`,
+      listConfigLog: `/api/v1/trading/plants/${plant.id}/config-log`,
     },
   };
 }

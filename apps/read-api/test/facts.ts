@@ -185,3 +185,41 @@ export async function countMinutes(db: Database, counts: readonly MinuteCount[])
     recordBatch(trx, { worker: 'worker-1', stream: 'dispatch', batchNo: 1, counts }),
   );
 }
+
+/** What is different about a row of a log, by its column. */
+type LogColumns = Readonly<Record<string, string | number | boolean | null>>;
+
+/** One relayed command as its table keeps it. */
+export function logCommand(db: Database, orgId: string, plantId: string, columns: LogColumns = {}): Promise<void> {
+  return insertRow(db, 'app.command_log', {
+    org_id: orgId,
+    id: randomUUID(),
+    plant_id: plantId,
+    site_id: plantId,
+    command_type: 'SITE_SETPOINT',
+    routing_key: 'acme.command.site-setpoint',
+    message_id: 'm-1',
+    payload: '{"type":"POWER","targetValueKw":-2.5}',
+    status: 'PENDING',
+    created_at: '2026-01-15T10:00:00Z',
+    ...columns,
+  });
+}
+
+/** One configuration that was sent to an ESM, as its table keeps it. */
+export function logConfig(db: Database, orgId: string, plantId: string, columns: LogColumns = {}): Promise<void> {
+  return insertRow(db, 'app.config_log', {
+    org_id: orgId,
+    plant_id: plantId,
+    validate_only: false,
+    created_at: '2026-01-15T10:00:00Z',
+    ...columns,
+  });
+}
+
+async function insertRow(db: Database, table: string, row: LogColumns & { readonly org_id: string }): Promise<void> {
+  const names = Object.keys(row);
+  const places = names.map((_name, index) => `$${index + 1}`);
+  const text = `insert into ${table} (${names.join(', ')}) values (${places.join(', ')})`;
+  await db.transaction([row.org_id], (trx) => trx.query({ text, values: Object.values(row) }));
+}

@@ -82,8 +82,17 @@ describe('telemetry in buckets', () => {
   ])('refuses %s', async (_case, search, says) => {
     for (const what of ['telemetry', 'meters']) {
       const { status, body } = await get(what, search);
-      expect(status).toBe(400);
+      expect([status, tradingError.parse(body).code]).toEqual([400, 'BAD_REQUEST']);
       expect(tradingError.parse(body).details?.issues?.join()).toMatch(says);
+    }
+  });
+
+  test.each(['bucketMinutes', 'bucket_minutes'])('takes %s for the length of a bucket', async (name) => {
+    for (const what of ['telemetry', 'meters']) {
+      const { status, text } = await get(what, `${tenMinutes}&${name}=15`);
+      expect([status, text]).toEqual([200, (await get(what, `${tenMinutes}&bucket=15`)).text]);
+      const twice = await get(what, `${tenMinutes}&${name}=15&bucket=15`);
+      expect(tradingError.parse(twice.body).details?.issues).toEqual(['query.bucket: Give this once']);
     }
   });
 

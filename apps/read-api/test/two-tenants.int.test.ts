@@ -22,7 +22,7 @@ import {
 import { routes } from '../src/routes.js';
 import { openTestApi } from './api.js';
 import type { TestApi } from './api.js';
-import { quarantine } from './facts.js';
+import { logCommand, logConfig, quarantine } from './facts.js';
 
 /**
  * Two organisations that hold things under the same ids wherever ids are theirs to choose: message ids, event ids, external
@@ -77,6 +77,8 @@ const REQUESTS: Readonly<Record<string, (ids: Ids) => readonly string[]>> = {
     `/quarterhour/v1/trading-config-events?plant_id=${plantId}`,
     `/quarterhour/v1/trading-config-events?message_id=${messageId}`,
   ],
+  listCommandLog: ({ plantId }) => [`/api/v1/trading/plants/${plantId}/command-log?limit=1`],
+  listConfigLog: ({ plantId }) => [`/api/v1/trading/plants/${plantId}/config-log?limit=1`],
 };
 
 let api: TestApi;
@@ -122,6 +124,10 @@ async function aTenant(mark: string): Promise<Tenant> {
     sentTradingEvent('enabled', aTradingChange({ organisation_id: organisation.id, event_id: eventId, actor: canary })),
   ];
   for (const sent of taken) expect(await takeIn(api.worker, sent)).toBe('stored');
+  for (let n = 0; n < 2; n += 1) {
+    await logCommand(api.admin, organisation.id, plant.id, { message_id: messageId, status: canary });
+    await logConfig(api.admin, organisation.id, plant.id, { message: canary });
+  }
   const faulty = {
     detail: canary,
     routingKey: `dispatch.${assetId}`,

@@ -238,3 +238,11 @@ export {
   type SealedValue,
   type SealedValuePlace,
 } from './queries/sealed-columns.js';
+export {
+  listCommandLog,
+  listConfigLog,
+  type CommandLogColumn,
+  type CommandLogQuery,
+  type ConfigLogColumn,
+  type PlantLogQuery,
+} from './queries/plant-logs.js';

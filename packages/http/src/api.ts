@@ -177,9 +177,9 @@ function mount<Ctx>(
   address.all(gates.limits.address, refuseOtherMethods(allow));
 }
 
-function begin<Ctx>({ operationId }: Route<Ctx>, admission: Admission): RequestHandler {
+function begin<Ctx>({ operationId, invalidCode }: Route<Ctx>, admission: Admission): RequestHandler {
   return (req, _res, next) => {
-    exchangeOf(req).operationId = operationId;
+    Object.assign(exchangeOf(req), { operationId, invalidCode });
     admission.admitAny();
     next();
   };

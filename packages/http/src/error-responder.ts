@@ -21,8 +21,8 @@ export function errorResponder(options: {
   readonly surfaceOf: (path: string) => Surface;
 }): ErrorRequestHandler {
   return (error: unknown, req, res, next) => {
-    const { requestId, target } = exchangeOf(req);
-    const refusal = refusalOf(error, options.classifyError);
+    const { requestId, target, invalidCode } = exchangeOf(req);
+    const refusal = withCode(refusalOf(error, options.classifyError), invalidCode);
     if (refusal.kind === 'internal' || refusal.kind === 'unavailable') {
       options.log.error({ requestId, refusal: refusal.kind, err: error }, 'a request could not be answered');
     }
@@ -32,6 +32,10 @@ export function errorResponder(options: {
     }
     sendRefusal(res, options.surfaceOf(target), refusal, requestId);
   };
+}
+
+function withCode(refusal: Refusal, invalidCode: string | undefined): Refusal {
+  return refusal.kind === 'invalid' && invalidCode !== undefined ? { ...refusal, code: invalidCode } : refusal;
 }
 
 function sendRefusal(res: Response, surface: Surface, refusal: Refusal, requestId: string): void {

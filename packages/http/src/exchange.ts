@@ -10,6 +10,8 @@ export interface Exchange {
   readonly target: string;
   /** Operation that answers, once one is found. */
   operationId: string | undefined;
+  /** Code of its own for whatever is wrong with a request, where the operation has one. */
+  invalidCode: string | undefined;
   principal: Principal | undefined;
   /** Of the answer, once the request's wishes are known. */
   format: Format;
@@ -27,7 +29,14 @@ export function beginExchange(): RequestHandler {
   return (req, res, next) => {
     const requestId = requestIdOr(req.get('x-request-id'), randomUUID);
     const target = pathAndQueryOf(req.originalUrl);
-    exchanges.set(req, { requestId, target, operationId: undefined, principal: undefined, format: 'json' });
+    exchanges.set(req, {
+      requestId,
+      target,
+      operationId: undefined,
+      invalidCode: undefined,
+      principal: undefined,
+      format: 'json',
+    });
     res.set('x-request-id', requestId);
     next();
   };

@@ -20,6 +20,13 @@ describe('a query string', () => {
     expect(parseQueryString(search)).toEqual(expected);
   });
 
+  test('takes other names for the one that they stand for', () => {
+    const spellings = { type: 'commandType' };
+    expect(parseQueryString('type=a', spellings)).toEqual({ commandType: 'a' });
+    expect(parseQueryString('type=a&commandType=b', spellings)).toEqual({ commandType: ['a', 'b'] });
+    expect(parseQueryString('constructor=a', spellings)).toEqual({ constructor: 'a' });
+  });
+
   test('a name like __proto__ is a name', () => {
     expect(Object.keys(parseQueryString('__proto__=1&constructor=2'))).toEqual(['__proto__', 'constructor']);
   });

@@ -6,17 +6,22 @@ export const BROKEN_ESCAPE = 'A percent sign needs two hexadecimal digits after 
 /** Query parameters as sent: a text, or the texts in order when a name was repeated. */
 export type RawQuery = Readonly<Record<string, string | readonly string[]>>;
 
+/** Names of parameters, by other names that are taken for them. */
+export type Spellings = Readonly<Record<string, string>>;
+
 /**
  * Reads a query string. Names are taken literally: `a[]` and `a[b]` are names like any other.
  *
  * @param search what follows the question mark, percent-encoded; empty for none
+ * @param spellings names that are read as others; one parameter under two of its names was repeated
  * @throws InvalidRequestError `escape_parsing` when a percent escape is broken or is not UTF-8
  */
-export function parseQueryString(search: string): RawQuery {
+export function parseQueryString(search: string, spellings: Spellings = {}): RawQuery {
   const values = new Map<string, string[]>();
   for (const pair of search.split('&')) {
     if (pair === '') continue;
-    const [name, value] = splitPair(pair);
+    const [spelled, value] = splitPair(pair);
+    const name = Object.hasOwn(spellings, spelled) ? (spellings[spelled] ?? spelled) : spelled;
     values.set(name, [...(values.get(name) ?? []), value]);
   }
   return Object.fromEntries([...values].map(([name, texts]) => [name, texts.length === 1 ? texts.join() : texts]));

@@ -24,7 +24,8 @@ export type Credentials = 'token' | 'api-key' | 'either';
  * status and body.
  */
 export type Refusal =
-  | { readonly kind: 'invalid'; readonly issues: readonly RequestIssue[] }
+  /** `code` where the operation has one of its own for whatever is wrong with a request. */
+  | { readonly kind: 'invalid'; readonly issues: readonly RequestIssue[]; readonly code?: string }
   | { readonly kind: 'unauthenticated'; readonly isTokenInvalid: boolean; readonly takes?: Credentials }
   | { readonly kind: 'forbidden' }
   | { readonly kind: 'organisation-required' }
@@ -92,7 +93,7 @@ export const RETRY_AFTER_SECONDS = 1;
 export function textOfRefusal(refusal: Refusal, invalidStatus: 400 | 422): RefusalText {
   switch (refusal.kind) {
     case 'invalid':
-      return text(invalidStatus, 'VALIDATION_ERROR', 'The request breaks a rule of this operation.');
+      return text(invalidStatus, refusal.code ?? 'VALIDATION_ERROR', 'The request breaks a rule of this operation.');
     case 'unauthenticated':
       return textOfUnauthenticated(refusal);
     case 'forbidden':

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ApiKeyScope, OperationDescription, ResponseDescription } from '@quarterhour/contracts';
 import type { Weight } from './admission.js';
 import { MEDIA_TYPES, type ExportFormat, type Format } from './formats.js';
-import { parseQueryString, searchOf } from './query-string.js';
+import { parseQueryString, searchOf, type Spellings } from './query-string.js';
 import { InvalidRequestError } from './refusal.js';
 import type { Credentials, RequestIssue, RequestPart } from './refusal.js';
 import type { Reply } from './reply.js';
@@ -63,8 +63,12 @@ export interface RouteDeclaration<
   readonly params: Params;
   /** Strict object: a parameter that it does not name is refused. {@link noParameters} for none. */
   readonly query: Query;
+  /** Other names under which parameters of the query are taken, with the name that each has here. */
+  readonly spellings?: Spellings;
   /** Shape of the JSON body; {@link noBody} for none. */
   readonly body: Body;
+  /** Code that this operation has for whatever is wrong with a request. Default: the surface's. */
+  readonly invalidCode?: string;
   /** Successful answers by status; refusals are the surface's. */
   readonly responses: Readonly<Record<number, ResponseDescription>>;
   /** A GET that answers one thing, not a list: its answer carries an `ETag` and may be kept by its caller. Default false. */
@@ -106,6 +110,7 @@ export interface Route<Ctx> {
   readonly hasBody: boolean;
   /** Whether the body may be left out. */
   readonly isBodyOptional: boolean;
+  readonly invalidCode: string | undefined;
   readonly answersOneResource: boolean;
   /** Whether it answers CSV and NDJSON beside JSON. */
   readonly hasExports: boolean;
@@ -188,6 +193,7 @@ export function route<
     namesOneThing: names.length > 0,
     hasBody: takesBody(declaration.body),
     isBodyOptional: declaration.body.safeParse(undefined).success,
+    invalidCode: declaration.invalidCode,
     hasExports: declaration.exports !== undefined,
     answersOneResource,
     responses,
@@ -201,23 +207,27 @@ function answerTo<Ctx, P extends z.ZodObject, Q extends z.ZodObject, B extends z
   request: IncomingRequest,
   ctx: Ctx,
 ): Promise<Reply> {
-  const { params, exports } = declaration;
+  const { params, exports, spellings } = declaration;
   if (exports === undefined || request.format === 'json') {
     const asked = parsed(declaration, request);
     request.admit(declaration.weight?.(asked, ctx) ?? 'light');
     return declaration.handler(asked, ctx);
   }
-  const asked = parsed({ params, query: exports.query, body: noBody }, request);
+  const asked = parsed({ params, query: exports.query, body: noBody, ...(spellings && { spellings }) }, request);
   request.admit('heavy');
   return exports.handler(asked, ctx, request.format);
 }
 
 function parsed<Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType>(
-  schemas: { readonly params: Params; readonly query: Query; readonly body: Body },
+  schemas: { readonly params: Params; readonly query: Query; readonly body: Body; readonly spellings?: Spellings },
   request: IncomingRequest,
 ): ParsedRequest<z.output<Params>, z.output<Query>, z.output<Body>> {
   const { principal, scope, requestId, url } = request;
-  const sent = { path: { ...request.params }, query: { ...parseQueryString(searchOf(url)) }, body: request.body };
+  const sent = {
+    path: { ...request.params },
+    query: { ...parseQueryString(searchOf(url), schemas.spellings) },
+    body: request.body,
+  };
   const params = schemas.params.safeParse(sent.path);
   const query = schemas.query.safeParse(sent.query);
   const body = schemas.body.safeParse(takesBody(schemas.body) ? sent.body : undefined);

@@ -8,6 +8,7 @@ import { tradingControl } from './0006-trading-control.js';
 import { apiKeys } from './0007-api-keys.js';
 import { provisioning } from './0008-provisioning.js';
 import { partnersInUse } from './0009-partners-in-use.js';
+import { configLog } from './0010-config-log.js';
 
 /** Every migration in order of its name. Forward only; a name that has run anywhere never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -20,7 +21,8 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0007-api-keys': apiKeys,
   '0008-provisioning': provisioning,
   '0009-partners-in-use': partnersInUse,
+  '0010-config-log': configLog,
 };
 
 /** Name of the newest migration: the schema version that this code needs. */
-export const SCHEMA_VERSION = '0009-partners-in-use';
+export const SCHEMA_VERSION = '0010-config-log';

@@ -27,7 +27,7 @@ export const tradingErrors: Pick<Surface, 'invalidStatus' | 'errorSchemas' | 'er
 };
 
 function codeOf(refusal: Refusal, code: string): TradingErrorCode {
-  const issues = refusal.kind === 'invalid' ? refusal.issues : [];
+  const issues = refusal.kind === 'invalid' && refusal.code === undefined ? refusal.issues : [];
   if (issues.some(isMalformedId)) return 'INVALID_UUID';
   const stable = [...issues.map((issue) => issue.code.toUpperCase()), code];
   return stable.flatMap((text) => TRADING_ERROR_CODES.filter((known) => known === text))[0] ?? 'NOT_FOUND';

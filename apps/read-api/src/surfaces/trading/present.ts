@@ -1,5 +1,12 @@
 import type { TelemetryPoint } from '@quarterhour/contracts';
-import type { MeterBucketColumn, Projection, RealtimeColumn, TelemetryBucketColumn } from '@quarterhour/db';
+import type {
+  CommandLogColumn,
+  ConfigLogColumn,
+  MeterBucketColumn,
+  Projection,
+  RealtimeColumn,
+  TelemetryBucketColumn,
+} from '@quarterhour/db';
 import { z } from 'zod';
 
 /** Inside, grid is positive when the plant exports; this surface counts import. */
@@ -31,6 +38,38 @@ export const METER_PROJECTION: Projection<MeterBucketColumn> = [
   { name: 'meter_id', column: 'meter_id', as: 'text' },
   { name: 'interval', column: 'interval', as: 'text' },
   { name: 'energy', column: 'energy_kwh', as: { number: {} } },
+];
+
+export const COMMAND_LOG_PROJECTION: Projection<CommandLogColumn> = [
+  { name: 'ackStatus', column: 'ack_status', as: 'text' },
+  { name: 'commandType', column: 'command_type', as: 'text' },
+  { name: 'correlationId', column: 'correlation_id', as: 'text' },
+  { name: 'createdAt', column: 'created_at', as: 'instant' },
+  { name: 'executedAt', column: 'executed_at', as: 'instant' },
+  { name: 'id', column: 'id', as: 'uuid' },
+  { name: 'messageId', column: 'message_id', as: 'text' },
+  { name: 'organizationId', column: 'org_id', as: 'uuid' },
+  { name: 'payload', column: 'payload', as: 'json' },
+  { name: 'rejectionReason', column: 'rejection_reason', as: 'text' },
+  { name: 'routingKey', column: 'routing_key', as: 'text' },
+  { name: 'siteId', column: 'site_id', as: 'text' },
+  { name: 'status', column: 'status', as: 'text' },
+];
+
+export const CONFIG_LOG_PROJECTION: Projection<ConfigLogColumn> = [
+  { name: 'configSnapshot', column: 'config_snapshot', as: 'json' },
+  { name: 'createdAt', column: 'created_at', as: 'instant' },
+  { name: 'id', column: 'id', as: 'integer' },
+  { name: 'isError', column: 'is_error', as: 'boolean' },
+  { name: 'isTerminal', column: 'is_terminal', as: 'boolean' },
+  { name: 'message', column: 'message', as: 'text' },
+  { name: 'plantId', column: 'plant_id', as: 'uuid' },
+  { name: 'requestCode', column: 'request_code', as: 'text' },
+  { name: 'requestedBy', column: 'requested_by', as: 'uuid' },
+  { name: 'respondedAt', column: 'responded_at', as: 'instant' },
+  { name: 'resultCode', column: 'result_code', as: 'text' },
+  { name: 'sentAt', column: 'sent_at', as: 'instant' },
+  { name: 'validateOnly', column: 'validate_only', as: 'boolean' },
 ];
 
 const measured = z.number().nullable();

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { exportMeasurementsQuery, listMetersResponse, measurementsQuery, plantPath } from '@quarterhour/contracts';
+import {
+  BUCKET_SPELLINGS,
+  exportMeasurementsQuery,
+  listMetersResponse,
+  measurementsQuery,
+  plantPath,
+} from '@quarterhour/contracts';
 import { exportMeterBuckets, headerLine, type MeterBucketKey } from '@quarterhour/db';
 import { parseInstant } from '@quarterhour/domain';
 import { noBody, route, tradingSurface, type Position } from '@quarterhour/http';
@@ -20,8 +26,10 @@ export const listMetersRoute = route({
     'What each register counted between the ends of the buckets; null where a reading is missing or the register was reset. An export may have any number of points.',
   tag: 'Measurements',
   capability: 'telemetry:read',
+  invalidCode: 'BAD_REQUEST',
   params: plantPath,
   query: measurementsQuery,
+  spellings: BUCKET_SPELLINGS,
   body: noBody,
   responses: {
     200: {

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { exportMeasurementsQuery, listTelemetryResponse, measurementsQuery, plantPath } from '@quarterhour/contracts';
+import {
+  BUCKET_SPELLINGS,
+  exportMeasurementsQuery,
+  listTelemetryResponse,
+  measurementsQuery,
+  plantPath,
+} from '@quarterhour/contracts';
 import { exportTelemetryBuckets, headerLine, listTelemetryBuckets, type BucketKey } from '@quarterhour/db';
 import { parseInstant } from '@quarterhour/domain';
 import { jsonText, noBody, route, tradingSurface, type Position } from '@quarterhour/http';
@@ -19,8 +25,10 @@ export const listTelemetryRoute = route({
   description: 'Arithmetic means per bucket, counted from UTC midnight; null where nothing was measured.',
   tag: 'Measurements',
   capability: 'telemetry:read',
+  invalidCode: 'BAD_REQUEST',
   params: plantPath,
   query: measurementsQuery,
+  spellings: BUCKET_SPELLINGS,
   body: noBody,
   responses: {
     200: {
