@@ -58,8 +58,13 @@ export function localEnvironment(
     QUARTERHOUR_CURSOR_KEY: settings.cursorKey,
     QUARTERHOUR_API_KEY_PEPPER: settings.apiKeyPepper,
     QUARTERHOUR_KEY_RING: files.keyRing,
+    ...samplingEnvironment(stack),
     ...partnerEnvironment(stack, ports),
   };
+}
+
+function samplingEnvironment({ broker: { samplingMs } }: Stack): Readonly<Record<string, string>> {
+  return samplingMs === undefined ? {} : { QUARTERHOUR_BROKER_SAMPLING_MS: String(samplingMs) };
 }
 
 function partnerEnvironment({ broker: { partners } }: Stack, ports: Ports): Readonly<Record<string, string>> {

@@ -21,6 +21,7 @@ import { replayQuarantinedCommand } from './commands/replay-quarantined.js';
 import { retireKeyCommand } from './commands/retire-key.js';
 import { rotateKeysCommand } from './commands/rotate-keys.js';
 import { showQuarantinedCommand } from './commands/show-quarantined.js';
+import { verifyAuditCommand } from './commands/verify-audit.js';
 import { verifyRollupsCommand } from './commands/verify-rollups.js';
 import type { CommandContext } from './context.js';
 import { explained } from './explaining.js';
@@ -56,6 +57,7 @@ function quarterhour(ctx: CommandContext): Command {
     group('partitions', 'partitions of telemetry by day', [ensurePartitionsCommand(ctx), listPartitionsCommand(ctx)]),
   );
   program.addCommand(group('rollups', 'what telemetry adds up to', [verifyRollupsCommand(ctx)]));
+  program.addCommand(group('audit', 'who did what', [verifyAuditCommand(ctx)]));
   program.addCommand(
     group('organisation', 'tenants of the installation', [
       addOrganisationCommand(ctx),

@@ -15,8 +15,6 @@ const LOCK_CONNECTIONS = 8;
 const STATEMENT_TIMEOUT_MS = 20_000;
 /** A caller learns within a second that the database is out of reach. */
 const CONNECT_TIMEOUT_MS = 900;
-/** And soon after that about the broker. */
-const BROKER_TIMEOUT_MS = 5_000;
 
 const config = readConfig();
 const log = createLogger({ name: 'control-api', level: config.logLevel });
@@ -40,7 +38,7 @@ await runProcess({ name: 'control-api', log }, async (onStop) => {
   onStop(() => locks.close());
 
   const { apiUrl, vhost, user, samplingMs } = config.broker;
-  const api = rabbitApi({ url: apiUrl, timeoutMs: BROKER_TIMEOUT_MS });
+  const api = rabbitApi({ url: apiUrl });
   const provisioning = startProvisioning({ db, locks, api, vhost, user, samplingMs, clock: systemClock, log });
   onStop(() => provisioning.stop());
 

@@ -3,6 +3,7 @@ import type { ApiContext } from './api-context.js';
 import { listDispatchesRoute } from './surfaces/asset/routes/list-dispatches.js';
 import { getDispatchRoute } from './surfaces/own/routes/get-dispatch.js';
 import { getQuarantinedRoute } from './surfaces/own/routes/get-quarantined.js';
+import { listAuditRoute } from './surfaces/own/routes/list-audit.js';
 import { listIngestionMinutesRoute } from './surfaces/own/routes/list-ingestion-minutes.js';
 import { listReceiptsRoute } from './surfaces/own/routes/list-receipts.js';
 import { listQuarantineRoute } from './surfaces/own/routes/list-quarantine.js';
@@ -30,6 +31,7 @@ export const routes: readonly Route<ApiContext>[] = [
   listIngestionMinutesRoute,
   listReceiptsRoute,
   listTradingConfigEventsRoute,
+  listAuditRoute,
   getTradingConfigRoute,
   getConnectionDetailsRoute,
   listApiKeysRoute,

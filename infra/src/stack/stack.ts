@@ -20,6 +20,8 @@ export interface BrokerServer {
   readonly apiUrl: string;
   /** Undefined for a broker that was given: whoever runs it lets partners in. */
   readonly partners: PartnerAccess | undefined;
+  /** How old its counts may be; undefined where that is what the broker does of its own accord. */
+  readonly samplingMs?: number;
   readonly source: string;
   readonly version: string;
 }

@@ -70,7 +70,20 @@ export {
 } from './queries/trading-states.js';
 export { knownAt, measuredKnownAt, raiseKnownAt, takeStamp, type Mark } from './queries/known-at.js';
 export { type VersionVerdict } from './queries/keep-versions.js';
-export { firstBrokenAudit, recordAudit, type AuditEntry } from './queries/audit.js';
+export {
+  AUDIT_START,
+  checkAuditStretch,
+  exportAudit,
+  firstBrokenAudit,
+  listAudit,
+  recordAudit,
+  type AuditColumn,
+  type AuditEntry,
+  type AuditKey,
+  type AuditMark,
+  type AuditQuery,
+  type AuditStretch,
+} from './queries/audit.js';
 export {
   exportReceipts,
   listReceipts,

@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { anOrganisation, testDatabase, type TestDatabase } from '@quarterhour/testkit';
-import { firstBrokenAudit, NO_ORGANISATION, recordAudit, type AuditEntry, type Database } from '@quarterhour/db';
+import {
+  AUDIT_START,
+  checkAuditStretch,
+  firstBrokenAudit,
+  NO_ORGANISATION,
+  recordAudit,
+  type AuditEntry,
+  type AuditMark,
+  type Database,
+} from '@quarterhour/db';
 import { connect, query } from './fixtures.js';
 
 let server: TestDatabase;
@@ -35,7 +44,22 @@ const anEntry = (different: Partial<AuditEntry> = {}): AuditEntry => ({
 });
 const write = (...entries: AuditEntry[]): Promise<void> =>
   control.transaction([orgId, NO_ORGANISATION], (trx) => recordAudit(trx, entries));
-const firstBroken = (owner = orgId) => read.read([owner], (trx) => firstBrokenAudit(trx, owner));
+/** In one statement and stretch by stretch, which must be the same. */
+async function firstBroken(owner = orgId): Promise<number | null> {
+  const first = await read.read([owner], (trx) => firstBrokenAudit(trx, owner));
+  for (const most of [1, 2, 1_000]) expect([most, await firstBrokenInStretches(owner, most)]).toEqual([most, first]);
+  return first;
+}
+
+async function firstBrokenInStretches(owner: string, most: number): Promise<number | null> {
+  for (let from: AuditMark | null = AUDIT_START; from !== null;) {
+    const start: AuditMark = from;
+    const stretch = await read.read([owner], (trx) => checkAuditStretch(trx, owner, start, most));
+    if (stretch.firstBroken !== null) return stretch.firstBroken;
+    from = stretch.next;
+  }
+  return null;
+}
 
 /** What only somebody with all rights on the server can do: behind the back of the trigger. */
 const tamper = (text: string, ...values: unknown[]): Promise<unknown> =>

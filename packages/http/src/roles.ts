@@ -15,6 +15,7 @@ export const ROLE_MATRIX = {
   'ingestion:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'trading-config:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'trading-config:write': ['trader', 'admin'],
+  'audit:read': ['operator', 'trader', 'auditor', 'admin'],
   'plant-log:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'plant-config:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'plant-config:write': ['operator', 'trader', 'admin'],

@@ -103,7 +103,7 @@ class Pass {
 
   async run(aims: Aims): Promise<PassOutcome> {
     const present = new Set(await this.#ctx.api.listVhosts());
-    const done = await Promise.all([
+    const done = await allEnded([
       this.#troubles.collect(() => this.#central(aims)),
       ...aims.vhosts.map((one) => this.#troubles.collect(() => this.#vhost(one, aims.prefix, present.has(one.vhost)))),
     ]);
@@ -163,7 +163,7 @@ class Pass {
         return this.#forget(keyId);
       }
       case 'gone-when-empty': {
-        if (!isPresent) return this.#forget(keyId);
+        if (!isPresent) return this.#forgetEnded(keyId, null);
         await closeConnections(api, vhost, user);
         await makeVhost(api, { vhost, prefix, user, refused: INBOUND_FAMILIES });
         const holding = holdingOf(await api.listQueues(vhost), prefix);
@@ -171,19 +171,25 @@ class Pass {
         if (!this.#ctx.quiet.isEmpty(`${orgId} vhost ${keyId}`, holding.toStore)) return false;
         await api.deleteVhost(vhost);
         log.info({ organisation: orgId, vhost, ...holding }, "a key's virtual host is gone");
-        return this.#forget(keyId, holding);
+        return this.#forgetEnded(keyId, holding);
       }
     }
   }
 
-  /** @param holding what went with it, where that is to be on record */
-  async #forget(keyId: string, holding?: Holding): Promise<true> {
+  /** What is gone with trading as a whole. */
+  async #forget(keyId: string): Promise<true> {
+    const { orgId } = this.#config;
+    await this.#ctx.db.transaction([orgId], (trx) => forgetPartnerVhost(trx, orgId, keyId));
+    return true;
+  }
+
+  /** What is gone because its key ended. @param holding what went with it; null when it was gone already */
+  async #forgetEnded(keyId: string, holding: Holding | null): Promise<true> {
     const { orgId } = this.#config;
     this.#ctx.quiet.forget(`${orgId} vhost ${keyId}`);
+    const detail = { unanswered: holding?.unanswered ?? null, undelivered: holding?.undelivered ?? null };
     await this.#ctx.db.transaction([orgId], async (trx) => {
-      if (!(await forgetPartnerVhost(trx, orgId, keyId)) || holding === undefined) return;
-      const { unanswered, undelivered } = holding;
-      const detail = { unanswered, undelivered };
+      if (!(await forgetPartnerVhost(trx, orgId, keyId))) return;
       await recordAudit(trx, [{ orgId, actor: ACTOR, action: 'trading.remove-vhost', subject: keyId, detail }]);
     });
     return true;
@@ -230,3 +236,9 @@ class Pass {
 
 /** Who does what follows from a decision without anybody asking. */
 const ACTOR = 'control-api';
+
+/** What all of them gave. Waits also for those that others have failed before: nothing goes on behind the back of the lock. */
+async function allEnded<T>(works: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(works);
+  return Promise.all(works);
+}

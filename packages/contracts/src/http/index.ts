@@ -3,6 +3,7 @@ export * from './asset/errors.js';
 export * from './merge-documents.js';
 export * from './openapi.js';
 export * from './outputs.js';
+export * from './own/audit.js';
 export * from './own/dispatch.js';
 export * from './own/errors.js';
 export * from './own/ingestion-minutes.js';

@@ -2,6 +2,7 @@ import { REASON_NAMES, REPLAYED_AS, STREAMS, OUTCOMES, QUARANTINE_STATES } from 
 import type { OwnDispatch, QuarantineDetail, RawBody } from '@quarterhour/contracts';
 import {
   NO_ORGANISATION,
+  type AuditColumn,
   type DispatchRecord,
   type FailedAttempt,
   type IngestMinuteColumn,
@@ -101,6 +102,18 @@ export const TRADING_CONFIG_PROJECTION: Projection<TradingConfigColumn> = [
   { name: 'received_at', column: 'received_at', as: 'instant' },
   { name: 'routing_key', column: 'routing_key', as: 'text' },
   { name: 'payload', column: 'payload', as: 'json' },
+];
+
+export const AUDIT_PROJECTION: Projection<AuditColumn> = [
+  { name: 'organisation_id', column: 'org_id', as: 'owner' },
+  { name: 'seq', column: 'seq', as: 'integer' },
+  { name: 'at', column: 'at', as: 'instant' },
+  { name: 'actor', column: 'actor', as: 'text' },
+  { name: 'action', column: 'action', as: 'text' },
+  { name: 'subject', column: 'subject', as: 'text' },
+  { name: 'detail', column: 'detail', as: 'json' },
+  { name: 'previous_sha256', column: 'previous_sha256', as: 'text' },
+  { name: 'sha256', column: 'sha256', as: 'text' },
 ];
 
 export const MINUTE_PROJECTION: Projection<IngestMinuteColumn> = [
