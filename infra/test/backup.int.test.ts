@@ -17,7 +17,14 @@ import {
   type Trx,
 } from '@quarterhour/db';
 import { compareInstants, instantFromEpochMillis, type UtcInstant } from '@quarterhour/domain';
-import { dispatchStream, plantTelemetryStream, Register, storeAll, type Delivery } from '@quarterhour/ingestion';
+import {
+  dispatchStream,
+  plantTelemetryStream,
+  Register,
+  prepareBatch,
+  storeAll,
+  type Delivery,
+} from '@quarterhour/ingestion';
 import { aDispatch, anAsset, anOrganisation, aPlant, aRealtimeEnvelope } from '@quarterhour/testkit';
 import { password } from '../src/stack/secrets.js';
 import { aCluster, backUp, type Cluster } from './base-backup.js';
@@ -130,8 +137,8 @@ async function settle({ admin }: Cluster, { to, delivery: one }: Sent): Promise<
   const by = { worker: 'worker', batchNo: (batchNo += 1), receivedAt: instantFromEpochMillis(nowMillis) };
   const [outcome] = await admin.transaction([orgId], (trx) =>
     to === 'dispatch'
-      ? storeAll(trx, dispatchStream, [dispatchStream.receive(one, ctx)], by)
-      : storeAll(trx, plantTelemetryStream, [plantTelemetryStream.receive(one, ctx)], by),
+      ? storeAll(trx, prepareBatch(dispatchStream, [dispatchStream.receive(one, ctx)]), by)
+      : storeAll(trx, prepareBatch(plantTelemetryStream, [plantTelemetryStream.receive(one, ctx)]), by),
   );
   return outcome;
 }

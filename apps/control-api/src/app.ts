@@ -1,25 +1,35 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Express } from 'express';
-import { classifyError, NO_ORGANISATION, type Database } from '@quarterhour/db';
+import { classifyError, NO_ORGANISATION } from '@quarterhour/db';
 import { createApi, type ServiceParts } from '@quarterhour/http';
-import type { RegisterWatch } from '@quarterhour/ingestion';
+import type { HealthCheck } from '@quarterhour/runtime';
+import type { ApiContext } from './api-context.js';
 import { routes } from './routes.js';
 
-export interface ControlApiParts extends ServiceParts {
-  readonly db: Database;
-  readonly register: RegisterWatch;
+export interface ControlApiParts extends ServiceParts, Omit<ApiContext, 'clock' | 'log'> {
+  /** Beside that of the database. */
+  readonly checks?: readonly HealthCheck[];
 }
 
-export function createControlApi({ db, register, ...parts }: ControlApiParts): Express {
+export function createControlApi({
+  db,
+  register,
+  keyRing,
+  partnerUrls,
+  provisioner,
+  checks = [],
+  ...parts
+}: ControlApiParts): Express {
+  const { clock, log } = parts;
   return createApi({
     ...parts,
     routes,
-    context: { db, register, clock: parts.clock },
+    context: { db, register, clock, log, keyRing, partnerUrls, provisioner },
     classifyError,
     unownedOrganisation: NO_ORGANISATION,
     databaseQueue: () => db.waiting(),
-    checks: [{ name: 'database', check: () => db.ping().then(() => ({ ok: true })) }],
+    checks: [{ name: 'database', check: () => db.ping().then(() => ({ ok: true })) }, ...checks],
     docs: {
       redocBundle: createRequire(import.meta.url).resolve('redoc/bundles/redoc.standalone.js'),
       documentsFolder: fileURLToPath(new URL('../../../docs/openapi', import.meta.url)),

@@ -1,20 +1,61 @@
-import { API_VARIABLES, apiDatabaseUrl, apiPort, apiSettings } from '@quarterhour/http';
-import { readEnvironment, type Environment } from '@quarterhour/runtime';
+import { VHOST } from '@quarterhour/contracts';
+import { API_VARIABLES, apiDatabaseUrl, apiPort, apiSettings, isLoopback } from '@quarterhour/http';
+import { ConfigError, readEnvironment, type Environment } from '@quarterhour/runtime';
 import { z } from 'zod';
+
+/** Twice five seconds: a quorum queue tells its counts that often, and the broker's API collects them that often. */
+const DEFAULT_SAMPLING_MS = 10_000;
+
+/** Names or origins, separated by commas. */
+const list = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').flatMap((item) => (item.trim() === '' ? [] : [item.trim()])));
+const origins = list.refine((all) => all.every((item) => URL.canParse(item) && new URL(item).origin === item), {
+  error: 'must be origins such as http://127.0.0.1:4300, separated by commas',
+});
 
 const environment = z.object({
   ...API_VARIABLES,
   QUARTERHOUR_CONTROL_DATABASE_URL: apiDatabaseUrl,
   QUARTERHOUR_CONTROL_API_PORT: apiPort(8082),
+  QUARTERHOUR_KEY_RING: z.string(),
+  QUARTERHOUR_RABBITMQ_API_URL: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }),
+  QUARTERHOUR_BROKER_VHOST: z.string().min(1).default(VHOST),
+  QUARTERHOUR_BROKER_USER: z.string().min(1).optional(),
+  QUARTERHOUR_BROKER_SAMPLING_MS: z.coerce.number().int().min(100).max(600_000).default(DEFAULT_SAMPLING_MS),
+  QUARTERHOUR_ESM_ALLOW_HTTP: z.literal('yes').optional(),
+  QUARTERHOUR_ESM_TEST_ORIGINS: origins,
+  QUARTERHOUR_OWN_HOSTS: list,
 });
 
 export type Config = ReturnType<typeof readConfig>;
 
 export function readConfig(env: Environment = process.env) {
   const read = readEnvironment(environment, env);
+  const api = apiSettings(read);
+  const isReachedByOthers = !isLoopback(api.host) && !api.isPublishedOnLoopback;
+  if (read.QUARTERHOUR_ESM_TEST_ORIGINS.length > 0 && isReachedByOthers) {
+    throw new ConfigError([
+      'QUARTERHOUR_ESM_TEST_ORIGINS: is for tests; it is refused where others than this machine can reach the API',
+    ]);
+  }
   return {
-    ...apiSettings(read),
+    ...api,
     databaseUrl: read.QUARTERHOUR_CONTROL_DATABASE_URL,
     port: read.QUARTERHOUR_CONTROL_API_PORT,
+    keyRing: read.QUARTERHOUR_KEY_RING,
+    broker: {
+      apiUrl: read.QUARTERHOUR_RABBITMQ_API_URL,
+      vhost: read.QUARTERHOUR_BROKER_VHOST,
+      /** That our own processes log in as. */
+      user: read.QUARTERHOUR_BROKER_USER ?? decodeURIComponent(new URL(read.QUARTERHOUR_RABBITMQ_API_URL).username),
+      samplingMs: read.QUARTERHOUR_BROKER_SAMPLING_MS,
+    },
+    partnerUrls: {
+      allowsHttp: read.QUARTERHOUR_ESM_ALLOW_HTTP === 'yes',
+      ownHosts: read.QUARTERHOUR_OWN_HOSTS,
+      testOrigins: read.QUARTERHOUR_ESM_TEST_ORIGINS,
+    },
   };
 }

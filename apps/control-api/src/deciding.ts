@@ -17,6 +17,13 @@ export async function decisionOf({ scope, principal }: Decider, ctx: ApiContext)
     register: ctx.register.current,
     nowMillis: ctx.clock.nowMillis(),
     organisations: scope.organisations,
-    by: principal.subject.slice(0, LONGEST_ACTOR),
+    by: actorOf(principal),
   };
+}
+
+const UNRULY = /[\p{Cc}\p{Cs}\u2028-\u202e\u2066-\u2069]/gu;
+
+/** Who decides, for the record: a token may name its subject in any characters. */
+export function actorOf({ subject }: Pick<Principal, 'subject'>): string {
+  return subject.replace(UNRULY, '\uFFFD').slice(0, LONGEST_ACTOR);
 }

@@ -1,32 +1,52 @@
 import { assertReady, openDatabase } from '@quarterhour/db';
 import { serveApi } from '@quarterhour/http';
 import { RegisterWatch } from '@quarterhour/ingestion';
-import { createLogger, runProcess } from '@quarterhour/runtime';
+import { rabbitApi } from '@quarterhour/messaging';
+import { createLogger, openKeyRing, runProcess, systemClock } from '@quarterhour/runtime';
 import { createControlApi } from './app.js';
 import { readConfig } from './config.js';
+import { startProvisioning } from './provisioning/start.js';
 
 const CONNECTIONS = 4;
+/** Each is held while the broker is asked about one organisation. */
+const LOCK_CONNECTIONS = 8;
 /** A decision about a thousand deliveries is one transaction; nobody waits for its answer longer than 30 seconds. */
 const STATEMENT_TIMEOUT_MS = 20_000;
 /** A caller learns within a second that the database is out of reach. */
 const CONNECT_TIMEOUT_MS = 900;
+/** And soon after that about the broker. */
+const BROKER_TIMEOUT_MS = 5_000;
 
 const config = readConfig();
 const log = createLogger({ name: 'control-api', level: config.logLevel });
 
 await runProcess({ name: 'control-api', log }, async (onStop) => {
-  const db = openDatabase({
-    url: config.databaseUrl,
-    applicationName: 'control-api',
-    maxConnections: CONNECTIONS,
-    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-    answerTimeoutMs: STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS,
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    onIdleError: (error) => log.warn({ err: error }, 'an idle database connection was lost'),
-  });
+  const keyRing = openKeyRing(config.keyRing);
+  const pool = (applicationName: string, maxConnections: number) =>
+    openDatabase({
+      url: config.databaseUrl,
+      applicationName,
+      maxConnections,
+      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+      answerTimeoutMs: STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      onIdleError: (error) => log.warn({ err: error }, 'an idle database connection was lost'),
+    });
+  const db = pool('control-api', CONNECTIONS);
   onStop(() => db.close());
   await assertReady(db, { acceptVolatile: config.acceptsVolatile });
+  const locks = pool('control-api: locks', LOCK_CONNECTIONS);
+  onStop(() => locks.close());
+
+  const { apiUrl, vhost, user, samplingMs } = config.broker;
+  const api = rabbitApi({ url: apiUrl, timeoutMs: BROKER_TIMEOUT_MS });
+  const provisioning = startProvisioning({ db, locks, api, vhost, user, samplingMs, clock: systemClock, log });
+  onStop(() => provisioning.stop());
 
   const register = await RegisterWatch.open(db);
-  await serveApi({ ...config, log, onStop }, (parts) => createControlApi({ ...parts, db, register }));
+  const { partnerUrls } = config;
+  const { provisioner, checks } = provisioning;
+  await serveApi({ ...config, log, onStop }, (parts) =>
+    createControlApi({ ...parts, db, register, keyRing, partnerUrls, provisioner, checks }),
+  );
 });

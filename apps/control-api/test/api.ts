@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import type { Express } from 'express';
 import request from 'supertest';
 import type { Response } from 'supertest';
@@ -5,39 +8,96 @@ import { openDatabase } from '@quarterhour/db';
 import type { Database } from '@quarterhour/db';
 import { DEFAULT_PROTECTION, openTokenVerifier, type Method } from '@quarterhour/http';
 import { RegisterWatch } from '@quarterhour/ingestion';
-import { createLogger, createMetrics, systemClock } from '@quarterhour/runtime';
+import type { RabbitApi } from '@quarterhour/messaging';
+import {
+  createKeyRing,
+  createLogger,
+  createMetrics,
+  openKeyRing,
+  systemClock,
+  type KeyRing,
+  type PartnerUrlRules,
+} from '@quarterhour/runtime';
 import {
   AUDIENCE,
   ISSUER,
   openTestIssuer,
   testDatabase,
+  testVhost,
   type TestIssuer,
+  type TestVhost,
   type TokenClaims,
 } from '@quarterhour/testkit';
 import { createControlApi } from '../src/app.js';
+import type { ProvisioningContext } from '../src/provisioning/pass.js';
+import { Provisioner } from '../src/provisioning/provisioner.js';
+import { Quiet } from '../src/provisioning/quiet.js';
 
-/** The control API over a database of its own, and pools that write as the worker and read as the read API do. */
+/** The broker of tests samples its counts twice in half a second each. */
+const SAMPLING_MS = 1_100;
+
+/** The control API over a database and a virtual host of its own, and pools that write as the worker and read as the read API do. */
 export interface TestApi {
   readonly app: Express;
   readonly admin: Database;
   readonly worker: Database;
   readonly read: Database;
+  readonly control: Database;
   readonly issuer: TestIssuer;
   /** @param body left out for none */
   send(method: Method, url: string, claims: TokenClaims, body?: object): Promise<Response>;
+  readonly keyRing: KeyRing;
+  /** The central one. */
+  readonly vhost: TestVhost;
+  /** What provisioning works with, for another one beside that of the app. */
+  readonly provisioning: ProvisioningContext;
+  /** As a process that has just been started. */
+  aProvisioner(changes?: Partial<ProvisioningContext>): Provisioner;
   post(url: string, body: object, claims: TokenClaims, headers?: Readonly<Record<string, string>>): Promise<Response>;
   close(): Promise<void>;
 }
 
-export async function openTestApi(): Promise<TestApi> {
+export interface TestApiOptions {
+  /** How the app reaches the broker. Default: the one of the tests. */
+  readonly rabbit?: RabbitApi;
+  readonly partnerUrls?: Partial<PartnerUrlRules>;
+}
+
+export async function openTestApi({ rabbit, partnerUrls }: TestApiOptions = {}): Promise<TestApi> {
   const database = await testDatabase();
+  const vhost = await testVhost();
   const issuer = await openTestIssuer();
-  const pool = (url: string) => openDatabase({ url, applicationName: 'test', maxConnections: 4 });
-  const pools = { worker: pool(database.ingestUrl), read: pool(database.readUrl), db: pool(database.controlUrl) };
-  const { worker, read, db } = pools;
+  const folder = mkdtempSync(path.join(tmpdir(), 'control-api-'));
+  const ringFile = path.join(folder, 'key-ring.json');
+  createKeyRing(ringFile);
+  const keyRing = openKeyRing(ringFile);
+  const pool = (url: string, maxConnections = 4) => openDatabase({ url, applicationName: 'test', maxConnections });
+  const pools = {
+    worker: pool(database.ingestUrl),
+    read: pool(database.readUrl),
+    db: pool(database.controlUrl),
+    locks: pool(database.controlUrl, 8),
+  };
+  const { worker, read, db, locks } = pools;
+  const log = createLogger({ name: 'test', level: 'fatal' });
+  const stopping = new AbortController();
+  const provisioning = (): ProvisioningContext => ({
+    db,
+    api: rabbit ?? vhost.api,
+    vhost: vhost.name,
+    user: decodeURIComponent(new URL(vhost.amqpUrl).username),
+    quiet: new Quiet(SAMPLING_MS, systemClock),
+    clock: systemClock,
+    log,
+  });
+  const aProvisioner = (changes: Partial<ProvisioningContext> = {}) =>
+    new Provisioner({ ...provisioning(), locks, stopping: stopping.signal, ...changes });
   const app = createControlApi({
     db,
     register: await RegisterWatch.open(db),
+    keyRing,
+    partnerUrls: { allowsHttp: false, ownHosts: ['quarterhour.example'], testOrigins: [], ...partnerUrls },
+    provisioner: aProvisioner(),
     verifier: await openTokenVerifier({
       jwks: issuer.jwksPath,
       issuer: ISSUER,
@@ -47,7 +107,7 @@ export async function openTestApi(): Promise<TestApi> {
     }),
     protection: DEFAULT_PROTECTION,
     eventLoop: { delayMs: () => 0 },
-    log: createLogger({ name: 'test', level: 'error' }),
+    log,
     metrics: createMetrics(),
     clock: systemClock,
   });
@@ -56,21 +116,42 @@ export async function openTestApi(): Promise<TestApi> {
     admin: database.admin,
     worker,
     read,
+    control: db,
     issuer,
     send: async (method, url, claims, body) =>
       request(app)
         [method](url)
         .set('authorization', `Bearer ${await issuer.token(claims)}`)
         .send(body),
+    keyRing,
+    vhost,
+    provisioning: provisioning(),
+    aProvisioner,
     post: async (url, body, claims, headers = {}) =>
       request(app)
         .post(url)
         .set({ ...headers, authorization: `Bearer ${await issuer.token(claims)}` })
         .send(body),
     async close() {
+      stopping.abort();
       await Promise.all(Object.values(pools).map((open) => open.close()));
       await issuer.close();
+      await removePartnerVhosts(database.admin, vhost);
+      await vhost.drop();
       await database.drop();
+      rmSync(folder, { recursive: true });
     },
   };
+}
+
+/** The broker is shared by all tests: what keys of this file have there goes with it. */
+async function removePartnerVhosts(admin: Database, { api }: TestVhost): Promise<void> {
+  const organisations = await admin.read([], (trx) =>
+    trx.query<{ id: string }>({ text: 'select id from app.organisation', values: [] }),
+  );
+  const keys = await admin.read(
+    organisations.map(({ id }) => id),
+    (trx) => trx.query<{ id: string }>({ text: 'select id from app.api_key', values: [] }),
+  );
+  for (const { id } of keys) await api.deleteVhost(`partner-${id}`);
 }

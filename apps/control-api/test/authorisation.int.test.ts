@@ -18,16 +18,22 @@ const BODIES: Readonly<Record<string, object | undefined>> = {
   getPlantConfig: undefined,
   updatePlantConfig: { timeConfigs: [] },
   validatePlantConfig: { timeConfigs: [] },
+  saveTradingConfig: {},
+  enableTrading: undefined,
+  disableTrading: undefined,
+  pauseTrading: { reason: 'a test' },
+  resumeTrading: { reason: 'a test' },
+  drainTrading: { reason: 'a test' },
 };
 
-/** What an operation answers that is neither 200 nor, of a thing that is not there, 404. */
-const ANSWERS: Readonly<Record<string, number>> = { syncPlants: 400 };
+/** What an organisation that never configured trading cannot do, whoever asks. */
+const NOT_YET = ['enableTrading', 'pauseTrading', 'resumeTrading', 'drainTrading', 'syncPlants'];
 
 let api: TestApi;
 let ours: OrganisationRow;
 beforeAll(async () => {
   api = await openTestApi();
-  ours = await anOrganisation(api.admin);
+  ours = await anOrganisation(api.admin, { tradingState: null });
 }, 60_000);
 afterAll(() => api.close());
 
@@ -54,7 +60,7 @@ describe.each(cases)('%s', (operationId, route) => {
 
   test.each([...ROLES, 'guest'])('as %s', async (role) => {
     const { status } = await ask({ orgs: [ours.id], roles: [role] });
-    const answered = ANSWERS[operationId] ?? (route.namesOneThing ? 404 : 200);
+    const answered = route.namesOneThing ? 404 : NOT_YET.includes(operationId) ? 400 : 200;
     expect(status).toBe(isAllowed([role], route.capability) ? answered : 403);
   });
 
@@ -73,6 +79,7 @@ describe.each(cases)('%s', (operationId, route) => {
   });
 });
 
-test('nobody but operators and admins may decide', () => {
+test('nobody but operators and admins may decide, and nobody but traders and admins trade', () => {
   expect(ROLES.filter((role) => isAllowed([role], 'quarantine:decide'))).toEqual(['operator', 'admin']);
+  expect(ROLES.filter((role) => isAllowed([role], 'trading-config:write'))).toEqual(['trader', 'admin']);
 });

@@ -1,20 +1,31 @@
 import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createKeyRing } from '@quarterhour/runtime';
 import { z } from 'zod';
-import { anOrganisation, ISSUER, openTestIssuer, startProcess, testDatabase } from '@quarterhour/testkit';
-import type { TestDatabase, TestIssuer } from '@quarterhour/testkit';
+import { anOrganisation, ISSUER, openTestIssuer, startProcess, testDatabase, testVhost } from '@quarterhour/testkit';
+import type { TestDatabase, TestIssuer, TestVhost } from '@quarterhour/testkit';
 
 const ENTRY = 'apps/control-api/dist/main.js';
 
 let database: TestDatabase;
 let issuer: TestIssuer;
+let vhost: TestVhost;
+let folder: string;
 beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'control-api-process-'));
+  createKeyRing(path.join(folder, 'key-ring.json'));
+  vhost = await testVhost();
   database = await testDatabase();
   issuer = await openTestIssuer();
 }, 60_000);
 afterAll(async () => {
   await issuer.close();
+  await vhost.drop();
   await database.drop();
+  rmSync(folder, { recursive: true });
 });
 
 const environment = (changes: Record<string, string> = {}): Record<string, string> => ({
@@ -23,6 +34,9 @@ const environment = (changes: Record<string, string> = {}): Record<string, strin
   QUARTERHOUR_JWKS: issuer.jwksPath,
   QUARTERHOUR_TOKEN_ISSUER: ISSUER,
   QUARTERHOUR_UNSAFE_TEST_DATABASE: 'yes',
+  QUARTERHOUR_KEY_RING: path.join(folder, 'key-ring.json'),
+  QUARTERHOUR_RABBITMQ_API_URL: vhost.apiUrl,
+  QUARTERHOUR_BROKER_VHOST: vhost.name,
   ...changes,
 });
 
@@ -56,11 +70,31 @@ describe('the control API as a process', () => {
     expect(started.stdout.join('\n')).toContain('not bound by row-level security');
   }, 30_000);
 
+  test('refuses origins for tests where others than this machine can reach it', async () => {
+    const testing = { QUARTERHOUR_ESM_TEST_ORIGINS: 'http://127.0.0.1:4300' };
+    const open = await startProcess({
+      entry: ENTRY,
+      env: environment({ ...testing, QUARTERHOUR_LISTEN_HOST: '0.0.0.0' }),
+    });
+    expect((await open.exited).code).toBe(1);
+    expect([...open.stdout, ...open.stderr].join('\n')).toContain('QUARTERHOUR_ESM_TEST_ORIGINS: ');
+    const closed = await startProcess({ entry: ENTRY, env: environment(testing) });
+    await closed.untilLine(/"url":"http/, { withinMs: 20_000 });
+    await closed.kill('SIGKILL');
+  }, 30_000);
+
   test('complains about its whole environment at once', async () => {
     const started = await startProcess({ entry: ENTRY, env: { QUARTERHOUR_CONTROL_API_PORT: 'x' } });
     expect((await started.exited).code).toBe(1);
     const said = [...started.stdout, ...started.stderr].join('\n');
-    for (const name of ['CONTROL_DATABASE_URL', 'CONTROL_API_PORT', 'JWKS', 'TOKEN_ISSUER']) {
+    for (const name of [
+      'CONTROL_DATABASE_URL',
+      'CONTROL_API_PORT',
+      'JWKS',
+      'TOKEN_ISSUER',
+      'KEY_RING',
+      'RABBITMQ_API_URL',
+    ]) {
       expect(said).toContain(`QUARTERHOUR_${name}: `);
     }
   }, 30_000);

@@ -4,35 +4,65 @@ export interface BatchLimits {
   readonly batchBytes: number;
 }
 
+/** What is flushed at once, in the order in which it was added. */
+export interface Batch<T, Prepared> {
+  readonly items: readonly T[];
+  /** What `prepare` made of just these items; null when it was not asked before their turn came. */
+  readonly prepared: Prepared | null;
+}
+
+/** What becomes of the batches. */
+export interface BatchWork<T, Prepared> {
+  /** Called in a turn of its own for a batch that is full while the one before is being flushed. Must not throw. */
+  prepare(items: readonly T[]): Prepared | null;
+  flush(batch: Batch<T, Prepared>): Promise<void>;
+}
+
+interface Waiting<T, Prepared> {
+  readonly items: T[];
+  bytes: number;
+  readonly isAlone: boolean;
+  isToBePrepared: boolean;
+  prepared: Prepared | null;
+}
+
 /**
  * Collects items while the batch before is being flushed: self-clocking, no timer, one flush at a time.
  *
  * Idle, an item waits only for the items of the same turn of the event loop; under load, for the flush in hand. Back-pressure
  * is the caller's: whoever adds is bounded by what it may have in hand.
  */
-export class Batcher<T> {
+export class Batcher<T, Prepared> {
   readonly #limits: BatchLimits;
-  readonly #flush: (batch: readonly T[]) => Promise<void>;
-  #waiting: { readonly item: T; readonly bytes: number; readonly isAlone: boolean }[] = [];
+  readonly #work: BatchWork<T, Prepared>;
+  /** Only the last one can grow. */
+  #waiting: Waiting<T, Prepared>[] = [];
   #flushing: Promise<void> | null = null;
 
-  constructor(limits: BatchLimits, flush: (batch: readonly T[]) => Promise<void>) {
+  constructor(limits: BatchLimits, work: BatchWork<T, Prepared>) {
     this.#limits = limits;
-    this.#flush = flush;
+    this.#work = work;
   }
 
-  /** Items not yet taken into a batch. */
+  /** Items whose turn has not come. */
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#waiting.reduce((sum, { items }) => sum + items.length, 0);
   }
 
   /** @param isAlone makes it a batch of its own */
   add(item: T, bytes: number, { isAlone = false }: { isAlone?: boolean } = {}): void {
-    this.#waiting.push({ item, bytes, isAlone });
+    const last = this.#waiting.at(-1);
+    if (last !== undefined && !isAlone && this.#hasRoom(last, bytes)) {
+      last.items.push(item);
+      last.bytes += bytes;
+    } else {
+      this.#waiting.push({ items: [item], bytes, isAlone, isToBePrepared: false, prepared: null });
+    }
     this.#flushing ??= this.#flushAll();
+    this.#prepareNext();
   }
 
-  /** Drops what is not yet taken into a batch. */
+  /** Drops what is not yet being flushed. */
   forget(): void {
     this.#waiting = [];
   }
@@ -44,20 +74,28 @@ export class Batcher<T> {
 
   async #flushAll(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#waiting.length > 0) await this.#flush(this.#next());
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      this.#prepareNext();
+      await this.#work.flush(next);
+    }
     this.#flushing = null;
   }
 
-  #next(): T[] {
-    let bytes = 0;
-    let size = 0;
-    for (const one of this.#waiting) {
-      bytes += one.bytes;
-      if (size === this.#limits.batchMessages || (size > 0 && bytes > this.#limits.batchBytes)) break;
-      if (size > 0 && one.isAlone) break;
-      size += 1;
-      if (one.isAlone) break;
-    }
-    return this.#waiting.splice(0, size).map(({ item }) => item);
+  /** A batch is prepared only when nothing can be added to it any more. */
+  #prepareNext(): void {
+    const [next] = this.#waiting;
+    if (next === undefined || next.isToBePrepared || !this.#isFull(next)) return;
+    next.isToBePrepared = true;
+    setImmediate(() => {
+      if (next === this.#waiting[0]) next.prepared = this.#work.prepare(next.items);
+    });
+  }
+
+  #isFull(next: Waiting<T, Prepared>): boolean {
+    return next.items.length === this.#limits.batchMessages || this.#waiting.length > 1;
+  }
+
+  #hasRoom({ items, bytes, isAlone }: Waiting<T, Prepared>, more: number): boolean {
+    return !isAlone && items.length < this.#limits.batchMessages && bytes + more <= this.#limits.batchBytes;
   }
 }

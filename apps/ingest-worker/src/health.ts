@@ -1,7 +1,6 @@
 import type { Database } from '@quarterhour/db';
 import type { Broker } from '@quarterhour/messaging';
-import type { HealthCheck } from '@quarterhour/runtime';
-import type { JobState } from './periodically.js';
+import type { HealthCheck, JobState } from '@quarterhour/runtime';
 
 export function databaseCheck(db: Database): HealthCheck {
   return { name: 'database', check: () => db.ping().then(() => ({ ok: true })) };

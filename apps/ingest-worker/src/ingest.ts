@@ -1,15 +1,24 @@
 import type { Outcome } from '@quarterhour/contracts';
 import { beginProgress, NO_ORGANISATION, type Database } from '@quarterhour/db';
-import type { Delivery, Received, Refused, RegisterWatch, Stream } from '@quarterhour/ingestion';
-import type { AmqpDelivery, Broker, Consumer } from '@quarterhour/messaging';
+import {
+  isOf,
+  prepareBatch,
+  type Delivery,
+  type PreparedBatch,
+  type Received,
+  type Refused,
+  type RegisterWatch,
+  type Stream,
+} from '@quarterhour/ingestion';
+import type { AmqpDelivery, Consumer } from '@quarterhour/messaging';
 import { endsWithin, type HealthCheck, type HealthReport } from '@quarterhour/runtime';
 import { Alarm } from './alarm.js';
-import { Batcher } from './batcher.js';
+import { Batcher, type Batch } from './batcher.js';
 import type { IngestMetrics } from './ingest-metrics.js';
 import { Intake, isSuspect } from './intake.js';
+import type { Source } from './source.js';
 import { StoppedError, storeBatch, untilDone, type StoreContext } from './store-batch.js';
 import { MOST_DEATHS, suspectOf, type Suspects } from './suspects.js';
-import type { Watchdog } from './watchdog.js';
 
 /** A batch that is in hand for longer does not get through, whatever the database answers to a ping. */
 const STANDSTILL_MS = 5_000;
@@ -19,13 +28,11 @@ const QUIET_MESSAGES = 50;
 /** What is not stored that long after the last delivery was taken is given back, so that the process can end. */
 const DRAIN_MS = 3_000;
 
-/** What one stream of the worker needs. */
-export interface IngestContext extends Omit<StoreContext, 'alarm'> {
-  readonly broker: Pick<Broker, 'consume'>;
+/** What one stream of the worker needs; the source is our own virtual host. */
+export interface IngestContext extends Omit<StoreContext, 'alarm'>, Omit<Source, 'partner'> {
   readonly register: RegisterWatch;
   readonly metrics: IngestMetrics;
   readonly suspects: Suspects;
-  readonly watchdog: Watchdog;
 }
 
 /** How patient a stream is. Tests are in a hurry. */
@@ -44,6 +51,14 @@ interface InHand<Fact> {
   readonly received: Received<Fact> | null;
 }
 
+/** A queue that is consumed. */
+interface Consumed {
+  readonly intake: Intake;
+  readonly source: Source;
+  /** It is consumed no more, and what of it is in hand is being settled. */
+  isLeaving: boolean;
+}
+
 interface Stored {
   readonly received: readonly Received<unknown>[];
   readonly outcomes: readonly Outcome[];
@@ -55,8 +70,9 @@ export class StreamIngest<Fact> {
   readonly #stream: Stream<Fact>;
   readonly #giveBackAfterMs: number;
   readonly #quietMessages: number;
-  readonly #batcher: Batcher<InHand<Fact>>;
-  readonly #intakes = new Map<string, Intake>();
+  readonly #batcher: Batcher<InHand<Fact>, PreparedBatch<Fact>>;
+  /** By virtual host and queue. */
+  readonly #consumed = new Map<string, Consumed>();
   readonly #alarm: Alarm;
   #hasBegun = false;
   #isDraining = false;
@@ -72,7 +88,10 @@ export class StreamIngest<Fact> {
     this.#giveBackAfterMs = settings.giveBackAfterMs ?? GIVE_BACK_AFTER_MS;
     this.#quietMessages = settings.quietMessages ?? QUIET_MESSAGES;
     this.#alarm = new Alarm(ctx.clock, ctx.log, stream.name);
-    this.#batcher = new Batcher(stream.limits, (batch) => this.#storeAndSettle(batch));
+    this.#batcher = new Batcher(stream.limits, {
+      prepare: (items) => this.#prepare(items),
+      flush: (batch) => this.#storeAndSettle(batch),
+    });
   }
 
   /** Makes the record of the worker's progress, which every batch must find. Done by {@link consume} unless it is done. */
@@ -83,26 +102,46 @@ export class StreamIngest<Fact> {
   }
 
   /** Consumers of one stream feed one batcher, each queue through a channel of its own. Again is without effect. */
-  async consume(queue: string): Promise<void> {
+  async consume(queue: string, source: Source = this.#ctx): Promise<void> {
     await this.begin();
-    if (this.#isDraining || this.#intakes.has(queue)) return;
+    if (this.#isDraining || this.#consumed.has(nameOf(queue, source))) return;
     const { prefetch } = this.#stream.limits;
-    const intake = new Intake(queue, { prefetch, quietMessages: this.#quietMessages }, this.#ctx.log);
-    this.#intakes.set(queue, intake);
-    const consumer = await this.#ctx.broker.consume({
+    const settings = { prefetch, quietMessages: this.#quietMessages };
+    const intake = new Intake(queue, source.partner?.orgId, settings, this.#ctx.log);
+    this.#consumed.set(nameOf(queue, source), { intake, source, isLeaving: false });
+    const consumer = await source.broker.consume({
       queue,
       prefetch,
       onDelivery: (amqp, from) => this.#take(intake, amqp, from),
       onLost: () => intake.lost(),
     });
     intake.consumedBy(consumer);
-    this.#ctx.watchdog.watch(intake);
+    source.watchdog.watch(intake);
+  }
+
+  /**
+   * Consumes a queue no more: what of it is in hand is stored and settled, the rest stays where it is, in its order. Resolves
+   * when that is done, however long it takes; the other queues go on.
+   */
+  async release(queue: string, source: Source = this.#ctx): Promise<void> {
+    const consumed = this.#consumed.get(nameOf(queue, source));
+    if (consumed === undefined) return;
+    consumed.isLeaving = true;
+    source.watchdog.unwatch(queue);
+    await consumed.intake.finish();
+    await consumed.intake.close();
+    this.#consumed.delete(nameOf(queue, source));
+  }
+
+  /** Whether deliveries of this queue come in. */
+  isConsuming(queue: string, source: Source = this.#ctx): boolean {
+    return this.#consumed.get(nameOf(queue, source))?.intake.state === 'consuming';
   }
 
   /** Takes nothing more, stores and settles what is in hand if that is possible soon, and gives back the rest. */
   async drain(): Promise<void> {
     this.#isDraining = true;
-    const intakes = [...this.#intakes.values()];
+    const intakes = [...this.#consumed.values()].map(({ intake }) => intake);
     const stopped = Promise.all(intakes.map((intake) => intake.stop())).then(() => this.#batcher.drained());
     if (!(await endsWithin(DRAIN_MS, stopped))) {
       this.#hasGivenUp = true;
@@ -117,25 +156,21 @@ export class StreamIngest<Fact> {
   }
 
   #health(): HealthReport {
-    const intakes = [...this.#intakes.values()];
-    const isFlowing = intakes.every(({ queue, state }) => state === 'consuming' && this.#ctx.watchdog.isFlowing(queue));
-    const isAnyInHand = intakes.some(({ inHand }) => inHand > 0);
+    const consumed = [...this.#consumed];
+    const isFlowing = consumed.every(([, one]) => one.isLeaving || isFlowingWell(one));
+    const isAnyInHand = consumed.some(([, { intake }]) => intake.inHand > 0);
     const inHandMs =
       this.#inHandSince === null || !isAnyInHand ? 0 : this.#ctx.clock.monotonicMillis() - this.#inHandSince;
     return {
       ok: isFlowing && inHandMs < STANDSTILL_MS && this.#alarm.raised === null,
       detail: {
-        queues: Object.fromEntries(intakes.map((intake) => [intake.queue, this.#report(intake)])),
+        queues: Object.fromEntries(consumed.map(([name, one]) => [name, report(one)])),
         waiting: this.#batcher.waiting,
         inHandMs: Math.round(inHandMs),
         lastCommit: this.#lastCommit,
         alarm: this.#alarm.raised,
       },
     };
-  }
-
-  #report({ queue, state, inHand, isCareful }: Intake): object {
-    return { state, inHand, oneAtATime: isCareful, ...this.#ctx.watchdog.reportOf(queue) };
   }
 
   #take(intake: Intake, amqp: AmqpDelivery, from: Consumer): void {
@@ -148,6 +183,7 @@ export class StreamIngest<Fact> {
       queue: intake.queue,
       redelivered: amqp.redelivered,
       properties: amqp.properties,
+      owner: intake.owner,
     };
     const isForLater = isSuspect(amqp) || this.#ctx.suspects.isTrying;
     const received = isForLater ? null : this.#receive(delivery);
@@ -160,10 +196,22 @@ export class StreamIngest<Fact> {
     return this.#stream.receive(delivery, { register: register.current, nowMillis: clock.nowMillis() });
   }
 
+  /** Nothing beside a suspect; and what cannot be prepared fails again in its turn, where that is dealt with. */
+  #prepare(items: readonly InHand<Fact>[]): PreparedBatch<Fact> | null {
+    if (this.#ctx.suspects.isTrying) return null;
+    const received = items.flatMap((one) => one.received ?? []);
+    if (received.length < items.length) return null;
+    try {
+      return prepareBatch(this.#stream, received);
+    } catch {
+      return null;
+    }
+  }
+
   /** What a channel delivered that is gone comes again: to store it now would only make a duplicate. */
-  async #storeAndSettle(taken: readonly InHand<Fact>[]): Promise<void> {
+  async #storeAndSettle({ items, prepared }: Batch<InHand<Fact>, PreparedBatch<Fact>>): Promise<void> {
     if (this.#hasGivenUp) return;
-    const batch = taken.filter(({ intake, amqp }) => intake.isCurrent(amqp));
+    const batch = items.filter(({ intake, amqp }) => intake.isCurrent(amqp));
     if (batch.length === 0) return;
     const { metrics, clock, log, stopping } = this.#ctx;
     const began = clock.monotonicMillis();
@@ -171,7 +219,7 @@ export class StreamIngest<Fact> {
     const patience = new AbortController();
     const timer = setTimeout(() => patience.abort(), this.#giveBackAfterMs);
     try {
-      const { received, outcomes } = await this.#store(batch, AbortSignal.any([stopping, patience.signal]));
+      const { received, outcomes } = await this.#store(batch, prepared, AbortSignal.any([stopping, patience.signal]));
       // fail point: after_commit_before_ack
       settle(batch);
       // fail point: after_ack
@@ -195,11 +243,15 @@ export class StreamIngest<Fact> {
   }
 
   #giveBack(): void {
-    for (const intake of this.#intakes.values()) intake.reopen();
+    for (const { intake } of this.#consumed.values()) intake.reopen();
     this.#batcher.forget();
   }
 
-  async #store(batch: readonly InHand<Fact>[], stopping: AbortSignal): Promise<Stored> {
+  async #store(
+    batch: readonly InHand<Fact>[],
+    prepared: PreparedBatch<Fact> | null,
+    stopping: AbortSignal,
+  ): Promise<Stored> {
     const { db, suspects } = this.#ctx;
     const [first] = batch;
     if (first !== undefined && isSuspect(first.amqp)) return this.#storeSuspect(first, stopping);
@@ -207,7 +259,8 @@ export class StreamIngest<Fact> {
       this.#knownByNow(batch.map((one) => one.received ?? this.#receive(one.delivery))),
     );
     const beside = transactionsWithin(db, (work) => suspects.besideOthers(work));
-    const outcomes = await storeBatch(this.#storeContext(beside, stopping), this.#stream, received);
+    const stillTrue = prepared !== null && isOf(prepared, received) ? prepared : null;
+    const outcomes = await storeBatch(this.#storeContext(beside, stopping), this.#stream, received, stillTrue);
     return { received, outcomes };
   }
 
@@ -253,6 +306,20 @@ export class StreamIngest<Fact> {
     });
     return batch.map((received) => (isOfUnknown(received) ? this.#receive(received.delivery) : received));
   }
+}
+
+/** Queues of several virtual hosts may have the same name. */
+function nameOf(queue: string, { partner }: Source): string {
+  return partner === undefined ? queue : `${partner.vhost}/${queue}`;
+}
+
+function isFlowingWell({ intake, source }: Consumed): boolean {
+  return intake.state === 'consuming' && source.watchdog.isFlowing(intake.queue);
+}
+
+function report({ intake, source }: Consumed): object {
+  const { queue, state, inHand, isCareful } = intake;
+  return { state, inHand, oneAtATime: isCareful, ...source.watchdog.reportOf(queue) };
 }
 
 function isOfUnknown(received: Received<unknown>): boolean {

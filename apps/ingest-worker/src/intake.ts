@@ -17,6 +17,8 @@ export interface IntakeSettings {
  */
 export class Intake {
   readonly queue: string;
+  /** Whose everything in the queue is, where that does not depend on the message. */
+  readonly owner: string | undefined;
   readonly #settings: IntakeSettings;
   readonly #log: Logger;
   #consumer: Consumer | null = null;
@@ -25,9 +27,11 @@ export class Intake {
   #inHand = 0;
   #delivered = 0;
   #settled = 0;
+  #onEmptyHanded: () => void = () => undefined;
 
-  constructor(queue: string, settings: IntakeSettings, log: Logger) {
+  constructor(queue: string, owner: string | undefined, settings: IntakeSettings, log: Logger) {
     this.queue = queue;
+    this.owner = owner;
     this.#settings = settings;
     this.#log = log;
   }
@@ -85,12 +89,14 @@ export class Intake {
     this.#consumer?.ackUpTo(last);
     this.#settled += current.length;
     this.#inHand -= current.length;
+    if (this.#inHand === 0) this.#onEmptyHanded();
     if (this.#isCareful) this.#calmDown(prefix);
   }
 
   /** The channel is gone: what it delivered comes again. */
   lost(): void {
     this.#inHand = 0;
+    this.#onEmptyHanded();
   }
 
   /** Gives back what is in hand. */
@@ -100,6 +106,12 @@ export class Intake {
 
   async stop(): Promise<void> {
     await this.#consumer?.stop();
+  }
+
+  /** Takes nothing more; resolves when nothing is in hand, settled or given back. */
+  async finish(): Promise<void> {
+    await this.#consumer?.finish();
+    if (this.#inHand > 0) await new Promise<void>((resolve) => (this.#onEmptyHanded = resolve));
   }
 
   async close(): Promise<void> {

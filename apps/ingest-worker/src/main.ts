@@ -1,4 +1,4 @@
-import { QUEUES, partnerConfigQueue, partnerTelemetryQueue, staticTopology } from '@quarterhour/contracts';
+import { QUEUES, staticTopology } from '@quarterhour/contracts';
 import { assertReady, openDatabase } from '@quarterhour/db';
 import {
   deadLetterStream,
@@ -12,6 +12,7 @@ import {
   createLogger,
   createMetrics,
   endsWithin,
+  periodically,
   runProcess,
   startHealthServer,
   systemClock,
@@ -21,19 +22,24 @@ import { brokerCheck, databaseCheck, jobCheck } from './health.js';
 import { StreamIngest } from './ingest.js';
 import { ingestMetrics } from './ingest-metrics.js';
 import { takeInParked } from './parked.js';
+import { outboxMetrics } from './outbox/metrics.js';
+import { publishers } from './outbox/publishers.js';
+import { OutboxRelay } from './outbox/relay.js';
+import { OutboxWatch } from './outbox/watch.js';
 import { Partitions } from './partitions.js';
 import { Partners } from './partners.js';
-import { periodically } from './periodically.js';
 import { stillReady } from './readiness.js';
 import { rollUpAll } from './rollups.js';
 import { Suspects } from './suspects.js';
 import { Watchdog } from './watchdog.js';
 
+const APPLICATION = 'ingest-worker';
 const REGISTER_POLL_MS = 1_000;
 const PARKED_POLL_MS = 1_000;
 /** A quarter hour that is being filled is added up anew each time; what changed since is read from the samples. */
 const ROLLUP_EVERY_MS = 30_000;
 const WATCH_MS = 15_000;
+const OUTBOX_WATCH_MS = 5_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -41,25 +47,31 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 12_000;
 /** For what may hang when the process stops, and loses nothing when it is left. */
 const CLOSE_MS = 1_000;
+/** What was published and is not written down by then is published again. */
+const RELAY_MS = 2_000;
+/** How long partners are waited for at the start; those who are not there by then are taken up as soon as they are. */
+const PARTNERS_MS = 10_000;
 
 const config = readConfig();
 const log = createLogger({ name: 'ingest-worker', level: config.logLevel });
 
 await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const clock = systemClock;
-  const db = openDatabase({
+  const database = {
     url: config.databaseUrl,
-    applicationName: 'ingest-worker',
-    maxConnections: 4,
+    applicationName: APPLICATION,
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
     answerTimeoutMs: ANSWER_TIMEOUT_MS,
-    onIdleError: (error) => log.warn({ err: error }, 'an idle database connection was lost'),
-  });
+    onIdleError: (error: Error) => log.warn({ err: error }, 'an idle database connection was lost'),
+  };
+  const db = openDatabase({ ...database, maxConnections: 4 });
   onStop(() => endsWithin(CLOSE_MS, db.close()));
+  const lockDb = openDatabase({ ...database, maxConnections: 1 });
+  onStop(() => endsWithin(CLOSE_MS, lockDb.close()));
   const readyOptions = { acceptVolatile: config.acceptsVolatile };
   await assertReady(db, readyOptions);
 
-  const broker = await openBroker({ url: config.amqpUrl, applicationName: 'ingest-worker', log, signal: stopping });
+  const broker = await openBroker({ url: config.amqpUrl, applicationName: APPLICATION, log, signal: stopping });
   onStop(() => broker.close());
   await broker.declare(staticTopology());
 
@@ -86,27 +98,31 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const tradingConfig = new StreamIngest(ctx, tradingConfigStream);
   const deadLetters = new StreamIngest(ctx, deadLetterStream);
   const streams = [dispatches, telemetry, tradingConfig, deadLetters];
+  const partners = new Partners(
+    { ...ctx, source: ctx, amqpUrl: config.amqpUrl, applicationName: APPLICATION },
+    { telemetry, tradingConfig, deadLetters },
+  );
+  onStop(() => partners.close());
   onStop(() => Promise.all(streams.map((stream) => stream.drain())));
 
-  const partners = new Partners(ctx, async (prefix) => {
-    await telemetry.consume(partnerTelemetryQueue(prefix));
-    await tradingConfig.consume(partnerConfigQueue(prefix));
-  });
   const lookAhead = () => partitions.lookAhead(plantTelemetryStream.name);
   await lookAhead();
   await dispatches.consume(QUEUES.dispatch);
   await telemetry.consume(QUEUES.fleetTelemetry);
   await tradingConfig.consume(QUEUES.tradingConfig);
   await deadLetters.consume(QUEUES.dead);
-  await partners.follow();
+  await endsWithin(PARTNERS_MS, partners.follow());
+
+  const outboxCtx = { ...ctx, lockDb, publisherIn: publishers(broker, partners), metrics: outboxMetrics(metrics) };
+  const relay = new OutboxRelay(outboxCtx);
+  const outboxWatch = new OutboxWatch({ ...outboxCtx, relay });
+  const relayed = relay.run();
+  onStop(() => endsWithin(RELAY_MS, relayed));
 
   const followRegister = periodically(ctx, {
     name: 'register',
     everyMs: REGISTER_POLL_MS,
-    job: async () => {
-      await register.refresh();
-      await partners.follow();
-    },
+    job: () => register.refresh().finally(() => void partners.follow()),
     stopping,
   });
   const makePartitions = periodically(ctx, { name: 'partitions', everyMs: HOUR_MS, job: lookAhead, stopping });
@@ -120,7 +136,13 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const watchQueues = periodically(ctx, {
     name: 'watchdog',
     everyMs: WATCH_MS,
-    job: () => watchdog.look(),
+    job: () => Promise.all([watchdog.look(), partners.look()]),
+    stopping,
+  });
+  const watchOutbox = periodically(ctx, {
+    name: 'outbox',
+    everyMs: OUTBOX_WATCH_MS,
+    job: () => outboxWatch.look(),
     stopping,
   });
   const checkReady = periodically(ctx, {
@@ -130,8 +152,8 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     job: () => stillReady(ctx, readyOptions),
     stopping,
   });
-  const jobs = [followRegister.done, makePartitions.done, parked.done, rollups.done, watchQueues.done, checkReady.done];
-  onStop(() => endsWithin(CLOSE_MS, Promise.all(jobs)));
+  const jobs = [followRegister, makePartitions, parked, rollups, watchQueues, watchOutbox, checkReady];
+  onStop(() => endsWithin(CLOSE_MS, Promise.all(jobs.map(({ done }) => done))));
 
   const health = await startHealthServer({
     ...config.health,
@@ -141,11 +163,13 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
       brokerCheck(broker),
       ...streams.map((stream) => stream.healthCheck),
       partners.healthCheck,
+      outboxWatch.healthCheck,
       jobCheck('register', followRegister.state),
       jobCheck('partitions', makePartitions.state),
       jobCheck('parked', parked.state),
       jobCheck('rollups', rollups.state),
       jobCheck('watchdog', watchQueues.state),
+      jobCheck('outbox', watchOutbox.state),
       jobCheck('ready', checkReady.state, { isVital: true }),
     ],
   });

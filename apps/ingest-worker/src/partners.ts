@@ -1,82 +1,162 @@
-import { partnerTopology } from '@quarterhour/contracts';
-import type { TradingState } from '@quarterhour/db';
-import { TopologyMismatchError, type Broker } from '@quarterhour/messaging';
-import type { HealthCheck, Logger } from '@quarterhour/runtime';
+import { partnerVhost } from '@quarterhour/contracts';
 import type { RegisterWatch } from '@quarterhour/ingestion';
+import type { Publisher } from '@quarterhour/messaging';
+import { endsWithin, type HealthCheck, type HealthReport } from '@quarterhour/runtime';
+import { AtMost } from './at-most.js';
+import { CentralStrand, type CentralStrandContext } from './central-strand.js';
+import { KeyStrand, type KeyStrandContext } from './key-strand.js';
+import { PartnerQueues, type PartnerStreams } from './partner-queues.js';
+import { wishOf, type PartnerStrand, type Wish } from './partner-strand.js';
 
-/** States in which what a partner publishes is taken in. */
-const CONSUMED: ReadonlySet<TradingState> = new Set(['ENABLED', 'DRAINING']);
+/** How many strands are connected or declared at the same time. */
+const AT_MOST = 8;
+const CLOSE_MS = 2_500;
 
 /** What following partners takes. */
-export interface PartnersContext {
-  readonly broker: Pick<Broker, 'declare'>;
-  readonly register: Pick<RegisterWatch, 'current'>;
-  readonly log: Logger;
+export interface PartnersContext extends Omit<CentralStrandContext, 'atMost'>, Omit<KeyStrandContext, 'atMost'> {
+  readonly register: Pick<RegisterWatch, 'current' | 'nowMillis'>;
+}
+
+/** A strand, what is wanted of it by now, and how it fares. */
+interface Followed {
+  readonly strand: PartnerStrand;
+  /** Null when it is to be let go of. */
+  wish: Wish | null;
+  isBusy: boolean;
+  trouble: Trouble | null;
+}
+
+interface Trouble {
+  readonly name: string;
+  readonly since: number;
+  /** It lasts longer than it may. */
+  readonly matters: boolean;
 }
 
 /**
- * Consumes the queues of every partner whose trading is enabled or draining.
+ * Consumes what partners publish, as their trading stands: in our own virtual host and in that of each of their keys.
  *
- * One partner's trouble is not the others': it is shown, and tried again at the next call. A queue that exists otherwise
- * than it should is consumed all the same, since what is in it was confirmed to somebody.
+ * One partner's trouble is not the others': each strand goes its own pace, its trouble is shown, and it is tried again at the
+ * next call.
  */
 export class Partners {
   readonly #ctx: PartnersContext;
-  readonly #consume: (prefix: string) => Promise<void>;
-  readonly #declared = new Set<string>();
-  readonly #consumed = new Set<string>();
-  readonly #troubles = new Map<string, string>();
+  readonly #streams: PartnerStreams;
+  readonly #atMost = new AtMost(AT_MOST);
+  readonly #followed = new Map<string, Followed>();
 
-  constructor(ctx: PartnersContext, consume: (prefix: string) => Promise<void>) {
+  constructor(ctx: PartnersContext, streams: PartnerStreams) {
     this.#ctx = ctx;
-    this.#consume = consume;
+    this.#streams = streams;
   }
 
-  /** Takes up who is new, and tries again where something went wrong. Never rejects for one partner's sake. */
+  /**
+   * Goes after the register: takes up who is new, lets go of who is gone, and tries again where something went wrong.
+   * Resolves when every strand that was not busy has done what it could. Never rejects.
+   */
   async follow(): Promise<void> {
-    const { current } = this.#ctx.register;
-    for (const { id, queuePrefix: prefix } of current.publishers) {
-      if (!CONSUMED.has(current.tradingState(id))) continue;
-      if (this.#declared.has(prefix) && this.#consumed.has(prefix)) continue;
-      try {
-        await this.#takeUp(prefix);
-        this.#troubles.delete(prefix);
-      } catch (error) {
-        this.#report(prefix, error);
-      }
+    const wanted = this.#wanted();
+    for (const [id, { make, wish }] of wanted) {
+      const followed = this.#followed.get(id);
+      if (followed !== undefined) followed.wish = wish;
+      else this.#followed.set(id, { strand: make(), wish, isBusy: false, trouble: null });
     }
+    for (const [id, followed] of this.#followed) if (!wanted.has(id)) followed.wish = null;
+    await Promise.all([...this.#followed].map(([id, followed]) => this.#step(id, followed)));
+  }
+
+  /** What publishes into the virtual host of a key; null while that does not let us in, or nobody has such a key. */
+  publisherIn(vhost: string): Publisher | null {
+    return this.#keyStrands().find(({ name }) => name === vhost)?.publisher ?? null;
+  }
+
+  /** Compares once what waits in the keys' virtual hosts with what arrives. Never rejects. */
+  async look(): Promise<void> {
+    await Promise.all(this.#keyStrands().map((strand) => strand.look()));
+  }
+
+  /** Lets go of everything, or of what can be let go of soon. */
+  async close(): Promise<void> {
+    const left = [...this.#followed.values()].map(({ strand }) => strand.leave());
+    await endsWithin(CLOSE_MS, Promise.all(left));
   }
 
   get healthCheck(): HealthCheck {
+    return { name: 'partners', check: () => Promise.resolve(this.#health()) };
+  }
+
+  #health(): HealthReport {
+    const followed = [...this.#followed.values()];
+    const central = followed.filter(({ strand }) => strand instanceof CentralStrand);
+    const keys = this.#keyStrands();
     return {
-      name: 'partners',
-      check: () =>
-        Promise.resolve({
-          ok: this.#troubles.size === 0,
-          detail: { consumed: this.#consumed.size, troubles: Object.fromEntries(this.#troubles) },
-        }),
+      ok: !followed.some(({ trouble }) => trouble?.matters === true),
+      detail: {
+        consumed: central.filter(({ wish }) => wish?.consumes === true).length,
+        paused: central.filter(({ wish }) => wish?.consumes === false).length,
+        keys: keys.length,
+        keysConnected: keys.filter(({ isConnected }) => isConnected).length,
+        troubles: Object.fromEntries(
+          followed.flatMap(({ strand, trouble }) => (trouble === null ? [] : [[strand.name, trouble.name]])),
+        ),
+      },
     };
   }
 
-  async #takeUp(prefix: string): Promise<void> {
-    const mismatch = await this.#ctx.broker.declare(partnerTopology(prefix)).then(
-      () => null,
-      (error: unknown) => {
-        if (error instanceof TopologyMismatchError) return error;
-        throw error;
-      },
-    );
-    if (!this.#consumed.has(prefix)) await this.#consume(prefix);
-    this.#consumed.add(prefix);
-    if (mismatch !== null) throw mismatch;
-    this.#declared.add(prefix);
+  #keyStrands(): KeyStrand[] {
+    return [...this.#followed.values()].flatMap(({ strand }) => (strand instanceof KeyStrand ? [strand] : []));
   }
 
-  #report(prefix: string, error: unknown): void {
-    const trouble = error instanceof Error ? error.name : 'unknown';
-    if (this.#troubles.get(prefix) !== trouble) {
-      this.#ctx.log.error({ err: error, prefix }, "a partner's queue is not as it should be, trying again");
+  /** By what makes a strand another one: a partner whose prefix changed has other queues. */
+  #wanted(): Map<string, { readonly make: () => PartnerStrand; readonly wish: Wish }> {
+    const { current, nowMillis } = this.#ctx.register;
+    const wanted = new Map<string, { make: () => PartnerStrand; wish: Wish }>();
+    for (const partner of current.publishers) {
+      const wish = wishOf(current.tradingState(partner.id));
+      if (wish === null) continue;
+      const { queuePrefix: prefix, id: orgId } = partner;
+      const queues = new PartnerQueues(this.#streams, prefix);
+      const ctx = { ...this.#ctx, atMost: this.#atMost };
+      wanted.set(`${orgId} ${prefix}`, { make: () => new CentralStrand(ctx, prefix, queues), wish });
+      for (const keyId of current.liveKeys(orgId, nowMillis)) {
+        wanted.set(`${orgId} ${prefix} ${partnerVhost(keyId)}`, {
+          make: () => new KeyStrand(ctx, { keyId, orgId }, queues),
+          wish,
+        });
+      }
     }
-    this.#troubles.set(prefix, trouble);
+    return wanted;
+  }
+
+  async #step(id: string, followed: Followed): Promise<void> {
+    if (followed.isBusy) return;
+    followed.isBusy = true;
+    const { strand, wish } = followed;
+    try {
+      if (wish === null) {
+        await strand.leave();
+        this.#followed.delete(id);
+      } else {
+        await strand.follow(wish);
+        followed.trouble = null;
+      }
+    } catch (error) {
+      this.#report(followed, error);
+    } finally {
+      followed.isBusy = false;
+    }
+  }
+
+  #report(followed: Followed, error: unknown): void {
+    const { strand, trouble: before } = followed;
+    const now = this.#ctx.clock.monotonicMillis();
+    const name = error instanceof Error ? error.name : 'unknown';
+    const since = before?.since ?? now;
+    const matters = now - since >= strand.patienceMs;
+    followed.trouble = { name, since, matters };
+    if (before?.name === name && before.matters === matters) return;
+    const line = { err: error, partner: strand.name };
+    if (matters) this.#ctx.log.error(line, "a partner's queues are not as they should be, trying again");
+    else this.#ctx.log.info(line, "a partner's virtual host does not let us in yet, trying again");
   }
 }

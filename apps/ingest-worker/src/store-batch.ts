@@ -1,7 +1,14 @@
 import type { Outcome, StreamName } from '@quarterhour/contracts';
 import { classifyError, isStatementTimeout, readProgress, type Database } from '@quarterhour/db';
 import { instantFromEpochMillis } from '@quarterhour/domain';
-import { storeAll, type Received, type Refused, type Stream } from '@quarterhour/ingestion';
+import {
+  prepareBatch,
+  storeAll,
+  type PreparedBatch,
+  type Received,
+  type Refused,
+  type Stream,
+} from '@quarterhour/ingestion';
 import { sleep, type Clock, type Logger } from '@quarterhour/runtime';
 import type { Alarm } from './alarm.js';
 import type { Partitions } from './partitions.js';
@@ -50,19 +57,21 @@ class TooSlowError extends Error {
  * refuses is searched for by halving, until it stands alone and goes to quarantine. A batch that takes too long is halved
  * as well, but a message is never set aside for that.
  *
+ * @param prepared of this very batch; null: it is prepared here
  * @throws StoppedError when told to stop waiting first
  */
 export async function storeBatch<Fact>(
   ctx: StoreContext,
   stream: Stream<Fact>,
   batch: readonly Received<Fact>[],
+  prepared: PreparedBatch<Fact> | null = null,
 ): Promise<Outcome[]> {
   try {
-    return await commit(ctx, stream, batch);
+    return await commit(ctx, stream, batch, prepared);
   } catch (error) {
     if (!(error instanceof TooSlowError) && classifyError(error) !== 'data') throw error;
     const [only, ...others] = batch;
-    if (only !== undefined && others.length === 0) return commit(ctx, stream, [refusedByDatabase(only, error)]);
+    if (only !== undefined && others.length === 0) return commit(ctx, stream, [refusedByDatabase(only, error)], null);
     const middle = Math.ceil(batch.length / 2);
     const first = await storeBatch(ctx, stream, batch.slice(0, middle));
     return [...first, ...(await storeBatch(ctx, stream, batch.slice(middle)))];
@@ -86,6 +95,7 @@ async function commit<Fact>(
   ctx: StoreContext,
   stream: Stream<Fact>,
   batch: readonly Received<Fact>[],
+  preparedBefore: PreparedBatch<Fact> | null,
 ): Promise<Outcome[]> {
   const by = {
     worker: ctx.worker,
@@ -94,6 +104,7 @@ async function commit<Fact>(
   };
   const organisations = [...new Set(batch.map(({ orgId }) => orgId))];
   const understood = batch.flatMap((received) => (received.kind === 'understood' ? [received] : []));
+  let prepared = preparedBefore;
   let outcomes: Outcome[] = [];
   let mayHaveCommitted = false;
   let timeouts = 0;
@@ -104,7 +115,8 @@ async function commit<Fact>(
       await ctx.partitions.cover(stream.name, stream.partitionDays(understood));
       await ctx.db.transaction(organisations, async (trx) => {
         // fail point: after_begin
-        outcomes = await storeAll(trx, stream, batch, by);
+        prepared ??= prepareBatch(stream, batch);
+        outcomes = await storeAll(trx, prepared, by);
       });
       ctx.alarm.clear();
       return outcomes;

@@ -82,6 +82,10 @@ export class Watchdog {
     });
   }
 
+  unwatch(queue: string): void {
+    this.#watches.delete(queue);
+  }
+
   /** Looks at every queue once. Never rejects: a broker that does not answer shows in its consumers' state. */
   async look(): Promise<void> {
     await Promise.all([...this.#watches.values()].map((watch) => this.#lookAt(watch)));

@@ -1,8 +1,16 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { EXCHANGES, INGEST_POLICY, QUEUES, partnerTelemetryQueue } from '@quarterhour/contracts';
+import {
+  EXCHANGES,
+  INGEST_POLICY,
+  PARTNER_POLICIES,
+  QUEUES,
+  partnerConfigQueue,
+  partnerTelemetryQueue,
+} from '@quarterhour/contracts';
 import { getQuarantined, loadRegister, NO_ORGANISATION, openDatabase, type Database } from '@quarterhour/db';
 import { Register, replayDeliveries } from '@quarterhour/ingestion';
-import { aDispatch, anAsset, aRealtimeEnvelope, eventually } from '@quarterhour/testkit';
+import { aDispatch, anApiKey, anAsset, anOrganisation, aRealtimeEnvelope, eventually } from '@quarterhour/testkit';
+import { aKeyVhost } from './key-vhost.js';
 import { aWorkerHouse, type WorkerHouse } from './worker-house.js';
 
 let house: WorkerHouse;
@@ -23,10 +31,10 @@ afterAll(async () => {
 });
 
 /** Takes a message from its queue and gives it back, as often as it is there: what a worker does that dies of it. */
-async function wearOut(queue: string): Promise<void> {
+async function wearOut(queue: string, vhost = house.vhost.name): Promise<void> {
   const api = new URL(house.vhost.apiUrl);
   const credentials = Buffer.from(`${decodeURIComponent(api.username)}:${decodeURIComponent(api.password)}`);
-  const route = `api/queues/${encodeURIComponent(house.vhost.name)}/${encodeURIComponent(queue)}/get`;
+  const route = `api/queues/${encodeURIComponent(vhost)}/${encodeURIComponent(queue)}/get`;
   await eventually(async () => {
     const answer = await fetch(new URL(route, `${api.protocol}//${api.host}/`), {
       method: 'POST',
@@ -125,3 +133,46 @@ test('what came again after it was given up on is taken as ever, and its replay 
   };
   expect(await replayDeliveries(ctx, [aside?.id ?? ''])).toMatchObject([{ result: 'replayed', outcome: 'duplicate' }]);
 });
+
+test("what the broker gave up on in a key's virtual host is set aside for the key's owner, as it was, and nobody else's", async () => {
+  const partner = await anOrganisation(house.admin, { tradingState: 'PAUSED' });
+  const prefix = partner.queuePrefix ?? '';
+  const vhost = await aKeyVhost(house.vhost.api, await anApiKey(house.admin, partner), prefix);
+  for (const policy of PARTNER_POLICIES) {
+    const definition = { ...policy.definition, 'delivery-limit': 1 };
+    await house.vhost.api.putPolicy(vhost.name, { ...policy, definition });
+  }
+  const sample = aRealtimeEnvelope({ siteId: 'roof' });
+  const keys = [
+    `${prefix}.telemetry.realtime.roof`,
+    `${prefix}.config.topology.roof`,
+    `${prefix}.command.mode`,
+  ] as const;
+  for (const key of keys) await vhost.publish(key, sample, { messageId: key, headers: { 'x-batch': 'seven' } });
+  const queues = [partnerTelemetryQueue(prefix), partnerConfigQueue(prefix), `vcp.${prefix}.command`];
+  for (const queue of queues) await wearOut(queue, vhost.name);
+  const asides = await eventually(
+    async () => {
+      const rows = await house.rows<{ body: Buffer }>(
+        `select stream, org_id, reason, replayable, exchange, queue, routing_key, message_id, body,
+           properties -> 'headers' ->> 'x-batch' as batch, properties -> 'headers' -> 'x-death' is not null as "saysWhy"
+         from app.quarantine where reason = 'delivery_limit' and routing_key = any ($1) order by stream desc`,
+        keys,
+      );
+      expect(rows).toHaveLength(keys.length);
+      return rows;
+    },
+    { withinMs: 20_000 },
+  );
+  const kept = { org_id: partner.id, exchange: EXCHANGES.vcp, batch: 'seven', saysWhy: true, replayable: true };
+  expect(asides).toMatchObject([
+    { ...kept, stream: 'trading-config', queue: queues[1], routing_key: keys[1], message_id: keys[1] },
+    { ...kept, stream: 'plant-telemetry', queue: queues[0], routing_key: keys[0], message_id: keys[0] },
+    { ...kept, stream: 'dead-letter', queue: queues[2], routing_key: keys[2], message_id: keys[2] },
+  ]);
+  for (const { body } of asides) expect(JSON.parse(String(body))).toEqual(sample);
+  await eventually(async () =>
+    expect(await vhost.broker.depthOf(QUEUES.dead)).toMatchObject({ ready: 0, consumers: 1 }),
+  );
+  await vhost.drop();
+}, 60_000);

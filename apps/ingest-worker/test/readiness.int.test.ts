@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { openDatabase, type Database } from '@quarterhour/db';
-import { createLogger, systemClock } from '@quarterhour/runtime';
+import { createLogger, periodically, systemClock } from '@quarterhour/runtime';
 import { eventually, testDatabase, type TestDatabase } from '@quarterhour/testkit';
 import { jobCheck } from '../src/health.js';
-import { periodically } from '../src/periodically.js';
 import { stillReady } from '../src/readiness.js';
 
 let database: TestDatabase;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { beginProgress, CommitUnknownError, loadRegister, openDatabase, type Database } from '@quarterhour/db';
-import { Register, dispatchStream, type Received } from '@quarterhour/ingestion';
+import { Register, dispatchStream, prepareBatch, type DispatchFact, type Received } from '@quarterhour/ingestion';
 import { createLogger, systemClock } from '@quarterhour/runtime';
 import { aDispatch, anAsset, anOrganisation, eventually, testDatabase, type TestDatabase } from '@quarterhour/testkit';
 import { Alarm } from '../src/alarm.js';
@@ -50,7 +50,7 @@ function contextWith(
   };
 }
 
-function deliveries(count: number): Received<Parameters<typeof dispatchStream.store>[1][number]['fact']>[] {
+function deliveries(count: number): Received<DispatchFact>[] {
   return Array.from({ length: count }, () => {
     const body = Buffer.from(JSON.stringify(aDispatch({ asset_id: asset })));
     const delivery = {
@@ -196,7 +196,10 @@ describe('storing a batch', () => {
     const ctx = contextWith(failing(dividesByZero));
     const [one, two] = deliveries(2);
     if (one === undefined || two === undefined) throw new Error('no deliveries');
-    expect(await storeBatch(ctx, dispatchStream, [one, one, two])).toEqual(['stored', 'duplicate', 'stored']);
+    const batch = [one, one, two];
+    const outcomes = await storeBatch(ctx, dispatchStream, batch, prepareBatch(dispatchStream, batch));
+    expect(outcomes).toEqual(['stored', 'duplicate', 'stored']);
+    expect(await countsOf(ctx.worker)).toEqual({ stored: 2, duplicate: 1 });
   });
 
   test('sets a bad message aside however deep its headers are nested', async () => {

@@ -2,19 +2,20 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Express } from 'express';
 import { classifyError, NO_ORGANISATION, type Database } from '@quarterhour/db';
-import { createApi, type Cursors, type ServiceParts } from '@quarterhour/http';
+import { createApi, type Cursors, type PartnerBroker, type ServiceParts } from '@quarterhour/http';
 import { routes } from './routes.js';
 
 export interface ReadApiParts extends ServiceParts {
   readonly db: Database;
   readonly cursors: Cursors;
+  readonly partnerBroker: PartnerBroker;
 }
 
-export function createReadApi({ db, cursors, ...parts }: ReadApiParts): Express {
+export function createReadApi({ db, cursors, partnerBroker, ...parts }: ReadApiParts): Express {
   return createApi({
     ...parts,
     routes,
-    context: { db, cursors, clock: parts.clock },
+    context: { db, cursors, clock: parts.clock, partnerBroker },
     classifyError,
     unownedOrganisation: NO_ORGANISATION,
     databaseQueue: () => db.waiting(),

@@ -1,4 +1,11 @@
-import { API_VARIABLES, apiDatabaseUrl, apiPort, apiSettings } from '@quarterhour/http';
+import {
+  API_VARIABLES,
+  apiDatabaseUrl,
+  apiPort,
+  apiSettings,
+  PARTNER_BROKER_VARIABLES,
+  partnerBroker,
+} from '@quarterhour/http';
 import { readEnvironment, type Environment } from '@quarterhour/runtime';
 import { z } from 'zod';
 
@@ -6,6 +13,7 @@ const environment = z.object({
   ...API_VARIABLES,
   QUARTERHOUR_READ_DATABASE_URL: apiDatabaseUrl,
   QUARTERHOUR_READ_API_PORT: apiPort(8080),
+  ...PARTNER_BROKER_VARIABLES,
   QUARTERHOUR_CURSOR_KEY: z.string().regex(/^[0-9a-fA-F]{64}$/, { error: 'must be 64 hexadecimal digits' }),
 });
 
@@ -17,6 +25,7 @@ export function readConfig(env: Environment = process.env) {
     ...apiSettings(read),
     databaseUrl: read.QUARTERHOUR_READ_DATABASE_URL,
     port: read.QUARTERHOUR_READ_API_PORT,
+    partnerBroker: partnerBroker(read),
     cursorKey: Buffer.from(read.QUARTERHOUR_CURSOR_KEY, 'hex'),
   };
 }

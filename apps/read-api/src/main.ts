@@ -26,5 +26,6 @@ await runProcess({ name: 'read-api', log }, async (onStop) => {
   await assertReady(db, { acceptVolatile: config.acceptsVolatile });
 
   const cursors = createCursors(config.cursorKey);
-  await serveApi({ ...config, log, onStop }, (parts) => createReadApi({ ...parts, db, cursors }));
+  const { partnerBroker } = config;
+  await serveApi({ ...config, log, onStop }, (parts) => createReadApi({ ...parts, db, cursors, partnerBroker }));
 });

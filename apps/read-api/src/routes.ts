@@ -7,6 +7,8 @@ import { listIngestionMinutesRoute } from './surfaces/own/routes/list-ingestion-
 import { listReceiptsRoute } from './surfaces/own/routes/list-receipts.js';
 import { listQuarantineRoute } from './surfaces/own/routes/list-quarantine.js';
 import { listTradingConfigEventsRoute } from './surfaces/own/routes/list-trading-config-events.js';
+import { getTradingConfigRoute } from './surfaces/trading/routes/get-config.js';
+import { getConnectionDetailsRoute } from './surfaces/trading/routes/get-connection-details.js';
 import { getLatestTelemetryRoute } from './surfaces/trading/routes/get-latest-telemetry.js';
 import { listCommandLogRoute } from './surfaces/trading/routes/list-command-log.js';
 import { listConfigLogRoute } from './surfaces/trading/routes/list-config-log.js';
@@ -26,4 +28,6 @@ export const routes: readonly Route<ApiContext>[] = [
   listTradingConfigEventsRoute,
   listCommandLogRoute,
   listConfigLogRoute,
+  getTradingConfigRoute,
+  getConnectionDetailsRoute,
 ];

@@ -64,6 +64,7 @@ export async function readApiOver(
   return createReadApi({
     db,
     cursors: createCursors(new Uint8Array(32).fill(1)),
+    partnerBroker: { host: 'amqp.example', port: 5671, ca: null },
     verifier: await openTokenVerifier({
       jwks: issuer.jwksPath,
       issuer: ISSUER,

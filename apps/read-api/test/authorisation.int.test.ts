@@ -51,6 +51,8 @@ async function everythingOf(organisation: OrganisationRow): Promise<Owned> {
       listTradingConfigEvents: '/quarterhour/v1/trading-config-events',
       listCommandLog: `/api/v1/trading/plants/${plant.id}/command-log`,
       listConfigLog: `/api/v1/trading/plants/${plant.id}/config-log`,
+      getTradingConfig: '/api/v1/trading/config',
+      getConnectionDetails: '/api/v1/trading/connection-details',
     },
   };
 }

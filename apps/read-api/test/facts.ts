@@ -4,6 +4,8 @@ import {
   insertMeterReadings,
   insertQuarantine,
   insertRealtimeSamples,
+  prepareMeterReadings,
+  prepareRealtimeSamples,
   raiseKnownAt,
   recordBatch,
   takeStamp,
@@ -110,10 +112,9 @@ export async function storeSample(
     publishedAt: now,
     bodySha256: sha256(randomUUID()).toString('hex'),
     arrivedAt: null,
-    receivedAt: now,
     ...different,
   };
-  await db.transaction([orgId], (trx) => insertRealtimeSamples(trx, [sample]));
+  await db.transaction([orgId], (trx) => insertRealtimeSamples(trx, prepareRealtimeSamples([sample]), now));
 }
 
 export async function storeReading(
@@ -122,25 +123,23 @@ export async function storeReading(
   plantId: string,
   { deviceId = 'GRID', register = 'import', readAt, valueKwh }: Reading,
 ): Promise<void> {
-  await db.transaction([orgId], async (trx) =>
-    insertMeterReadings(trx, [
-      {
-        orgId,
-        plantId,
-        deviceId,
-        register,
-        readAt,
-        role: 'GRID',
-        valueKwh,
-        dataQuality: 'GOOD',
-        messageId: randomUUID(),
-        publishedAt: readAt,
-        bodySha256: sha256(randomUUID()).toString('hex'),
-        arrivedAt: null,
-        receivedAt: await takeStamp(trx),
-      },
-    ]),
-  );
+  const readings = prepareMeterReadings([
+    {
+      orgId,
+      plantId,
+      deviceId,
+      register,
+      readAt,
+      role: 'GRID',
+      valueKwh,
+      dataQuality: 'GOOD',
+      messageId: randomUUID(),
+      publishedAt: readAt,
+      bodySha256: sha256(randomUUID()).toString('hex'),
+      arrivedAt: null,
+    },
+  ]);
+  await db.transaction([orgId], async (trx) => insertMeterReadings(trx, readings, await takeStamp(trx)));
 }
 
 interface Reading {

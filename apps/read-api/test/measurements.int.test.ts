@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { listMetersResponse, listTelemetryResponse, tradingError } from '@quarterhour/contracts';
-import { ensurePartitions, insertMeterReadings, takeStamp, type OrganisationRow } from '@quarterhour/db';
+import { ensurePartitions, type OrganisationRow } from '@quarterhour/db';
 import { instantFromEpochMillis, type UtcInstant } from '@quarterhour/domain';
 import { anOrganisation, aPlant } from '@quarterhour/testkit';
 import { openTestApi, type TestApi } from './api.js';
-import { storeSample } from './facts.js';
+import { storeReading, storeSample } from './facts.js';
 
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
@@ -27,25 +27,7 @@ beforeAll(async () => {
     [5, 101.5],
     [10, 104],
   ] as const) {
-    await api.worker.transaction([ours.id], async (trx) =>
-      insertMeterReadings(trx, [
-        {
-          orgId: ours.id,
-          plantId,
-          deviceId: 'GRID',
-          register: 'import',
-          readAt: minute(n),
-          role: 'GRID',
-          valueKwh,
-          dataQuality: 'GOOD',
-          messageId: `reading ${n}`,
-          publishedAt: minute(n),
-          bodySha256: Buffer.alloc(32, n).toString('hex'),
-          arrivedAt: null,
-          receivedAt: await takeStamp(trx),
-        },
-      ]),
-    );
+    await storeReading(api.worker, ours.id, plantId, { readAt: minute(n), valueKwh });
   }
 }, 60_000);
 afterAll(() => api.close());

@@ -122,10 +122,10 @@ export const MUTANTS: readonly Mutant[] = [
       { file: STORE_ALL, find: RECORDING, replace: 'await unlessItFails(trx, {' },
       {
         file: STORE_ALL,
-        find: 'async function storeFacts(',
+        find: 'async function setAside(',
         replace:
           'async function unlessItFails(trx, counts) {\n    try { await recordBatch(trx, counts); } catch { }\n}\n' +
-          'async function storeFacts(',
+          'async function setAside(',
       },
       {
         file: POOL,

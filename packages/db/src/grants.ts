@@ -38,6 +38,8 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'app.quarantine_day': { ingest: ['select', 'insert', 'update'] },
   'app.ingest_minute': { ingest: ['select', 'insert', 'update'], read: ['select'] },
   'app.trading_config': { ingest: ['select'], read: ['select'], control: ['select', 'insert', 'update'] },
+  'app.partner_vhost': { ingest: ['select'], read: ['select'], control: ['select', 'insert', 'delete'] },
+  'app.partner_queue': { read: ['select'], control: ['select', 'insert', 'update', 'delete'] },
   'app.api_key': { ingest: ['select'], read: ['select'], control: ['select', 'insert', 'update'] },
   'app.api_key_use': { read: ['select'], control: ['select'], usage: ['select', 'insert', 'update'] },
   'app.outbox': { ingest: ['select', 'insert', 'update', 'delete'], read: ['select'], control: ['select', 'insert'] },

@@ -1,4 +1,4 @@
-export { openDatabase, type Database, type DatabaseOptions, type Trx } from './pool.js';
+export { openDatabase, type Database, type DatabaseOptions, type HeldDatabase, type Trx } from './pool.js';
 export { againAfterDeadlock } from './deadlocks.js';
 export { type Statement } from './statement.js';
 export { NO_ORGANISATION } from './tenant-scope.js';
@@ -68,7 +68,7 @@ export {
   type TradingStateRow,
 } from './queries/trading-states.js';
 export { knownAt, measuredKnownAt, raiseKnownAt, takeStamp, type Mark } from './queries/known-at.js';
-export { type Displaced, type Version, type VersionVerdict } from './queries/keep-versions.js';
+export { type VersionVerdict } from './queries/keep-versions.js';
 export { firstBrokenAudit, recordAudit, type AuditEntry } from './queries/audit.js';
 export {
   exportReceipts,
@@ -115,9 +115,13 @@ export {
   insertMeterReadings,
   insertRealtimeSamples,
   latestTelemetry,
+  prepareMeterReadings,
+  prepareRealtimeSamples,
   type Measured,
   type NewMeterReading,
   type NewRealtimeSample,
+  type PreparedReadings,
+  type PreparedSamples,
   type RealtimeColumn,
 } from './queries/telemetry.js';
 export {
@@ -156,6 +160,14 @@ export {
   type QuarantineQuota,
   type QuarantineQuery,
 } from './queries/quarantine.js';
+export {
+  listDueMessages,
+  outboxState,
+  settleMessages,
+  type FailedMessage,
+  type OutboxMessage,
+  type OutboxState,
+} from './queries/outbox.js';
 export { forgetSuspect, lowerSuspect, raiseSuspect, type Suspect } from './queries/suspects.js';
 export {
   beginProgress,
@@ -194,3 +206,29 @@ export {
   type ConfigLogColumn,
   type PlantLogQuery,
 } from './queries/plant-logs.js';
+export { enqueueOutgoing, type OutgoingRow } from './queries/outgoing.js';
+export {
+  changeTradingConfig,
+  findTradingConfig,
+  listTradingConfigs,
+  lockTradingConfig,
+  QueuePrefixTakenError,
+  recordProvisioned,
+  recordProvisionTrouble,
+  setQueuePrefix,
+  setTradingStanding,
+  type NewStanding,
+  type TradingConfigChange,
+  type TradingConfigRecord,
+} from './queries/trading-config.js';
+export {
+  forgetPartnerVhost,
+  keepPartnerVhost,
+  listPartnerQueues,
+  listPartnerVhosts,
+  listUnprovisioned,
+  recordPartnerQueues,
+  type PartnerQueueRow,
+  type PartnerVhostRow,
+  type SampledQueue,
+} from './queries/provisioning.js';

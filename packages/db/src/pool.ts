@@ -41,6 +41,18 @@ export interface Database {
   /** Like {@link Database.transaction}, read only. Its end decides nothing: it never throws `CommitUnknownError`. */
   read<T>(organisations: readonly string[], work: (trx: Trx) => Promise<T>): Promise<T>;
 
+  /**
+   * Runs `work` while nobody else does so under this name, in any process; does nothing where somebody does.
+   *
+   * The lock belongs to the one connection that all of `work`'s transactions run on: while they do not fail, it is held. It
+   * ends with the process, and when the server has not heard from it for thirty seconds, so that one who is stopped, or
+   * whose network is gone, gives way to another.
+   *
+   * @param name of the work, the same in every process
+   * @returns null when somebody else is at it
+   */
+  alone<T>(name: string, work: (held: HeldDatabase) => Promise<T>): Promise<T | null>;
+
   /** How many transactions wait for a connection. */
   waiting(): number;
 
@@ -50,6 +62,9 @@ export interface Database {
   /** Waits for transactions in hand, then closes every connection. */
   close(): Promise<void>;
 }
+
+/** What can be done on the connection that holds a lock; one transaction at a time. */
+export type HeldDatabase = Pick<Database, 'transaction' | 'read'>;
 
 /**
  * An open transaction. One statement at a time.
@@ -68,6 +83,7 @@ const DEFAULT_STATEMENT_TIMEOUT_MS = 30_000;
 const ANSWER_GRACE_MS = 5_000;
 const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
 const IDLE_CONNECTION_MS = 60_000;
+const LOCK_UNHEARD_MS = 30_000;
 
 /**
  * Opens a pool. Connects when first used.
@@ -91,16 +107,20 @@ export function openDatabase(options: DatabaseOptions): Database {
 
   return {
     transaction: (organisations, work) =>
-      withSession(pool, answerTimeoutMs, async (session) => {
-        const result = await begun(session, `begin; ${scopeStatement(organisations)}`, work);
-        await session.commit();
-        return result;
-      }),
+      withSession(pool, answerTimeoutMs, (session) => writing(session, organisations, work)),
     read: (organisations, work) =>
+      withSession(pool, answerTimeoutMs, (session) => reading(session, organisations, work)),
+    alone: (name, work) =>
       withSession(pool, answerTimeoutMs, async (session) => {
-        const result = await begun(session, `begin read only; ${scopeStatement(organisations)}`, work);
-        await session.end();
-        return result;
+        if (!(await session.takeLock(name))) return null;
+        try {
+          return await work({
+            transaction: (organisations, inside) => writing(session, organisations, inside),
+            read: (organisations, inside) => reading(session, organisations, inside),
+          });
+        } finally {
+          await session.releaseLock();
+        }
       }),
     waiting: () => pool.waitingCount,
     ping: () =>
@@ -109,6 +129,26 @@ export function openDatabase(options: DatabaseOptions): Database {
       }),
     close: () => pool.end(),
   };
+}
+
+async function writing<T>(
+  session: Session,
+  organisations: readonly string[],
+  work: (trx: Trx) => Promise<T>,
+): Promise<T> {
+  const result = await begun(session, `begin; ${scopeStatement(organisations)}`, work);
+  await session.commit();
+  return result;
+}
+
+async function reading<T>(
+  session: Session,
+  organisations: readonly string[],
+  work: (trx: Trx) => Promise<T>,
+): Promise<T> {
+  const result = await begun(session, `begin read only; ${scopeStatement(organisations)}`, work);
+  await session.end();
+  return result;
 }
 
 async function begun<T>(session: Session, beginning: string, work: (trx: Trx) => Promise<T>): Promise<T> {
@@ -166,6 +206,24 @@ class Session {
       return result;
     } finally {
       loan.isOver = true;
+    }
+  }
+
+  async takeLock(name: string): Promise<boolean> {
+    const text = `select pg_try_advisory_lock(hashtextextended('quarterhour.' || $1::text, 0)) as taken`;
+    const { rows } = await this.#alone((client) => client.query<{ taken: boolean }>({ text, values: [name] }));
+    if (rows[0]?.taken !== true) return false;
+    await this.command(`set idle_session_timeout = ${LOCK_UNHEARD_MS}`);
+    return true;
+  }
+
+  /** A connection that cannot is destroyed by {@link withSession}, and the lock with it. */
+  async releaseLock(): Promise<void> {
+    if (!this.isIdle()) return;
+    try {
+      await this.command('reset idle_session_timeout; select pg_advisory_unlock_all()');
+    } catch {
+      this.#isBroken = true;
     }
   }
 

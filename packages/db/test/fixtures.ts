@@ -1,8 +1,23 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { UtcInstant } from '@quarterhour/domain';
 import { instantFromEpochMillis, parseInstant } from '@quarterhour/domain';
-import { openDatabase, raiseKnownAt } from '@quarterhour/db';
-import type { Database, NewDispatch, NewMeterReading, NewQuarantined, NewRealtimeSample, Trx } from '@quarterhour/db';
+import {
+  insertMeterReadings,
+  insertRealtimeSamples,
+  openDatabase,
+  prepareMeterReadings,
+  prepareRealtimeSamples,
+  raiseKnownAt,
+} from '@quarterhour/db';
+import type {
+  Database,
+  NewDispatch,
+  NewMeterReading,
+  NewQuarantined,
+  NewRealtimeSample,
+  Trx,
+  VersionVerdict,
+} from '@quarterhour/db';
 
 export const at = (text: string): UtcInstant => parseInstant(text);
 
@@ -68,7 +83,6 @@ export function newSample(different: Owned<NewRealtimeSample> & { readonly plant
     publishedAt: NOW,
     bodySha256: sha256('sample').toString('hex'),
     arrivedAt: null,
-    receivedAt: NOW,
     ...different,
   };
 }
@@ -85,9 +99,26 @@ export function newReading(different: Owned<NewMeterReading> & { readonly plantI
     publishedAt: NOW,
     bodySha256: sha256('reading').toString('hex'),
     arrivedAt: null,
-    receivedAt: NOW,
     ...different,
   };
+}
+
+/** Prepares and stores at once; for tests that do not care for the stamp, with one of now. */
+export function keepSamples(
+  trx: Trx,
+  rows: readonly NewRealtimeSample[],
+  receivedAt: UtcInstant = NOW,
+): Promise<VersionVerdict[]> {
+  return insertRealtimeSamples(trx, prepareRealtimeSamples(rows), receivedAt);
+}
+
+/** As {@link keepSamples}. */
+export function keepReadings(
+  trx: Trx,
+  rows: readonly NewMeterReading[],
+  receivedAt: UtcInstant = NOW,
+): Promise<VersionVerdict[]> {
+  return insertMeterReadings(trx, prepareMeterReadings(rows), receivedAt);
 }
 
 export function newQuarantined(different: Owned<NewQuarantined>): NewQuarantined {

@@ -302,3 +302,43 @@ function at(url: string, port: number): string {
   moved.port = String(port);
   return moved.href;
 }
+
+describe('work that is done alone', () => {
+  const nobody = (): Promise<string> => Promise.resolve('done');
+
+  test('is done by nobody else meanwhile, and by others afterwards', async () => {
+    const other = open({});
+    const result = await db.alone('work', async (held) => {
+      const [row] = await held.read([], (trx) => trx.query(backend));
+      expect(await held.transaction([], (trx) => trx.query(backend))).toEqual([row]);
+      expect(await other.alone('work', nobody)).toBeNull();
+      expect(await other.alone('other work', nobody)).toBe('done');
+      return 'mine';
+    });
+    expect(result).toBe('mine');
+    expect(await other.alone('work', nobody)).toBe('done');
+  });
+
+  test('is free again when it failed, and leaves the connection as it was', async () => {
+    const failed = db.alone('work', () => Promise.reject(new Error('no')));
+    await expect(failed).rejects.toThrow('no');
+    expect(await open({}).alone('work', nobody)).toBe('done');
+    const settings = await db.read([], (trx) => trx.query(query('show idle_session_timeout')));
+    expect(settings).toEqual([{ idle_session_timeout: '0' }]);
+  });
+
+  test('is given up by a server that hears nothing of its connection, or loses it', async () => {
+    const other = open({});
+    const lost = db.alone('work', async (held) => {
+      expect(await held.read([], (trx) => trx.query(query('show idle_session_timeout')))).toEqual([
+        { idle_session_timeout: '30s' },
+      ]);
+      const [row] = await held.read([], (trx) => trx.query<{ pid: number }>(backend));
+      await other.transaction([], (trx) => trx.query(query('select pg_terminate_backend($1)', [row?.pid])));
+      await expect(held.read([], (trx) => trx.query(backend))).rejects.toThrow();
+      expect(await other.alone('work', nobody)).toBe('done');
+    });
+    await expect(lost).resolves.toBeUndefined();
+    expect(await db.alone('work', nobody)).toBe('done');
+  });
+});

@@ -4,14 +4,13 @@ import { anOrganisation, aPlant, testDatabase, type TestDatabase } from '@quarte
 import {
   ensurePartitions,
   insertDispatches,
-  insertRealtimeSamples,
   listReceipts,
   type Database,
   type ReceiptColumn,
   type Projection,
   type ReceiptQuery,
 } from '@quarterhour/db';
-import { at, connect, dayFromNow, newDispatch, newSample, NOW, query, stamped } from './fixtures.js';
+import { at, connect, dayFromNow, keepSamples, newDispatch, newSample, NOW, query, stamped } from './fixtures.js';
 import { explained } from './plans.js';
 
 const COLUMNS: Projection<ReceiptColumn> = [
@@ -81,7 +80,7 @@ test('the receipts of a message are found by indexes, however many there are', a
 });
 
 test('the receipts of an instant are found by the keys of its day’s partition alone', async () => {
-  await ingest.transaction([orgId], (trx) => insertRealtimeSamples(trx, [newSample({ orgId, plantId })]));
+  await ingest.transaction([orgId], (trx) => keepSamples(trx, [newSample({ orgId, plantId })]));
   const plan = await planOf('force_custom_plan', { plantId, measuredAt: NOW, limit: 50 });
   const day = NOW.slice(0, 10).replaceAll('-', '');
   expect(plan).toContain(`telemetry_realtime_p${day}`);

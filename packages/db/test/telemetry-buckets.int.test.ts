@@ -5,8 +5,6 @@ import { anOrganisation, aPlant, testDatabase, type TestDatabase } from '@quarte
 import {
   ensurePartitions,
   findWrongRollups,
-  insertMeterReadings,
-  insertRealtimeSamples,
   listMeterBuckets,
   listTelemetryBuckets,
   measuredKnownAt,
@@ -19,7 +17,7 @@ import {
   type Projection,
   type TelemetryBucketColumn,
 } from '@quarterhour/db';
-import { at, connect, dayFromNow, newReading, newSample, query } from './fixtures.js';
+import { at, connect, dayFromNow, keepReadings, keepSamples, newReading, newSample, query } from './fixtures.js';
 
 const DAY = dayFromNow(-2);
 const MIDNIGHT = Date.parse(`${DAY}T00:00:00Z`);
@@ -55,9 +53,10 @@ const minute = (n: number): UtcInstant => instantFromEpochMillis(MIDNIGHT + Math
 const store = (rows: readonly Partial<NewRealtimeSample>[]): Promise<unknown> =>
   ingest.transaction([orgId], async (trx) => {
     const receivedAt = await takeStamp(trx);
-    await insertRealtimeSamples(
+    await keepSamples(
       trx,
-      rows.map((row) => newSample({ ...row, orgId, plantId, receivedAt })),
+      rows.map((row) => newSample({ ...row, orgId, plantId })),
+      receivedAt,
     );
   });
 
@@ -201,7 +200,7 @@ describe('rollups', () => {
     await store([{ measuredAt: minute(1), gridKw: 1 }]);
     await ingest.transaction([orgId], async (trx) => {
       const receivedAt = await takeStamp(trx);
-      await insertRealtimeSamples(trx, [newSample({ orgId, plantId, measuredAt: minute(2), gridKw: 3, receivedAt })]);
+      await keepSamples(trx, [newSample({ orgId, plantId, measuredAt: minute(2), gridKw: 3 })], receivedAt);
       expect(await rollUp(ingest, [orgId], { most: 10 })).toHaveLength(1);
     });
     expect(await rollUp(ingest, [orgId], { most: 10 })).toHaveLength(1);
@@ -243,9 +242,10 @@ const meterPoints: Projection<MeterBucketColumn> = [
 const storeReadings = (rows: readonly Partial<NewMeterReading>[]): Promise<unknown> =>
   ingest.transaction([orgId], async (trx) => {
     const receivedAt = await takeStamp(trx);
-    await insertMeterReadings(
+    await keepReadings(
       trx,
-      rows.map((row) => newReading({ ...row, orgId, plantId, receivedAt })),
+      rows.map((row) => newReading({ ...row, orgId, plantId })),
+      receivedAt,
     );
   });
 

@@ -4,8 +4,6 @@ import { anOrganisation, aPlant, testDatabase, type TestDatabase } from '@quarte
 import {
   classifyError,
   ensurePartitions,
-  insertMeterReadings,
-  insertRealtimeSamples,
   latestTelemetry,
   measuredKnownAt,
   listPartitions,
@@ -17,7 +15,7 @@ import {
   type RealtimeColumn,
   type VersionVerdict,
 } from '@quarterhour/db';
-import { at, connect, dayFromNow, newReading, newSample, NOW, query } from './fixtures.js';
+import { at, connect, dayFromNow, keepReadings, keepSamples, newReading, newSample, NOW, query } from './fixtures.js';
 
 let server: TestDatabase;
 let ingest: Database;
@@ -45,10 +43,10 @@ afterAll(async () => {
 });
 
 const store = (rows: readonly NewRealtimeSample[]): Promise<VersionVerdict[]> =>
-  ingest.transaction([orgId], (trx) => insertRealtimeSamples(trx, rows));
+  ingest.transaction([orgId], (trx) => keepSamples(trx, rows));
 
 const storeReadings = (rows: readonly NewMeterReading[]): Promise<VersionVerdict[]> =>
-  ingest.transaction([orgId], (trx) => insertMeterReadings(trx, rows));
+  ingest.transaction([orgId], (trx) => keepReadings(trx, rows));
 
 const minutesAgo = (minutes: number): NewRealtimeSample['measuredAt'] =>
   instantFromEpochMillis(Date.parse(NOW) - minutes * 60_000);
@@ -277,7 +275,7 @@ describe('partitions', () => {
   test('can be made while a transaction reads and writes the stream', async () => {
     const day = dayFromNow(-25);
     await ingest.transaction([orgId], async (trx) => {
-      await insertRealtimeSamples(trx, [newSample({ orgId, plantId })]);
+      await keepSamples(trx, [newSample({ orgId, plantId })]);
       await read.read([orgId], async (other) => {
         await other.query(query('select count(*) from app.telemetry_realtime'));
         await ensurePartitions(ingest, 'plant-telemetry', [day]);

@@ -5,8 +5,6 @@ import { anAsset, anOrganisation, aPlant, eventually, testDatabase, type TestDat
 import {
   ensurePartitions,
   insertDispatches,
-  insertMeterReadings,
-  insertRealtimeSamples,
   insertTradingConfigEvents,
   knownAt,
   latestTelemetry,
@@ -25,7 +23,18 @@ import {
   type TradingConfigColumn,
   type Trx,
 } from '@quarterhour/db';
-import { connect, dayFromNow, newDispatch, newReading, newSample, NOW, query, sha256 } from './fixtures.js';
+import {
+  connect,
+  dayFromNow,
+  keepReadings,
+  keepSamples,
+  newDispatch,
+  newReading,
+  newSample,
+  NOW,
+  query,
+  sha256,
+} from './fixtures.js';
 
 let server: TestDatabase;
 /** Two writers with a connection each, as two workers have them, and two readers. */
@@ -65,18 +74,12 @@ const reading = (different: Partial<NewMeterReading> = {}): NewMeterReading =>
 const storeSamples = (db: Database, rows: readonly NewRealtimeSample[]) =>
   db.transaction([orgId], async (trx) => {
     const receivedAt = await takeStamp(trx);
-    return insertRealtimeSamples(
-      trx,
-      rows.map((row) => ({ ...row, receivedAt })),
-    );
+    return keepSamples(trx, rows, receivedAt);
   });
 const storeReadings = (db: Database, rows: readonly NewMeterReading[]) =>
   db.transaction([orgId], async (trx) => {
     const receivedAt = await takeStamp(trx);
-    return insertMeterReadings(
-      trx,
-      rows.map((row) => ({ ...row, receivedAt })),
-    );
+    return keepReadings(trx, rows, receivedAt);
   });
 
 const POINT: Projection<RealtimeColumn> = [
@@ -281,16 +284,18 @@ async function putAsideBefore(place: string): Promise<() => Promise<unknown>> {
 
 describe('two corrections of one measurement at once', () => {
   /** The second begins while the first is not committed yet, and so waits for it. */
-  async function oneAfterTheOther(second: (trx: Trx, row: NewRealtimeSample) => Promise<unknown>): Promise<string[]> {
+  async function oneAfterTheOther(
+    second: (trx: Trx, row: NewRealtimeSample, receivedAt: UtcInstant) => Promise<unknown>,
+  ): Promise<string[]> {
     const [one, other] = [writers[0]!, writers[1]!];
     await storeSamples(one, [sample({ messageId: 'stood', gridKw: 1 })]);
     const first = await holdOpen(one, [orgId], async (trx) => {
       const receivedAt = await takeStamp(trx);
-      await insertRealtimeSamples(trx, [sample({ messageId: 'first', gridKw: 2, receivedAt })]);
+      await keepSamples(trx, [sample({ messageId: 'first', gridKw: 2 })], receivedAt);
     });
     const waiting = other.transaction([orgId], async (trx) => {
       const receivedAt = await takeStamp(trx);
-      await second(trx, sample({ messageId: 'second', gridKw: 3, receivedAt }));
+      await second(trx, sample({ messageId: 'second', gridKw: 3 }), receivedAt);
     });
     await Promise.race([untilSomebodyWaits(), waiting]);
     await first.release();
@@ -299,7 +304,7 @@ describe('two corrections of one measurement at once', () => {
   }
 
   test('are both kept beside what stood, although the second waited with the row of before', async () => {
-    expect(await oneAfterTheOther((trx, row) => insertRealtimeSamples(trx, [row]))).toEqual([
+    expect(await oneAfterTheOther((trx, row, receivedAt) => keepSamples(trx, [row], receivedAt))).toEqual([
       'first',
       'second',
       'stood',
@@ -307,7 +312,7 @@ describe('two corrections of one measurement at once', () => {
   });
 
   test('would lose the first if one statement changed the row and kept the one before: that is why it is three', async () => {
-    const inOneStatement = (trx: Trx, { messageId, gridKw, receivedAt, measuredAt }: NewRealtimeSample) =>
+    const inOneStatement = (trx: Trx, { messageId, gridKw, measuredAt }: NewRealtimeSample, receivedAt: UtcInstant) =>
       trx.query(
         query(
           `with before as (
@@ -330,7 +335,7 @@ describe('a mark', () => {
     await storeSamples(writers[0]!, [sample({ gridKw: 1 })]);
     const writing = await holdOpen(writers[0]!, [orgId], async (trx) => {
       const receivedAt = await takeStamp(trx);
-      await insertRealtimeSamples(trx, [sample({ gridKw: 2, receivedAt })]);
+      await keepSamples(trx, [sample({ gridKw: 2 })], receivedAt);
     });
     const { mark, answers } = await read.read([orgId], async (trx) => {
       const taken = await takeMark(trx);

@@ -73,3 +73,15 @@ export {
 export { energyPerDeliveryDay, type DayEnergy, type PeriodEnergy } from './aggregation/period-energy.js';
 export { energyOfSamplesPerDeliveryPeriod, type PowerSample } from './aggregation/power-samples.js';
 export { SeriesOrderError } from './aggregation/series.js';
+
+export {
+  TRADING_ACTIONS,
+  TRADING_STATES,
+  TradingTransitionError,
+  afterAction,
+  disabledWhenEmpty,
+  type TradingAction,
+  type TradingStanding,
+  type TradingState,
+} from './trading-lifecycle.js';
+export { defaultQueuePrefix } from './queue-prefix.js';

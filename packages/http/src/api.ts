@@ -168,7 +168,7 @@ function mount<Ctx>(
       begin(route, gates.admission),
       gates.authenticate(route),
       authorise(route),
-      ...(route.hasBody ? [requireJson, jsonBody()] : []),
+      ...(route.hasBody ? [requireJson(route), jsonBody()] : []),
       answer(route, options, gates.admission),
     ];
     address[route.method](...steps);
@@ -206,11 +206,15 @@ function principalOf(req: Request): Principal {
   return principal;
 }
 
-const requireJson: RequestHandler = (req, _res, next) => {
-  const isJson = req.is('application/json') === 'application/json';
-  if (!isJson || !isUtf8(req.get('content-type') ?? '')) throw new RequestRefused({ kind: 'unsupported-media-type' });
-  next();
-};
+function requireJson<Ctx>({ isBodyOptional }: Route<Ctx>): RequestHandler {
+  return (req, _res, next) => {
+    const found = req.is('application/json');
+    const isJson = found === 'application/json' && isUtf8(req.get('content-type') ?? '');
+    const isLeftOut = isBodyOptional && (found === null || req.get('content-length') === '0');
+    if (!isJson && !isLeftOut) throw new RequestRefused({ kind: 'unsupported-media-type' });
+    next();
+  };
+}
 
 function isUtf8(contentType: string): boolean {
   const [, charset = 'utf-8'] = /;\s*charset="?([^";\s]*)/i.exec(contentType) ?? [];

@@ -42,3 +42,7 @@ export { partnerSurface, vcpSurface } from './surfaces/partner.js';
 export { tradingSurface } from './surfaces/trading.js';
 export { DEMO_KEY_PREFIX, DemoKeyRefusedError, isLoopback, KeySetError, openTokenVerifier } from './token.js';
 export type { Principal, TokenVerifier, TokenVerifierOptions } from './token.js';
+export { TRADING_STATE_HEADERS, tradingConfigReply } from './surfaces/trading-config.js';
+export type { PresentableTradingConfig } from './surfaces/trading-config.js';
+export { PARTNER_BROKER_VARIABLES, partnerBroker } from './partner-broker.js';
+export type { PartnerBroker } from './partner-broker.js';

@@ -20,6 +20,7 @@ export const ROLE_MATRIX = {
   'api-keys:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'api-keys:mint': ['trader', 'admin'],
   'api-keys:revoke': ['operator', 'trader', 'admin'],
+  'trading-config:write': ['trader', 'admin'],
 } as const satisfies Readonly<Record<string, readonly Role[]>>;
 
 /** Something that a role may be allowed to do. */

@@ -109,6 +109,8 @@ export interface Route<Ctx> {
   readonly namesOneThing: boolean;
   readonly hasBody: boolean;
   readonly invalidCode: string | undefined;
+  /** Whether the body may be left out. */
+  readonly isBodyOptional: boolean;
   readonly answersOneResource: boolean;
   /** Whether it answers CSV and NDJSON beside JSON. */
   readonly hasExports: boolean;
@@ -191,6 +193,7 @@ export function route<
     namesOneThing: names.length > 0,
     hasBody: takesBody(declaration.body),
     invalidCode: declaration.invalidCode,
+    isBodyOptional: declaration.body.safeParse(undefined).success,
     hasExports: declaration.exports !== undefined,
     answersOneResource,
     responses,

@@ -1,8 +1,8 @@
 import type { UtcInstant } from '@quarterhour/domain';
 
 /**
- * One message as the broker handed it over. Its properties are hints: what a message says and whose it is follow from
- * the body and the routing key.
+ * One message as the broker handed it over. Its properties are hints: what a message says follows from the body, and whose it
+ * is from the routing key, or from the virtual host where that is a partner's own.
  */
 export interface Delivery {
   readonly body: Buffer;
@@ -11,6 +11,11 @@ export interface Delivery {
   readonly queue: string;
   readonly redelivered: boolean;
   readonly properties: DeliveryProperties;
+  /**
+   * Whose it is for certain: the organisation in whose own virtual host it was published. Missing where exchange and
+   * routing key tell.
+   */
+  readonly owner?: string | undefined;
   /** When it first came, for one that was parked and is tried again. */
   readonly firstSeen?: UtcInstant;
 }

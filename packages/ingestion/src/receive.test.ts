@@ -2,7 +2,16 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { NO_ORGANISATION } from '@quarterhour/db';
 import { marketZoneOfDeliveryArea } from '@quarterhour/domain';
-import { Register, dispatchStream, plantTelemetryStream, type Delivery, type Fault, type Received } from './index.js';
+import {
+  Register,
+  deadLetterStream,
+  dispatchStream,
+  plantTelemetryStream,
+  tradingConfigStream,
+  type Delivery,
+  type Fault,
+  type Received,
+} from './index.js';
 
 const ORG = '0190a000-0000-7000-8000-000000000001';
 const OTHER_ORG = '0190a000-0000-7000-8000-000000000002';
@@ -463,5 +472,84 @@ describe('a meter reading', () => {
     ['a reading of 1970', { readingAt: '1970-01-01T00:00:00Z' }, 'too_old', 'payload.readingAt'],
   ])('with %s is set aside whole', (_case, change, reason, path) => {
     expect(faultOf(receiveMeter(meterPayload(change)))).toMatchObject({ reason, path });
+  });
+});
+
+describe("what was published in a partner's own virtual host", () => {
+  const config = (change: Partial<Delivery>) =>
+    tradingConfigStream.receive(
+      delivery(envelope({ socMinPercent: 10 }), { exchange: 'vcp', queue: 'vcp.alpha.config', owner: ORG, ...change }),
+      ctx,
+    );
+
+  test('is taken as from anywhere under its own prefix', () => {
+    expect(factOf(receiveTelemetry(envelope(realtimePayload()), undefined, { owner: ORG }))).toMatchObject({
+      orgId: ORG,
+    });
+    expect(factOf(config({ routingKey: 'alpha.config.constraints' }))).toMatchObject({ orgId: ORG });
+  });
+
+  test.each<[string, Partial<Delivery>]>([
+    ["another partner's prefix", { routingKey: 'beta.telemetry.realtime' }],
+    ['a prefix that nobody has', { routingKey: 'gamma.telemetry.realtime' }],
+    ['no prefix', { routingKey: 'telemetry.realtime' }],
+    [
+      'the form of our gateways, on an exchange of their name',
+      { exchange: 'fleet', routingKey: `telemetry.realtime.${OTHER_PLANT}` },
+    ],
+    ['an empty key', { routingKey: '' }],
+  ])('under %s is set aside, for nobody but its owner', (_what, change) => {
+    const body = envelope(realtimePayload(), { siteId: 'SITE-1' });
+    const received = receiveTelemetry(body, undefined, { owner: ORG, ...change });
+    expect(received).toMatchObject({ kind: 'refused', orgId: ORG, fault: { reason: 'schema', waitsFor: null } });
+  });
+
+  test("is no event of a control plane, whatever the exchange's name", () => {
+    const change = { exchange: 'trading', routingKey: 'trading.config.enabled' };
+    const event = {
+      event_id: '4b1c7f4e-7f65-4a54-9b34-0f8a3a3b5a10',
+      organisation_id: OTHER_ORG,
+      occurred_at: NOW,
+      source: 'somebody',
+    };
+    const genuine = tradingConfigStream.receive(delivery(event, change), ctx);
+    expect(genuine).toMatchObject({ kind: 'understood', orgId: OTHER_ORG });
+    const forged = tradingConfigStream.receive(delivery(event, { ...change, owner: ORG }), ctx);
+    expect(forged).toMatchObject({ kind: 'refused', orgId: ORG, fault: { reason: 'schema' } });
+  });
+
+  test("and set aside unread is its owner's", () => {
+    const change = { exchange: 'vcp', routingKey: 'beta.telemetry.realtime', owner: ORG };
+    for (const stream of [plantTelemetryStream, tradingConfigStream, deadLetterStream]) {
+      expect(stream.ownerOf(delivery('', change), register)).toBe(ORG);
+    }
+  });
+
+  test.each([
+    ['alpha.telemetry.realtime', 'plant-telemetry'],
+    ['alpha.config.topology', 'trading-config'],
+    ['alpha.command.mode', 'dead-letter'],
+    ['beta.telemetry.realtime', 'plant-telemetry'],
+  ])('and given up by the broker as %s is set aside for its owner, as of stream %s', (routingKey, stream) => {
+    const death = { exchange: 'vcp', queue: 'vcp.alpha.first', reason: 'delivery_limit', 'routing-keys': [routingKey] };
+    const dead = delivery('{', {
+      exchange: 'ingest.dead',
+      queue: 'ingest.dead',
+      routingKey: 'moved',
+      owner: ORG,
+      properties: { headers: { 'x-death': [death], 'x-mine': 'kept' } },
+    });
+    expect(deadLetterStream.receive(dead, ctx)).toMatchObject({
+      kind: 'refused',
+      stream,
+      orgId: ORG,
+      delivery: {
+        exchange: 'vcp',
+        queue: 'vcp.alpha.first',
+        routingKey,
+        properties: { headers: { 'x-mine': 'kept' } },
+      },
+      fault: { reason: 'delivery_limit' },
+    });
   });
 });

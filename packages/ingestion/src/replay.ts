@@ -231,7 +231,7 @@ async function stored<Fact>(
   const kept = new Map<Received<Fact>, Exclude<Outcome, 'quarantined'>>();
   if (facts.length === 0) return kept;
   await ensurePartitionsWithin(trx, stream.name, stream.partitionDays(facts));
-  const verdicts = await stream.store(trx, facts);
+  const verdicts = await stream.prepare(facts).store(trx);
   facts.forEach((fact, index) => {
     const verdict = verdicts[index];
     if (verdict !== undefined && verdict !== 'conflict') kept.set(fact, verdict);

@@ -18,16 +18,33 @@ export interface Sender {
  * `fleet`.
  *
  * @returns null when the key is of another form
+ * @throws FaultError `schema` when it was published in a partner's own virtual host under another prefix than the partner's
  */
-export function senderOf({ exchange, routingKey }: Delivery, family: string, register: Register): Sender | null {
-  const words = routingKey.split('.');
-  const prefix = exchange === EXCHANGES.fleet ? null : (words.shift() ?? '');
+export function senderOf(delivery: Delivery, family: string, register: Register): Sender | null {
+  const words = delivery.routingKey.split('.');
+  const prefix = isOfGateway(delivery) ? null : (words.shift() ?? '');
+  if (prefix !== null) refuseForeignPrefix(delivery.owner, prefix, register);
   const [namedFamily, kind, ...site] = words;
   if (namedFamily !== family || kind === undefined) return null;
   const namedSite = site.length === 0 ? null : site.join('.');
   const owner = prefix === null ? register.plant(namedSite ?? '')?.orgId : register.organisationByPrefix(prefix)?.id;
   const waitsFor = owner === undefined ? (prefix === null ? `plant ${namedSite ?? ''}` : `prefix ${prefix}`) : null;
   return { kind, orgId: owner ?? null, site: namedSite, waitsFor };
+}
+
+/** Whose a delivery is as far as that can be told without a look at its body; null when it cannot. */
+export function ownerOf(delivery: Delivery, family: string, register: Register): string | null {
+  return delivery.owner ?? senderOf(delivery, family, register)?.orgId ?? null;
+}
+
+/** Trusted publishers have no virtual host but ours: an exchange of that name elsewhere would be somebody else's. */
+function isOfGateway({ owner, exchange }: Delivery): boolean {
+  return owner === undefined && exchange === EXCHANGES.fleet;
+}
+
+function refuseForeignPrefix(owner: string | undefined, prefix: string, register: Register): void {
+  if (owner === undefined || register.organisation(owner)?.queuePrefix === prefix) return;
+  throw new FaultError('schema', null, "the routing key does not begin with the prefix of the virtual host's owner");
 }
 
 /**

@@ -5,7 +5,7 @@ import { parseInstant, type UtcInstant } from '@quarterhour/domain';
 import { v7 as uuidv7 } from 'uuid';
 import type { DeliveryProperties } from './delivery.js';
 import type { Fault, Received, Refused, Understood } from './received.js';
-import type { Stream } from './stream.js';
+import type { PreparedFacts, Stream } from './stream.js';
 
 const MAX_PROPERTIES_CHARACTERS = 16_384;
 const MAX_PROPERTIES_DEPTH = 16;
@@ -17,20 +17,53 @@ export interface StoredBy {
   readonly receivedAt: UtcInstant;
 }
 
+/** A batch of deliveries of one stream, ready to be stored in a transaction to come. */
+export interface PreparedBatch<Fact> {
+  readonly stream: Stream<Fact>;
+  readonly received: readonly Received<Fact>[];
+  readonly understood: readonly Placed<Understood<Fact>>[];
+  readonly refused: readonly Placed<Refused>[];
+  readonly facts: PreparedFacts;
+}
+
+/** A delivery with its place in the batch. */
+interface Placed<R> {
+  readonly position: number;
+  readonly received: R;
+}
+
+/** Does what can be done before there is a transaction. Pure and synchronous. */
+export function prepareBatch<Fact>(stream: Stream<Fact>, received: readonly Received<Fact>[]): PreparedBatch<Fact> {
+  const understood: Placed<Understood<Fact>>[] = [];
+  const refused: Placed<Refused>[] = [];
+  for (const [position, one] of received.entries()) {
+    if (one.kind === 'understood') understood.push({ position, received: one });
+    else refused.push({ position, received: one });
+  }
+  const facts = stream.prepare(understood.map((placed) => placed.received));
+  return { stream, received, understood, refused, facts };
+}
+
+/** Whether what was prepared is just what was received, by now: each delivery, as it is understood, in this order. */
+export function isOf<Fact>(prepared: PreparedBatch<Fact>, received: readonly Received<Fact>[]): boolean {
+  return (
+    prepared.received.length === received.length &&
+    received.every((one, position) => one === prepared.received[position])
+  );
+}
+
 /**
  * Keeps one batch within the caller's transaction: facts, quarantine, counts and the worker's progress.
  *
  * @returns an outcome per delivery, in order
  */
-export async function storeAll<Fact>(
-  trx: Trx,
-  stream: Stream<Fact>,
-  batch: readonly Received<Fact>[],
-  by: StoredBy,
-): Promise<Outcome[]> {
+export async function storeAll<Fact>(trx: Trx, prepared: PreparedBatch<Fact>, by: StoredBy): Promise<Outcome[]> {
+  const { stream, received: batch, understood, facts } = prepared;
   const outcomes: Outcome[] = batch.map(() => 'stored');
-  const { understood, refused } = byKind(batch);
-  for (const { position, received, verdict } of await storeFacts(trx, stream, understood)) {
+  const refused = [...prepared.refused];
+  const verdicts = understood.length === 0 ? [] : await facts.store(trx);
+  for (const [index, { position, received }] of understood.entries()) {
+    const verdict = verdicts[index] ?? 'conflict';
     if (verdict === 'conflict') refused.push({ position, received: inConflict(received) });
     else outcomes[position] = verdict;
   }
@@ -45,35 +78,6 @@ export async function storeAll<Fact>(
   });
   // fail point: before_commit
   return outcomes;
-}
-
-/** A delivery with its place in the batch. */
-interface Placed<R> {
-  readonly position: number;
-  readonly received: R;
-}
-
-function byKind<Fact>(batch: readonly Received<Fact>[]) {
-  const understood: Placed<Understood<Fact>>[] = [];
-  const refused: Placed<Refused>[] = [];
-  for (const [position, received] of batch.entries()) {
-    if (received.kind === 'understood') understood.push({ position, received });
-    else refused.push({ position, received });
-  }
-  return { understood, refused };
-}
-
-async function storeFacts<Fact>(trx: Trx, stream: Stream<Fact>, understood: readonly Placed<Understood<Fact>>[]) {
-  if (understood.length === 0) return [];
-  const verdicts = await stream.store(
-    trx,
-    understood.map(({ received }) => received),
-  );
-  return understood.map(({ position, received }, index) => ({
-    position,
-    received,
-    verdict: verdicts[index] ?? 'conflict',
-  }));
 }
 
 /** The same key says something else already; what stands, stands. */

@@ -31,8 +31,14 @@ export interface Stream<Fact> {
   /** UTC days, `YYYY-MM-DD`, whose partitions these facts need. */
   partitionDays(batch: readonly Understood<Fact>[]): readonly string[];
 
-  /** Keeps facts, one statement per table, and says per delivery, in order, what became of it. */
-  store(trx: Trx, batch: readonly Understood<Fact>[]): Promise<readonly Verdict[]>;
+  /** Makes facts ready to be stored, as far as that can be done before there is a transaction. Pure and synchronous. */
+  prepare(batch: readonly Understood<Fact>[]): PreparedFacts;
+}
+
+/** Facts that are ready to be stored, in this transaction or that. */
+export interface PreparedFacts {
+  /** Keeps them, one statement per table, and says per delivery, in order, what became of it. */
+  store(trx: Trx): Promise<readonly Verdict[]>;
 }
 
 /** High-rate streams: many small messages, worth taking by the thousand. */

@@ -21,7 +21,7 @@ export function understanding<Fact extends { readonly orgId: string }>(
   delivery: Delivery,
   read: (claims: Claims) => Fact,
 ): Received<Fact> {
-  const claims: Claims = { messageId: null, orgId: NO_ORGANISATION };
+  const claims: Claims = { messageId: null, orgId: delivery.owner ?? NO_ORGANISATION };
   try {
     const fact = read(claims);
     return { kind: 'understood', delivery, orgId: fact.orgId, messageId: claims.messageId, fact };

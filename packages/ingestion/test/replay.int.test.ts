@@ -17,6 +17,7 @@ import {
   plantTelemetryStream,
   Register,
   replayDeliveries,
+  prepareBatch,
   storeAll,
   type Delivery,
   type ReplayContext,
@@ -66,7 +67,7 @@ async function arrive<Fact>(stream: Stream<Fact>, deliveries: readonly Delivery[
   for (const one of deliveries) {
     const received = stream.receive(one, ctx);
     await ingest.transaction([received.orgId], (trx) =>
-      storeAll(trx, stream, [received], {
+      storeAll(trx, prepareBatch(stream, [received]), {
         worker: 'test',
         batchNo: (batchNo += 1),
         receivedAt: instantFromEpochMillis(Date.now() - 60_000 + batchNo),

@@ -6,6 +6,7 @@ import type { ConsumeOptions, Consumer, ConsumerState } from './consumer.js';
 import { ConfirmedPublisher } from './publisher.js';
 import type { Publisher, PublisherOptions, PublisherState } from './publisher.js';
 import type { BrokerEvent, Log, Reporting } from './reporting.js';
+import { endsWithin } from './timing.js';
 import { askDepth, declareTopology } from './topology.js';
 import type { QueueDepth } from './topology.js';
 
@@ -20,6 +21,11 @@ export interface BrokerOptions {
   onEvent?: (event: BrokerEvent) => void;
   /** How long to wait for a broker that does not answer at the start. Default 60,000 ms; `Infinity` waits for ever. */
   connectWithinMs?: number;
+  /**
+   * How long a virtual host may let us not in before that counts as a refusal: it may be down for a moment while the
+   * broker starts, one that is missing or not ours stays so. Default 4,000 ms.
+   */
+  shutOutMs?: number;
   /** Ends that wait early. */
   signal?: AbortSignal;
 }
@@ -48,8 +54,8 @@ export interface Broker {
    */
   declare(topology: Topology): Promise<void>;
   /**
-   * Begins to consume. Resolves when the first attempt to subscribe has ended: a queue that is missing, or not ours to
-   * read, is tried again for ever, and the consumer says `recovering`.
+   * Begins to consume. Resolves when the first attempt to subscribe has ended, or after five seconds without a broker: a
+   * queue that is missing, or not ours to read, is tried again for ever, and the consumer says `recovering`.
    */
   consume(options: ConsumeOptions): Promise<Consumer>;
   /**
@@ -72,6 +78,8 @@ export interface Broker {
 }
 
 const CONNECT_WITHIN_MS = 60_000;
+const SHUT_OUT_MS = 4_000;
+const FIRST_ATTEMPT_MS = 5_000;
 
 /**
  * Connects, and waits for a broker that is not there yet.
@@ -82,10 +90,14 @@ const CONNECT_WITHIN_MS = 60_000;
  * @throws BrokerClosedError when the signal was aborted first
  */
 export async function openBroker(options: BrokerOptions): Promise<Broker> {
-  const { url, applicationName, log, onEvent = () => undefined, connectWithinMs = CONNECT_WITHIN_MS, signal } = options;
+  const { url, applicationName, log, onEvent = () => undefined, signal } = options;
   const reporting: Reporting = { log, onEvent };
   const consuming = new Connection({ url, name: `${applicationName}: consume` }, reporting);
-  await consuming.firstConnected({ withinMs: connectWithinMs, signal });
+  await consuming.firstConnected({
+    withinMs: options.connectWithinMs ?? CONNECT_WITHIN_MS,
+    shutOutMs: options.shutOutMs ?? SHUT_OUT_MS,
+    signal,
+  });
   const openPublishing = () => new Connection({ url, name: `${applicationName}: publish` }, reporting);
   return new ConnectedBroker(consuming, openPublishing, applicationName, reporting);
 }
@@ -114,7 +126,7 @@ class ConnectedBroker implements Broker {
     const consumer = new SupervisedConsumer(this.#consuming, options, this.#reporting);
     consumer.onClosed(() => this.#consumers.delete(consumer));
     this.#consumers.add(consumer);
-    await consumer.firstAttempt;
+    await endsWithin(FIRST_ATTEMPT_MS, consumer.firstAttempt);
     return consumer;
   }
 

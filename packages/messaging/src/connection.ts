@@ -18,6 +18,8 @@ export interface ConnectionSettings {
 /** How long to try before the first connection stands. */
 export interface Patience {
   withinMs: number;
+  /** How long a virtual host may let us not in before that counts as a refusal. */
+  shutOutMs: number;
   signal?: AbortSignal | undefined;
 }
 
@@ -28,8 +30,6 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 2_000;
 /** After a refusal: wrong credentials must not turn into a storm of logins. */
 const REFUSED_DELAY_MS = 4_000;
-/** A virtual host may be down for a moment while the broker starts; one that is missing, or not ours, stays so. */
-const SHUT_OUT_MS = 4_000;
 /** Enough that a full window of small messages is written without waiting for the socket. */
 const PUBLISH_BUFFER_BYTES = 1024 * 1024;
 
@@ -85,7 +85,7 @@ export class Connection {
    * @throws BrokerUnreachableError when nobody answered in time
    * @throws BrokerClosedError when the signal was aborted
    */
-  async firstConnected({ withinMs, signal }: Patience): Promise<void> {
+  async firstConnected({ withinMs, shutOutMs, signal }: Patience): Promise<void> {
     const model = await this.#model;
     let lastFailure: unknown;
     let shutOutSince: number | null = null;
@@ -93,7 +93,7 @@ export class Connection {
       model.on('connect-failed', (error) => {
         lastFailure = error;
         shutOutSince = isShutOut(error) ? (shutOutSince ?? performance.now()) : null;
-        const isFinal = isRefusal(error) || (shutOutSince !== null && performance.now() - shutOutSince > SHUT_OUT_MS);
+        const isFinal = isRefusal(error) || (shutOutSince !== null && performance.now() - shutOutSince >= shutOutMs);
         if (this.#state === 'connecting' && isFinal) reject(this.#refusal(error));
       });
     });

@@ -40,18 +40,26 @@ export interface Consumer {
   ackUpTo(delivery: AmqpDelivery): void;
   /**
    * Gives back to the queue what is not settled, by closing the channel, and goes on with another. What was delivered is
-   * no longer current at once, and comes again; the broker counts that as a failed delivery of each.
+   * no longer current at once, and comes again; the broker counts that as a failed delivery of each. A consumer that is
+   * stopped gives back as well, and does not go on.
    *
    * @param prefetch from now on; default: as before
    */
   reopen(prefetch?: number): void;
   /** Takes no further delivery; what was delivered can still be settled. */
   stop(): Promise<void>;
+  /**
+   * Has the broker deliver no more, and takes what it had sent until it agreed: nothing is given back, so that nothing
+   * changes its place in the queue or counts as a failed delivery. What was delivered can still be settled.
+   */
+  finish(): Promise<void>;
   /** Stops, and gives back to the queue what is not settled. Acknowledgements before it are not lost. */
   close(): Promise<void>;
 }
 
 const CANCEL_TIMEOUT_MS = 2_000;
+/** What is under way when this is over is given back. */
+const FINISH_TIMEOUT_MS = 15_000;
 
 /** A {@link Consumer} over a supervised channel. */
 export class SupervisedConsumer implements Consumer {
@@ -61,6 +69,8 @@ export class SupervisedConsumer implements Consumer {
   #prefetch: number;
   #channel: Channel | null = null;
   #consumerTag: string | null = null;
+  #subscribing: Promise<void> | null = null;
+  #finished: Promise<void> | null = null;
   #isStopped = false;
   #onClosed: () => void = () => undefined;
 
@@ -73,7 +83,7 @@ export class SupervisedConsumer implements Consumer {
         name: `consume ${options.queue}`,
         open: () => connection.createChannel(),
         prefetch: () => this.#prefetch,
-        prepare: (channel) => this.#subscribe(channel),
+        prepare: (channel) => (this.#subscribing = this.#subscribe(channel)),
       },
       reporting,
     );
@@ -94,7 +104,7 @@ export class SupervisedConsumer implements Consumer {
   }
 
   get state(): ConsumerState {
-    if (this.#isStopped) return 'stopped';
+    if (this.#finished !== null) return 'stopped';
     return this.#consumerTag === null ? 'recovering' : 'consuming';
   }
 
@@ -111,25 +121,38 @@ export class SupervisedConsumer implements Consumer {
   }
 
   reopen(prefetch = this.#prefetch): void {
-    if (this.#isStopped) return;
     this.#prefetch = prefetch;
     if (this.#channel !== null) this.#lose(this.#channel);
-    this.#supervised.reopen();
+    if (this.#finished !== null) void this.#supervised.close();
+    else this.#supervised.reopen();
   }
 
   async stop(): Promise<void> {
-    if (this.#isStopped) return;
     this.#isStopped = true;
-    this.#supervised.retire();
-    if (this.#channel !== null && this.#consumerTag !== null) {
-      await endsWithin(CANCEL_TIMEOUT_MS, cancel(this.#channel, this.#consumerTag));
-    }
+    await endsWithin(CANCEL_TIMEOUT_MS, this.finish());
+  }
+
+  finish(): Promise<void> {
+    this.#finished ??= this.#cancelled();
+    return this.#finished;
   }
 
   async close(): Promise<void> {
     await this.stop();
     await this.#supervised.close();
     this.#onClosed();
+  }
+
+  async #cancelled(): Promise<void> {
+    this.#supervised.retire();
+    await endsWithin(FINISH_TIMEOUT_MS, this.#cancelSubscription());
+    this.#isStopped = true;
+  }
+
+  /** A subscription that the broker has not confirmed yet is cancelled as soon as it is. */
+  async #cancelSubscription(): Promise<void> {
+    if (this.#channel !== null && this.#consumerTag !== null) await cancel(this.#channel, this.#consumerTag);
+    else await this.#subscribing;
   }
 
   async #subscribe(channel: Channel): Promise<void> {
@@ -140,7 +163,7 @@ export class SupervisedConsumer implements Consumer {
       if (message === null) this.#onCancelledByBroker(channel);
       else if (!this.#isStopped && this.#channel === channel) this.#handOver(channel, message);
     });
-    if (this.#isStopped) return cancel(channel, consumerTag);
+    if (this.#finished !== null) return cancel(channel, consumerTag);
     if (this.#channel === channel) this.#consumerTag = consumerTag;
     this.#reporting.log.info({ queue, prefetch: this.#prefetch }, 'consuming');
   }
@@ -170,7 +193,7 @@ export class SupervisedConsumer implements Consumer {
     if (this.#channel !== channel) return;
     this.#channel = null;
     this.#consumerTag = null;
-    if (!this.#isStopped) this.#options.onLost?.(this);
+    this.#options.onLost?.(this);
   }
 
   #acknowledge(delivery: AmqpDelivery, upTo: boolean): void {

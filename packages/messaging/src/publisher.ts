@@ -2,7 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { IllegalOperationError } from 'amqplib';
 import type { ConfirmChannel } from 'amqplib';
 import type { Connection } from './connection.js';
-import { BrokerClosedError, ConfirmLostError, PublishRefusedError, UnroutableError } from './errors.js';
+import {
+  BrokerClosedError,
+  BrokerUnreachableError,
+  ConfirmLostError,
+  PublishRefusedError,
+  UnroutableError,
+} from './errors.js';
 import type { BrokerEvent, Reporting } from './reporting.js';
 import { SupervisedChannel } from './supervised-channel.js';
 import { endsWithin } from './timing.js';
@@ -28,6 +34,11 @@ export interface PublisherOptions {
   window?: number | undefined;
   /** How long one message may await its confirm before the channel is given up, in milliseconds. Default 10,000. */
   confirmTimeoutMs?: number | undefined;
+  /**
+   * How long one message may wait to be sent, in milliseconds. Default: for ever. For a sender that tries again by itself
+   * and must not have a message sent that it has given up.
+   */
+  sendWithinMs?: number | undefined;
 }
 
 /** Publishes with confirms, on a channel of its own. */
@@ -42,6 +53,7 @@ export interface Publisher {
    * @throws PublishRefusedError when the broker refused it, for example because a queue is full
    * @throws ConfirmLostError when it was sent and its fate is unknown: send it again with the same message id
    * @throws BrokerClosedError when the publisher was closed before it was sent
+   * @throws BrokerUnreachableError when it could not be sent in time, and is not sent any more
    * @throws TypeError or RangeError when AMQP cannot express it
    */
   publish(message: OutgoingMessage): Promise<void>;
@@ -64,6 +76,8 @@ interface Pending {
   readonly messageId: string;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
+  /** Ends the wait to be sent; null when it may last. */
+  readonly overdue: NodeJS.Timeout | null;
 }
 
 interface InFlight extends Pending {
@@ -99,6 +113,7 @@ export class ConfirmedPublisher implements Publisher {
   readonly #reporting: Reporting;
   readonly #window: number;
   readonly #confirmTimeoutMs: number;
+  readonly #sendWithinMs: number | null;
   readonly #supervised: SupervisedChannel<ConfirmChannel>;
   readonly #waiting: Pending[] = [];
   #line: Line | null = null;
@@ -113,6 +128,7 @@ export class ConfirmedPublisher implements Publisher {
     this.#reporting = reporting;
     this.#window = options.window ?? DEFAULT_WINDOW;
     this.#confirmTimeoutMs = options.confirmTimeoutMs ?? CONFIRM_TIMEOUT_MS;
+    this.#sendWithinMs = options.sendWithinMs ?? null;
     this.#supervised = new SupervisedChannel(
       {
         name: 'publish',
@@ -127,7 +143,8 @@ export class ConfirmedPublisher implements Publisher {
   publish(message: OutgoingMessage): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) return reject(new BrokerClosedError('the publisher is closed'));
-      this.#waiting.push({ message, messageId: message.messageId ?? randomUUID(), resolve, reject });
+      const messageId = message.messageId ?? randomUUID();
+      this.#waiting.push({ message, messageId, resolve, reject, overdue: this.#giveUpUnsent(resolve) });
       this.#sendWaiting();
     });
   }
@@ -144,7 +161,10 @@ export class ConfirmedPublisher implements Publisher {
       DRAIN_TIMEOUT_MS,
       this.#once(() => this.#waiting.length === 0 && this.#inFlightCount() === 0),
     );
-    for (const { reject } of this.#waiting.splice(0)) reject(new BrokerClosedError('closed before it could be sent'));
+    for (const { reject, overdue } of this.#waiting.splice(0)) {
+      if (overdue !== null) clearTimeout(overdue);
+      reject(new BrokerClosedError('closed before it could be sent'));
+    }
     if (this.#line !== null) this.#giveUp(this.#line, 'the publisher was closed before the confirm came');
     if (this.#overdueTimer !== null) clearTimeout(this.#overdueTimer);
     await this.#supervised.close();
@@ -206,6 +226,17 @@ export class ConfirmedPublisher implements Publisher {
     this.#tellWatchers();
   }
 
+  /** @param resolve tells the message among those that wait */
+  #giveUpUnsent(resolve: Pending['resolve']): NodeJS.Timeout | null {
+    const withinMs = this.#sendWithinMs;
+    if (withinMs === null) return null;
+    return setTimeout(() => {
+      const place = this.#waiting.findIndex((pending) => pending.resolve === resolve);
+      const [pending] = place < 0 ? [] : this.#waiting.splice(place, 1);
+      pending?.reject(new BrokerUnreachableError(`not sent within ${withinMs / 1_000} s, and not sent any more`));
+    }, withinMs);
+  }
+
   #lineWithRoom(): Line | null {
     const line = this.#line;
     if (line === null || line.isCongested || this.#connection.blockedBy !== null) return null;
@@ -229,6 +260,7 @@ export class ConfirmedPublisher implements Publisher {
       this.#onNotSent(line, pending, error);
       return;
     }
+    if (pending.overdue !== null) clearTimeout(pending.overdue);
     const entry: InFlight = { ...pending, sentAt: performance.now(), returned: null };
     line.lastNumber += 1;
     line.inFlight.set(line.lastNumber, entry);
@@ -242,6 +274,7 @@ export class ConfirmedPublisher implements Publisher {
       this.#waiting.unshift(pending);
       if (this.#line === line) this.#line = null;
     } else {
+      if (pending.overdue !== null) clearTimeout(pending.overdue);
       pending.reject(error instanceof Error ? error : new TypeError('not a message', { cause: error }));
     }
   }

@@ -30,6 +30,10 @@ export interface QueueStatus {
   messagesReady: number;
   messagesUnsettled: number;
   consumers: number;
+  arguments: Readonly<Record<string, unknown>>;
+  /** Messages per second that come in, and that are handed to consumers, as the broker averages them. */
+  publishRate: number;
+  deliverRate: number;
 }
 
 /** A client's connection. */
@@ -224,7 +228,14 @@ function queueStatus(found: Json): QueueStatus {
     messagesReady: count(found['messages_ready']),
     messagesUnsettled: count(found['messages_unacknowledged']),
     consumers: count(found['consumers']),
+    arguments: record(found['arguments']),
+    publishRate: rate(found, 'publish_details'),
+    deliverRate: rate(found, 'deliver_get_details'),
   };
+}
+
+function rate(queue: Json, details: string): number {
+  return count(record(record(queue['message_stats'])[details])['rate']);
 }
 
 function connectionStatus(found: Json): ConnectionStatus {

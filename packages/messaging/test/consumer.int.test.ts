@@ -355,6 +355,44 @@ describe('stopping', () => {
     expect(await leftIn(queue)).toEqual(['b', 'c']);
   });
 
+  test('deliveries under way while finishing are taken, so that none counts as failed', async () => {
+    const { broker } = await setting.open();
+    const { queue, exchange, topology } = aQueue();
+    await broker.declare(topology);
+    const publisher = broker.publisher();
+    for (const text of ['a', 'b', 'c', 'd', 'e']) await publisher.publish(aMessage(exchange, text));
+    const taken: AmqpDelivery[] = [];
+    const finishing: Promise<void>[] = [];
+    const consumer = await broker.consume({
+      queue,
+      prefetch: 3,
+      onDelivery: (delivery, from) => {
+        taken.push(delivery);
+        finishing.push(from.finish());
+      },
+    });
+    await eventually(() => expect(finishing).not.toEqual([]));
+    await Promise.all(finishing);
+    expect(consumer.state).toBe('stopped');
+    expect(taken.map(({ body }) => body.toString())).toEqual(['a', 'b', 'c']);
+    consumer.ackUpTo(taken[2]!);
+    await consumer.close();
+    const next = await collecting(broker, queue);
+    await eventually(() => expect(next.texts()).toEqual(['d', 'e']));
+    expect(next.deliveries.map(({ redelivered }) => redelivered)).toEqual([false, false]);
+  });
+
+  test('a consumer that finished gives back what it cannot settle when it is told to, and takes nothing more', async () => {
+    const { queue, consumer, say, deliveries, lost } = await aConsumedQueue();
+    await say('a', 'b');
+    await eventually(() => expect(deliveries).toHaveLength(2));
+    await consumer.finish();
+    consumer.reopen();
+    expect(lost()).toBe(1);
+    expect(await leftIn(queue)).toEqual(['a', 'b']);
+    expect(deliveries).toHaveLength(2);
+  });
+
   test('a consumer whose queue is missing closes at once', async () => {
     const { broker } = await setting.open();
     const { consumer } = await collecting(broker, 'test.queue.never');

@@ -1,6 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually } from '@quarterhour/testkit';
-import { BrokerClosedError, ConfirmLostError, PublishRefusedError, UnroutableError } from '../src/index.js';
+import {
+  BrokerClosedError,
+  BrokerUnreachableError,
+  ConfirmLostError,
+  PublishRefusedError,
+  UnroutableError,
+} from '../src/index.js';
 import { aMessage, aQueue, aSetting, collecting } from './setting.js';
 
 let setting: Awaited<ReturnType<typeof aSetting>>;
@@ -116,6 +122,26 @@ describe('a publishing channel that is lost', () => {
     await expect(publisher.publish(aMessage(exchange, 'x'))).rejects.toBeInstanceOf(ConfirmLostError);
     await publisher.room();
     expect(events).toEqual(expect.arrayContaining(['confirm-lost', 'channel-lost']));
+  });
+});
+
+describe('a message that may not wait', () => {
+  test('is given up when it cannot be sent in time, and never sent; others are', async () => {
+    const { broker, exchange, queue } = await aPlace();
+    const publisher = broker.publisher({ window: 1, sendWithinMs: 60 });
+    await publisher.publish(aMessage(exchange, 'before'));
+    const patient = broker.publisher();
+    const results = await Promise.allSettled(
+      Array.from({ length: 200 }, (_, n) => publisher.publish(aMessage(exchange, `${n}`))),
+    );
+    await patient.publish(aMessage(exchange, 'after'));
+    const sent = results.flatMap(({ status }, n) => (status === 'fulfilled' ? [`${n}`] : []));
+    const givenUp = results.flatMap((result): unknown[] => (result.status === 'rejected' ? [result.reason] : []));
+    expect(givenUp.length).toBeGreaterThan(0);
+    for (const error of givenUp) expect(error).toBeInstanceOf(BrokerUnreachableError);
+    const consumed = await collecting(broker, queue, 1_000);
+    await eventually(() => expect(consumed.texts()).toEqual(['before', ...sent, 'after']));
+    expect(broker.state().publishers[0]).toEqual({ inFlight: 0, waiting: 0 });
   });
 });
 

@@ -21,3 +21,5 @@ export { Secret } from './secret.js';
 export { judgePartnerUrl, MAX_PARTNER_URL_CHARACTERS } from './outbound/partner-url.js';
 export type { PartnerUrlRules, PartnerUrlVerdict } from './outbound/partner-url.js';
 export { isPublicAddress } from './outbound/public-address.js';
+export { periodically } from './periodically.js';
+export type { JobState } from './periodically.js';

@@ -13,7 +13,7 @@ import {
 } from '@quarterhour/contracts';
 import { ensurePartitions, loadRegister, NO_ORGANISATION, type Database } from '@quarterhour/db';
 import { instantFromEpochMillis } from '@quarterhour/domain';
-import { Register, storeAll, withStream, type Delivery } from '@quarterhour/ingestion';
+import { Register, prepareBatch, storeAll, withStream, type Delivery } from '@quarterhour/ingestion';
 import { systemClock } from '@quarterhour/runtime';
 import type { MeterEnvelope, RealtimeEnvelope } from './messages.js';
 
@@ -68,7 +68,7 @@ export async function takeIn(
     if (received.kind === 'understood') await ensurePartitions(db, name, stream.partitionDays([received]));
     const by = { worker: `test-${randomUUID()}`, batchNo: 1, receivedAt: instantFromEpochMillis(nowMillis) };
     return db.transaction([...register.organisationIds, NO_ORGANISATION], (trx) =>
-      storeAll(trx, stream, [received], by),
+      storeAll(trx, prepareBatch(stream, [received]), by),
     );
   });
   const [outcome] = outcomes;

@@ -92,10 +92,13 @@ function namesIn(body: unknown): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(asked).filter(([name]) => name !== 'password'));
 }
 
-/** Four parameters make it the one that Express gives errors to. */
 function unanswered(log: Logger): ErrorRequestHandler {
-  return (error: unknown, req, res, _next) => {
+  return (error: unknown, req, res, next) => {
     log.warn({ err: error, question: req.path }, 'the broker could not be answered');
+    if (res.headersSent) {
+      next(error);
+      return;
+    }
     plain(res.status(NO_SERVICE), 'deny');
   };
 }

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { loadRegister, openDatabase } from '@quarterhour/db';
 import { instantFromEpochMillis } from '@quarterhour/domain';
-import { plantTelemetryStream, Register, storeAll } from '@quarterhour/ingestion';
+import { plantTelemetryStream, prepareBatch, Register, storeAll } from '@quarterhour/ingestion';
 import { openBroker } from '@quarterhour/messaging';
 import { createLogger, systemClock } from '@quarterhour/runtime';
 import { z } from 'zod';
@@ -35,7 +35,7 @@ await broker.consume({
     const received = plantTelemetryStream.receive({ ...amqp, queue }, { register, nowMillis });
     const by = { worker, batchNo: (batchNo += 1), receivedAt: instantFromEpochMillis(nowMillis) };
     void db
-      .transaction([received.orgId], (trx) => storeAll(trx, plantTelemetryStream, [received], by))
+      .transaction([received.orgId], (trx) => storeAll(trx, prepareBatch(plantTelemetryStream, [received]), by))
       .then(() => consumer.ack([amqp]));
   },
 });

@@ -6,6 +6,7 @@ import { rollups } from './0004-rollups.js';
 import { instants } from './0005-instants.js';
 import { tradingControl } from './0006-trading-control.js';
 import { apiKeys } from './0007-api-keys.js';
+import { provisioning } from './0008-provisioning.js';
 import { partnersInUse } from './0009-partners-in-use.js';
 import { configLog } from './0010-config-log.js';
 
@@ -18,6 +19,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0005-instants': instants,
   '0006-trading-control': tradingControl,
   '0007-api-keys': apiKeys,
+  '0008-provisioning': provisioning,
   '0009-partners-in-use': partnersInUse,
   '0010-config-log': configLog,
 };

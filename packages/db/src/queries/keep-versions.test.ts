@@ -3,8 +3,10 @@ import { compareInstants, instantFromEpochMicros, type UtcInstant } from '@quart
 import fc from 'fast-check';
 import {
   keepVersions,
+  prepareVersions,
   settleVersions,
   type Displaced,
+  type Stamped,
   type Version,
   type VersionedTable,
   type VersionVerdict,
@@ -19,21 +21,20 @@ const instant = (micros: number): UtcInstant => instantFromEpochMicros(1_700_000
 const hasSameContent = (left: Row, right: Row): boolean => left.content === right.content;
 
 /** What a database does for `keepVersions`, one statement after the other. */
-class Tables implements VersionedTable<Row> {
-  readonly current = new Map<string, Row>();
+class Tables implements VersionedTable<Row, readonly Row[]> {
+  readonly current = new Map<string, Stamped<Row>>();
   readonly history: Displaced<Row>[] = [];
 
-  readonly keyOf = ({ key }: Row): string => key;
   readonly hasSameContent = hasSameContent;
 
-  readonly insert = (rows: readonly Row[]): Promise<number[]> => {
+  readonly insert = (rows: readonly Row[], receivedAt: UtcInstant): Promise<number[]> => {
     const lost = rows.flatMap((row, position) => (this.current.has(row.key) ? [position] : []));
-    for (const row of rows) if (!this.current.has(row.key)) this.current.set(row.key, row);
+    for (const row of rows) if (!this.current.has(row.key)) this.current.set(row.key, { ...row, receivedAt });
     return Promise.resolve(lost);
   };
 
-  readonly lock = (rows: readonly { row: Row; isOnly: boolean }[]): Promise<Map<number, Row>> => {
-    const locked = rows.flatMap(({ row, isOnly }, position): [number, Row][] => {
+  readonly lock = (rows: readonly { row: Row; isOnly: boolean }[]): Promise<Map<number, Stamped<Row>>> => {
+    const locked = rows.flatMap(({ row, isOnly }, position): [number, Stamped<Row>][] => {
       const standing = this.#standing(row.key);
       const isCopy = standing.messageId === row.messageId || hasSameContent(standing, row);
       return isOnly && isCopy ? [] : [[position, standing]];
@@ -46,7 +47,7 @@ class Tables implements VersionedTable<Row> {
     return Promise.resolve(new Map(rows.map(({ key }, position) => [position, new Set(messagesOf(key))])));
   };
 
-  readonly replace = (rows: readonly Row[]): Promise<void> => {
+  readonly replace = (rows: readonly Stamped<Row>[]): Promise<void> => {
     for (const row of rows) this.current.set(row.key, row);
     return Promise.resolve();
   };
@@ -56,16 +57,19 @@ class Tables implements VersionedTable<Row> {
     return Promise.resolve();
   };
 
-  versionsOf(key: string): { readonly standing: Row; readonly displaced: readonly Displaced<Row>[] } {
+  versionsOf(key: string): { readonly standing: Stamped<Row>; readonly displaced: readonly Displaced<Row>[] } {
     return { standing: this.#standing(key), displaced: this.history.filter((row) => row.key === key) };
   }
 
-  #standing(key: string): Row {
+  #standing(key: string): Stamped<Row> {
     const row = this.current.get(key);
     if (row === undefined) throw new Error(`nothing stands under ${key}`);
     return row;
   }
 }
+
+const prepare = (rows: readonly Row[]) =>
+  prepareVersions(rows, { keyOf: ({ key }) => key, toInsert: (firsts) => firsts });
 
 interface Offered {
   readonly row: Row;
@@ -84,8 +88,8 @@ async function offer(
   const offered: Offered[] = [];
   for (const [number, begin] of begins.slice(0, -1).entries()) {
     const receivedAt = instant(100 + (stamps[number % stamps.length] ?? 0));
-    const batch = rows.slice(begin, begins[number + 1]).map((row) => ({ ...row, receivedAt }));
-    const verdicts = await keepVersions(batch, tables);
+    const batch = rows.slice(begin, begins[number + 1]);
+    const verdicts = await keepVersions(prepare(batch), receivedAt, tables);
     batch.forEach((row, index) => {
       offered.push({ row, verdict: verdicts[index] ?? 'duplicate', turn: begin + index });
     });
@@ -101,7 +105,6 @@ const someRows = fc.array(
     content: fc.nat(2),
     publishedAt: fc.nat(3).map(instant),
     arrivedAt: fc.option(fc.nat(3).map(instant)),
-    receivedAt: fc.constant(instant(0)),
   }),
   { minLength: 1, maxLength: 24 },
 );
@@ -216,31 +219,30 @@ describe('settling what is offered to one key', () => {
     messageId: 'first',
     publishedAt: instant(0),
     arrivedAt: null,
-    receivedAt: instant(100),
     ...different,
   });
-  const standing = row({});
-  const settle = (...offers: Row[]) =>
+  const standing = { ...row({}), receivedAt: instant(100) };
+  const settle = (offered: Row, receivedAt = instant(200)) =>
     settleVersions(
-      { standing, displacedMessages: new Set(['gone']), offers: offers.map((one, index) => ({ row: one, index })) },
+      { standing, displacedMessages: new Set(['gone']), offers: [{ row: offered, index: 0 }] },
+      receivedAt,
       hasSameContent,
     );
 
   test('a version published before the current one goes straight to the history, and was never current', () => {
-    const late = row({ messageId: 'late', content: 1, publishedAt: instant(-1), receivedAt: instant(200) });
-    const { current, displaced } = settle(late);
+    const late = row({ messageId: 'late', content: 1, publishedAt: instant(-1) });
+    const { current, displaced } = settle(late, instant(200));
     expect(current).toBe(standing);
-    expect(displaced).toEqual([{ ...late, displacedAt: late.receivedAt }]);
+    expect(displaced).toEqual([{ ...late, receivedAt: instant(200), displacedAt: instant(200) }]);
   });
 
   test('a version with a stamp that is not after the current one is stamped right after it', () => {
-    const { current } = settle(row({ messageId: 'second', content: 1, receivedAt: instant(50) }));
+    const { current } = settle(row({ messageId: 'second', content: 1 }), instant(50));
     expect(current.receivedAt).toBe(instant(101));
   });
 
   test('what was parked before the current version came does not displace it, what came between does', () => {
-    const parked = (micros: number) =>
-      row({ messageId: `parked ${micros}`, content: 1, arrivedAt: instant(micros), receivedAt: instant(200) });
+    const parked = (micros: number) => row({ messageId: `parked ${micros}`, content: 1, arrivedAt: instant(micros) });
     expect(settle(parked(99)).current).toBe(standing);
     expect(settle(parked(101)).current.messageId).toBe('parked 101');
   });

@@ -190,11 +190,14 @@ const assets = build
     'lifecycle',
   ]);
 
-/** A partner's key that was not revoked. Until it expires, a virtual host of the broker is the key's own. */
+/**
+ * A partner's key that was not revoked, or whose virtual host is not gone yet. Until it expires, a virtual host of the broker
+ * is the key's own; one that is there is not gone for that alone.
+ */
 export interface PartnerKeyRow {
   readonly id: string;
   readonly orgId: string;
-  /** Epoch milliseconds by the database's clock; null when it does not expire. */
+  /** Epoch milliseconds by the database's clock; null when it does not expire, or its virtual host is there. */
   readonly expiresAtMillis: number | null;
 }
 
@@ -239,9 +242,13 @@ export async function loadRegister(db: Database): Promise<RegisterRows> {
   }));
 }
 
+/** What was confirmed to the holder of a key that ended is still to be stored: its virtual host is looked at until it is gone. */
 const KEYS = `
-  select id, org_id as "orgId", (extract(epoch from expires_at) * 1000)::float8 as "expiresAtMillis"
-    from app.api_key where revoked_at is null order by created_at, id`;
+  select k.id, k.org_id as "orgId",
+    case when v.key_id is null then (extract(epoch from k.expires_at) * 1000)::float8 end as "expiresAtMillis"
+    from app.api_key k left join app.partner_vhost v on v.org_id = k.org_id and v.key_id = k.id
+   where k.revoked_at is null or v.key_id is not null
+   order by k.created_at, k.id`;
 
 /** Whether the register changed, and what time it is. One cheap read. */
 export function registerMark(db: Database): Promise<RegisterMark> {

@@ -29,6 +29,11 @@ const NOTE = `
   insert into app.dirty_period (org_id, plant_id, starts_at)
   select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[])`;
 
+/** The same for samples that are in `stored`, as part of the statement that stores them. */
+export const NOTE_STORED = `
+  insert into app.dirty_period (org_id, plant_id, starts_at)
+  select distinct org_id, plant_id, date_bin('15 minutes', measured_at, timestamptz 'epoch') from stored`;
+
 /** Notes which quarter hours of which plants changed in this transaction. */
 export async function noteDirtyPeriods(
   trx: Trx,

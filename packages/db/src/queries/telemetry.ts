@@ -4,8 +4,8 @@ import type { Trx } from '../pool.js';
 import type { Projection } from '../projection.js';
 import { objectText } from '../projection.js';
 import { prepared } from '../statement.js';
-import { keepVersions, type VersionVerdict } from './keep-versions.js';
-import { noteDirtyPeriods } from './telemetry-rollups.js';
+import { keepVersions, prepareVersions, type PreparedVersions, type VersionVerdict } from './keep-versions.js';
+import { NOTE_STORED, noteDirtyPeriods } from './telemetry-rollups.js';
 import { versionedTable, type ColumnOf } from './versioned-table.js';
 
 /** A value that was measured: finite, or null when it was not measured. Null is never zero. */
@@ -36,8 +36,6 @@ export interface NewRealtimeSample {
   readonly bodySha256: string;
   /** When it first came, if it was parked before it is stored; else null. */
   readonly arrivedAt: UtcInstant | null;
-  /** From {@link takeStamp}, the same for the whole transaction. */
-  readonly receivedAt: UtcInstant;
 }
 
 /** One register of one meter at one reading: an absolute counter in kWh. */
@@ -57,8 +55,6 @@ export interface NewMeterReading {
   readonly bodySha256: string;
   /** When it first came, if it was parked before it is stored; else null. */
   readonly arrivedAt: UtcInstant | null;
-  /** From {@link takeStamp}, the same for the whole transaction. */
-  readonly receivedAt: UtcInstant;
 }
 
 type ColumnsOf<Row> = readonly ColumnOf<Row>[];
@@ -67,7 +63,6 @@ const PROVENANCE: ColumnsOf<NewRealtimeSample | NewMeterReading> = [
   { name: 'message_id', field: 'messageId', type: 'text', of: (row) => row.messageId },
   { name: 'published_at', field: 'publishedAt', type: 'timestamptz', of: (row) => row.publishedAt },
   { name: 'body_sha256', field: 'bodySha256', type: 'bytea', of: (row) => row.bodySha256 },
-  { name: 'received_at', field: 'receivedAt', type: 'timestamptz', of: (row) => row.receivedAt },
   { name: 'arrived_at', field: 'arrivedAt', type: 'timestamptz', of: (row) => row.arrivedAt },
 ];
 
@@ -108,6 +103,7 @@ const SAMPLES = versionedTable<NewRealtimeSample>({
     left.operatingMode === right.operatingMode &&
     left.dataQuality === right.dataQuality &&
     isSameJson(left.devices, right.devices),
+  noting: NOTE_STORED,
 });
 
 function isSameJson(left: string | null, right: string | null): boolean {
@@ -115,20 +111,34 @@ function isSameJson(left: string | null, right: string | null): boolean {
   return isDeepStrictEqual(JSON.parse(left), JSON.parse(right));
 }
 
+/** Realtime samples, ready to be stored in a transaction to come. */
+export type PreparedSamples = PreparedVersions<NewRealtimeSample, readonly Buffer[]>;
+
+/** @param rows in the order of their arrival; keys may repeat */
+export function prepareRealtimeSamples(rows: readonly NewRealtimeSample[]): PreparedSamples {
+  return prepareVersions(rows, SAMPLES);
+}
+
 /**
  * Stores realtime samples and their corrections, see {@link keepVersions}, and notes the quarter hours that they change.
  *
  * A sample is a duplicate when its message is known, or everything that it measured is what the current version says.
  *
- * @param rows in the order of their arrival; keys may repeat. Their days must have partitions, see {@link ensurePartitions}
- * @returns a verdict per row, in the order of `rows`
+ * @param samples their days must have partitions, see {@link ensurePartitions}
+ * @param receivedAt from {@link takeStamp}, the same for the whole transaction
+ * @returns a verdict per sample, in the order of their arrival
  */
-export async function insertRealtimeSamples(trx: Trx, rows: readonly NewRealtimeSample[]): Promise<VersionVerdict[]> {
-  if (rows.length === 0) return [];
-  const verdicts = await keepVersions(rows, SAMPLES(trx));
+export async function insertRealtimeSamples(
+  trx: Trx,
+  samples: PreparedSamples,
+  receivedAt: UtcInstant,
+): Promise<VersionVerdict[]> {
+  if (samples.rows.length === 0) return [];
+  const verdicts = await keepVersions(samples, receivedAt, SAMPLES.within(trx));
+  // The quarter hours of what is new were noted as it was inserted.
   await noteDirtyPeriods(
     trx,
-    rows.filter((_row, position) => verdicts[position] !== 'duplicate'),
+    samples.rows.filter((_row, position) => verdicts[position] === 'revised'),
   );
   return verdicts;
 }
@@ -153,16 +163,29 @@ const READINGS = versionedTable<NewMeterReading>({
     left.role === right.role && left.valueKwh === right.valueKwh && left.dataQuality === right.dataQuality,
 });
 
+/** Meter readings, ready to be stored in a transaction to come. */
+export type PreparedReadings = PreparedVersions<NewMeterReading, readonly Buffer[]>;
+
+/** @param rows in the order of their arrival; keys may repeat */
+export function prepareMeterReadings(rows: readonly NewMeterReading[]): PreparedReadings {
+  return prepareVersions(rows, READINGS);
+}
+
 /**
  * Stores meter readings and their corrections, see {@link keepVersions}.
  *
  * A reading is a duplicate when its message is known, or its role, value and quality are those of the current version.
  *
- * @param rows in the order of their arrival; keys may repeat. Their days must have partitions, see {@link ensurePartitions}
- * @returns a verdict per row, in the order of `rows`
+ * @param readings their days must have partitions, see {@link ensurePartitions}
+ * @param receivedAt from {@link takeStamp}, the same for the whole transaction
+ * @returns a verdict per reading, in the order of their arrival
  */
-export function insertMeterReadings(trx: Trx, rows: readonly NewMeterReading[]): Promise<VersionVerdict[]> {
-  return rows.length === 0 ? Promise.resolve([]) : keepVersions(rows, READINGS(trx));
+export async function insertMeterReadings(
+  trx: Trx,
+  readings: PreparedReadings,
+  receivedAt: UtcInstant,
+): Promise<VersionVerdict[]> {
+  return readings.rows.length === 0 ? [] : keepVersions(readings, receivedAt, READINGS.within(trx));
 }
 
 /** Columns that a projection of realtime telemetry may show. */

@@ -1,15 +1,8 @@
+import type { TradingState } from '@quarterhour/domain';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
 
-/**
- * How an organisation's trading stands. One that never configured anything is `DISABLED`.
- *
- * - `ENABLED`: its messages are taken in
- * - `PAUSED`: what it publishes stays queued
- * - `DRAINING`: it can publish nothing more, what is queued is taken in
- */
-export const TRADING_STATES = ['DISABLED', 'ENABLED', 'PAUSED', 'DRAINING'] as const;
-export type TradingState = (typeof TRADING_STATES)[number];
+export { TRADING_STATES, type TradingState } from '@quarterhour/domain';
 
 /** How one organisation's trading stands. */
 export interface TradingStateRow {

@@ -1,12 +1,16 @@
+import type { UtcInstant } from '@quarterhour/domain';
 import { arrayParameter, type ArrayColumn } from '../array-parameters.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
-import type { Displaced, Version, VersionedTable } from './keep-versions.js';
+import type { Displaced, Stamped, Version, VersionedRows, VersionedTable } from './keep-versions.js';
 
 /** How one member of a row travels to Postgres and back. */
 export type ColumnOf<Row> = { readonly name: string; readonly field: keyof Row & string } & ArrayColumn<Row>;
 
-/** A table of facts that may be corrected; its history is called the same with `_history`, and has `displaced_at`. */
+/**
+ * A table of facts that may be corrected. It has a stamp, `received_at`; its history is called the same with `_history`, and
+ * has `displaced_at` as well.
+ */
 export interface VersionedTableSpec<Row extends Version> {
   readonly table: string;
   /** Its unique key, the organisation first. */
@@ -17,19 +21,26 @@ export interface VersionedTableSpec<Row extends Version> {
   readonly provenance: readonly ColumnOf<Row>[];
   readonly keyOf: (row: Row) => string;
   readonly hasSameContent: (left: Row, right: Row) => boolean;
+  /** A statement over the keys of what was inserted, in `stored`, that is part of the insert. */
+  readonly noting?: string;
 }
 
-/** Writes the statements of a table once; the result binds them to a transaction. */
-export function versionedTable<Row extends Version>(spec: VersionedTableSpec<Row>): (trx: Trx) => VersionedTable<Row> {
+/** A table whose statements are written: it makes rows ready, and binds itself to a transaction. */
+export interface WrittenTable<Row extends Version> extends VersionedRows<Row, readonly Buffer[]> {
+  readonly within: (trx: Trx) => VersionedTable<Row, readonly Buffer[]>;
+}
+
+/** Writes the statements of a table once. */
+export function versionedTable<Row extends Version>(spec: VersionedTableSpec<Row>): WrittenTable<Row> {
   const { key, content, provenance, keyOf, hasSameContent } = spec;
-  const all = [...key, ...content, ...provenance];
+  const offered = [...key, ...content, ...provenance];
   const compared = [...key, ...content, ...provenance.slice(0, 1)];
+  const stamped = [...offered, RECEIVED_AT];
   const statements = statementsOf(spec);
-  return (trx) => ({
-    keyOf,
+  const within = (trx: Trx): VersionedTable<Row, readonly Buffer[]> => ({
     hasSameContent,
-    insert: async (rows) => {
-      const lost = await trx.query<{ position: number }>(prepared(statements.insert, arrays(all, rows)));
+    insert: async (insertion, receivedAt) => {
+      const lost = await trx.query<{ position: number }>(prepared(statements.insert, [...insertion, receivedAt]));
       return lost.map(({ position }) => position);
     },
     lock: async (asked) => {
@@ -40,7 +51,7 @@ export function versionedTable<Row extends Version>(spec: VersionedTableSpec<Row
         ),
         arrayParameter({ type: 'bool', of: ({ isOnly }) => isOnly }, asked),
       ];
-      const locked = await trx.query<Row & { position: number }>(prepared(statements.lock, values));
+      const locked = await trx.query<Stamped<Row> & { position: number }>(prepared(statements.lock, values));
       return new Map(locked.map((row) => [row.position, row]));
     },
     displacedMessages: async (rows) => {
@@ -50,34 +61,35 @@ export function versionedTable<Row extends Version>(spec: VersionedTableSpec<Row
       return new Map(found.map(({ position, messages }) => [position, new Set(messages)]));
     },
     replace: async (rows) => {
-      if (rows.length > 0) await trx.query(prepared(statements.replace, arrays(all, rows)));
+      if (rows.length > 0) await trx.query(prepared(statements.replace, arrays(stamped, rows)));
     },
     archive: async (rows) => {
-      await trx.query(prepared(statements.archive, [...arrays(all, rows), arrayParameter(DISPLACED_AT, rows)]));
+      await trx.query(prepared(statements.archive, arrays<Displaced<Row>>([...stamped, DISPLACED_AT], rows)));
     },
   });
+  return { keyOf, toInsert: (rows) => arrays(offered, rows), within };
 }
 
-function statementsOf<Row extends Version>({ table, key, content, provenance }: VersionedTableSpec<Row>) {
-  const all = [...key, ...content, ...provenance];
+function statementsOf<Row extends Version>({ table, key, content, provenance, noting }: VersionedTableSpec<Row>) {
+  const offered = [...key, ...content, ...provenance];
   const compared = [...key, ...content, ...provenance.slice(0, 1)];
-  const names = listOf(all);
+  const stamped = [...offered, RECEIVED_AT];
   const sameKey = (alias: string) => key.map(({ name }) => `${alias}.${name} = o.${name}`).join(' and ');
   const qualified = (alias: string, columns: readonly { name: string }[]) =>
     columns.map(({ name }) => `${alias}.${name}`).join(', ');
   return {
     insert: `
-      with offered as (select * from ${unnest(all)}), stored as (
-        insert into app.${table} (${names})
-        select ${names} from offered
+      with offered as (select * from ${unnest(offered)}), stored as (
+        insert into app.${table} (${listOf(stamped)})
+        select ${listOf(offered)}, $${offered.length + 1}::timestamptz from offered
         on conflict (${listOf(key)}) do nothing
         returning ${listOf(key)}
-      )
+      )${noting === undefined ? '' : `, noted as (${noting})`}
       select o.n::int - 1 as position from offered o
        where (${qualified('o', key)}) not in (select ${listOf(key)} from stored)`,
     lock: `
-      select o.n::int - 1 as position, ${all.map((column) => `${readOf(column)} as "${column.field}"`).join(', ')}
-      from ${unnest(compared, ['is_only', 'bool'])} join app.${table} t on ${sameKey('t')}
+      select o.n::int - 1 as position, ${stamped.map((column) => `${readOf(column)} as "${column.field}"`).join(', ')}
+      from ${unnest([...compared, { name: 'is_only', type: 'bool' }])} join app.${table} t on ${sameKey('t')}
       where not (o.is_only and (t.message_id = o.message_id
         or (${qualified('t', content)}) is not distinct from (${qualified('o', content)})))
       order by o.n for update of t`,
@@ -85,11 +97,11 @@ function statementsOf<Row extends Version>({ table, key, content, provenance }: 
       select o.n::int - 1 as position, array_agg(h.message_id) as messages
       from ${unnest(key)} join app.${table}_history h on ${sameKey('h')} group by 1`,
     replace: `
-      update app.${table} t set ${[...content, ...provenance].map(({ name }) => `${name} = o.${name}`).join(', ')}
-      from ${unnest(all)} where ${sameKey('t')}`,
+      update app.${table} t set ${[...content, ...provenance, RECEIVED_AT].map(({ name }) => `${name} = o.${name}`).join(', ')}
+      from ${unnest(stamped)} where ${sameKey('t')}`,
     archive: `
-      insert into app.${table}_history (${names}, displaced_at)
-      select ${names}, displaced_at from ${unnest(all, ['displaced_at', 'timestamptz'])}`,
+      insert into app.${table}_history (${listOf([...stamped, DISPLACED_AT])})
+      select ${listOf([...stamped, DISPLACED_AT])} from ${unnest([...stamped, DISPLACED_AT])}`,
   };
 }
 
@@ -97,17 +109,10 @@ function listOf(columns: readonly { readonly name: string }[]): string {
   return columns.map(({ name }) => name).join(', ');
 }
 
-/** `unnest(…) with ordinality as o (…, n)`, one array parameter per column, and one more column if asked. */
-function unnest(
-  columns: readonly { readonly name: string; readonly type: string }[],
-  extra?: readonly [name: string, type: string],
-): string {
-  const typed = [
-    ...columns.map(({ name, type }): readonly [string, string] => [name, type]),
-    ...(extra ? [extra] : []),
-  ];
-  const parameters = typed.map(([, type], index) => `$${index + 1}::${type}[]`);
-  return `unnest(${parameters.join(', ')}) with ordinality as o (${typed.map(([name]) => name).join(', ')}, n)`;
+/** `unnest(…) with ordinality as o (…, n)`, one array parameter per column. */
+function unnest(columns: readonly { readonly name: string; readonly type: string }[]): string {
+  const parameters = columns.map(({ type }, index) => `$${index + 1}::${type}[]`);
+  return `unnest(${parameters.join(', ')}) with ordinality as o (${listOf(columns)}, n)`;
 }
 
 function readOf({ name, type }: { readonly name: string; readonly type: string }): string {
@@ -120,4 +125,15 @@ function arrays<Row>(columns: readonly ColumnOf<Row>[], rows: readonly Row[]): B
   return columns.map((column) => arrayParameter(column, rows));
 }
 
-const DISPLACED_AT: ArrayColumn<Displaced<unknown>> = { type: 'timestamptz', of: ({ displacedAt }) => displacedAt };
+const RECEIVED_AT: ColumnOf<{ readonly receivedAt: UtcInstant }> = {
+  name: 'received_at',
+  field: 'receivedAt',
+  type: 'timestamptz',
+  of: ({ receivedAt }) => receivedAt,
+};
+const DISPLACED_AT: ColumnOf<{ readonly displacedAt: UtcInstant }> = {
+  name: 'displaced_at',
+  field: 'displacedAt',
+  type: 'timestamptz',
+  of: ({ displacedAt }) => displacedAt,
+};

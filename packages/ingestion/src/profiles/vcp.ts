@@ -19,8 +19,8 @@ export type PlantTelemetryFact = {
   /** The instant that was measured, and so the partition: a sample's, or that of all readings of one message. */
   readonly measuredAt: UtcInstant;
 } & (
-  | { readonly kind: 'realtime'; readonly sample: Omit<NewRealtimeSample, 'receivedAt'> }
-  | { readonly kind: 'meter'; readonly readings: readonly Omit<NewMeterReading, 'receivedAt'>[] }
+  | { readonly kind: 'realtime'; readonly sample: NewRealtimeSample }
+  | { readonly kind: 'meter'; readonly readings: readonly NewMeterReading[] }
 );
 
 /**

@@ -15,21 +15,21 @@ import { tradingConfigStream } from './trading-config.js';
 export const deadLetterStream: Stream<never> = {
   name: 'dead-letter',
   limits: PRECIOUS,
-  ownerOf: () => null,
+  ownerOf: ({ owner }) => owner ?? null,
   receive,
   partitionDays: () => [],
-  store: () => Promise.resolve([]),
+  prepare: () => ({ store: () => Promise.resolve([]) }),
 };
 
 function receive(delivery: Delivery, { register }: ReceiveContext): Refused {
-  const { exchange, queue, why } = deathOf(delivery);
-  const original: Delivery = { ...delivery, exchange, queue };
+  const { exchange, queue, routingKey, why } = deathOf(delivery);
+  const original: Delivery = { ...delivery, exchange, queue, routingKey };
   const stream = streamMeant(original);
   return {
     kind: 'refused',
     stream: stream?.name ?? 'dead-letter',
     delivery: original,
-    orgId: stream?.ownerOf(original, register) ?? NO_ORGANISATION,
+    orgId: delivery.owner ?? stream?.ownerOf(original, register) ?? NO_ORGANISATION,
     messageId: delivery.properties.messageId?.slice(0, 200) ?? null,
     fault: { reason: 'delivery_limit', path: null, detail: `the broker gave up on it: ${why}`, waitsFor: null },
   };
@@ -44,23 +44,36 @@ function streamMeant({ exchange, routingKey }: Delivery): Pick<Stream<unknown>, 
     case EXCHANGES.fleet:
       return plantTelemetryStream;
     case EXCHANGES.vcp:
-      return routingKey.split('.')[1] === 'config' ? tradingConfigStream : plantTelemetryStream;
+      return partnerStream(routingKey.split('.')[1]);
+    default:
+      return null;
+  }
+}
+
+/** What a partner sends and no stream takes, stays with this one. */
+function partnerStream(family: string | undefined): Pick<Stream<unknown>, 'name' | 'ownerOf'> | null {
+  switch (family) {
+    case 'config':
+      return tradingConfigStream;
+    case 'telemetry':
+      return plantTelemetryStream;
     default:
       return null;
   }
 }
 
 /** The broker writes the last death first. What it did not write is taken from the delivery itself. */
-function deathOf(delivery: Delivery): { exchange: string; queue: string; why: string } {
+function deathOf(delivery: Delivery): { exchange: string; queue: string; routingKey: string; why: string } {
   const deaths = delivery.properties.headers['x-death'];
   const death: unknown = Array.isArray(deaths) ? deaths[0] : undefined;
-  const member = (name: string): string | undefined => {
-    const value: unknown = typeof death === 'object' && death !== null ? Reflect.get(death, name) : undefined;
-    return typeof value === 'string' ? value : undefined;
-  };
+  const member = (name: string): unknown =>
+    typeof death === 'object' && death !== null ? Reflect.get(death, name) : undefined;
+  const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+  const keys = member('routing-keys');
   return {
-    exchange: member('exchange') ?? delivery.exchange,
-    queue: member('queue') ?? delivery.queue,
-    why: (member('reason') ?? 'it does not say why').slice(0, 100),
+    exchange: text(member('exchange')) ?? delivery.exchange,
+    queue: text(member('queue')) ?? delivery.queue,
+    routingKey: (Array.isArray(keys) ? text(keys[0]) : undefined) ?? delivery.routingKey,
+    why: (text(member('reason')) ?? 'it does not say why').slice(0, 100),
   };
 }

@@ -20,7 +20,7 @@ export const dispatchStream: Stream<DispatchFact> = {
   ownerOf: ({ routingKey }, register) => register.asset(assetNamedBy(routingKey))?.orgId ?? null,
   receive,
   partitionDays: () => [],
-  store,
+  prepare: (batch) => ({ store: (trx) => store(trx, batch) }),
 };
 
 function receive(delivery: Delivery, ctx: ReceiveContext): Received<DispatchFact> {

@@ -3,19 +3,21 @@ import {
   NO_ORGANISATION,
   insertMeterReadings,
   insertRealtimeSamples,
+  prepareMeterReadings,
+  prepareRealtimeSamples,
   takeStamp,
+  type NewMeterReading,
   type NewRealtimeSample,
-  type Trx,
 } from '@quarterhour/db';
-import { epochSeconds, type UtcInstant } from '@quarterhour/domain';
+import { epochSeconds } from '@quarterhour/domain';
 import { decode } from '../decode.js';
 import type { Delivery } from '../delivery.js';
 import { meterFromVcp, realtimeFromVcp, type PlantTelemetryFact } from '../profiles/vcp.js';
 import { FaultError, type ReceiveContext, type Received, type Understood } from '../received.js';
 import type { Register } from '../register.js';
-import { plantOf, senderOf, type Sender } from '../sender.js';
+import { ownerOf, plantOf, senderOf, type Sender } from '../sender.js';
 import { shaped } from '../shape.js';
-import { HIGH_RATE, type Stream, type Verdict } from '../stream.js';
+import { HIGH_RATE, type PreparedFacts, type Stream, type Verdict } from '../stream.js';
 import { textOf, understanding } from '../understanding.js';
 
 const SECONDS_PER_DAY = 86_400;
@@ -30,10 +32,10 @@ export const FUTURE_TOLERANCE_SECONDS = 5 * 60;
 export const plantTelemetryStream: Stream<PlantTelemetryFact> = {
   name: 'plant-telemetry',
   limits: HIGH_RATE,
-  ownerOf: (delivery, register) => senderOf(delivery, 'telemetry', register)?.orgId ?? null,
+  ownerOf: (delivery, register) => ownerOf(delivery, 'telemetry', register),
   receive,
   partitionDays,
-  store,
+  prepare,
 };
 
 function receive(delivery: Delivery, ctx: ReceiveContext): Received<PlantTelemetryFact> {
@@ -77,47 +79,38 @@ function partitionDays(batch: readonly Understood<PlantTelemetryFact>[]): readon
   return [...new Set(batch.map(({ fact }) => fact.measuredAt.slice(0, 10)))].sort();
 }
 
-async function store(trx: Trx, batch: readonly Understood<PlantTelemetryFact>[]): Promise<readonly Verdict[]> {
-  const receivedAt = await takeStamp(trx);
-  const verdicts: Verdict[] = batch.map(() => 'duplicate');
-  await storeSamples(trx, batch, receivedAt, verdicts);
-  await storeReadings(trx, batch, receivedAt, verdicts);
-  return verdicts;
-}
-
-async function storeSamples(
-  trx: Trx,
-  batch: readonly Understood<PlantTelemetryFact>[],
-  receivedAt: UtcInstant,
-  verdicts: Verdict[],
-): Promise<void> {
-  const rows: NewRealtimeSample[] = [];
-  const positions: number[] = [];
+function prepare(batch: readonly Understood<PlantTelemetryFact>[]): PreparedFacts {
+  const samples: NewRealtimeSample[] = [];
+  const readings: NewMeterReading[] = [];
+  /** Which delivery brought it. */
+  const ofSample: number[] = [];
+  const ofReading: number[] = [];
   for (const [position, { fact }] of batch.entries()) {
-    if (fact.kind !== 'realtime') continue;
-    rows.push({ ...fact.sample, receivedAt });
-    positions.push(position);
+    if (fact.kind === 'realtime') {
+      samples.push(fact.sample);
+      ofSample.push(position);
+    } else {
+      for (const reading of fact.readings) {
+        readings.push(reading);
+        ofReading.push(position);
+      }
+    }
   }
-  const kept = await insertRealtimeSamples(trx, rows);
-  for (const [index, position] of positions.entries()) verdicts[position] = kept[index] ?? 'duplicate';
-}
-
-async function storeReadings(
-  trx: Trx,
-  batch: readonly Understood<PlantTelemetryFact>[],
-  receivedAt: UtcInstant,
-  verdicts: Verdict[],
-): Promise<void> {
-  const rows = batch.flatMap(({ fact }, position) =>
-    fact.kind === 'meter' ? fact.readings.map((row) => ({ position, row: { ...row, receivedAt } })) : [],
-  );
-  const kept = await insertMeterReadings(
-    trx,
-    rows.map(({ row }) => row),
-  );
-  rows.forEach(({ position }, index) => {
-    verdicts[position] = ofBoth(verdicts[position], kept[index]);
-  });
+  const preparedSamples = prepareRealtimeSamples(samples);
+  const preparedReadings = prepareMeterReadings(readings);
+  return {
+    async store(trx) {
+      const receivedAt = await takeStamp(trx);
+      const verdicts: Verdict[] = batch.map(() => 'duplicate');
+      const place = (positions: readonly number[], ofRows: readonly Verdict[]): void => {
+        for (const [index, position] of positions.entries())
+          verdicts[position] = ofBoth(verdicts[position], ofRows[index]);
+      };
+      place(ofSample, await insertRealtimeSamples(trx, preparedSamples, receivedAt));
+      place(ofReading, await insertMeterReadings(trx, preparedReadings, receivedAt));
+      return verdicts;
+    },
+  };
 }
 
 /** A message of several rows revised something if one of them did, and is a duplicate only if all of them are. */

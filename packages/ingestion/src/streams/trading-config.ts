@@ -8,20 +8,14 @@ import {
   type TradingConfigKind,
   type TradingConfigMessage,
 } from '@quarterhour/contracts';
-import {
-  NO_ORGANISATION,
-  insertTradingConfigEvents,
-  raiseKnownAt,
-  type NewTradingConfigEvent,
-  type Trx,
-} from '@quarterhour/db';
+import { insertTradingConfigEvents, raiseKnownAt, type NewTradingConfigEvent, type Trx } from '@quarterhour/db';
 import { contentHash, refuseInexactNumbers } from '../canonical.js';
 import { decode, type DecodedBody } from '../decode.js';
 import type { Delivery } from '../delivery.js';
 import { knownAtOf } from '../known-at.js';
 import { FaultError, type ReceiveContext, type Received, type Understood } from '../received.js';
 import type { Register } from '../register.js';
-import { plantOf, senderOf } from '../sender.js';
+import { ownerOf, plantOf, senderOf } from '../sender.js';
 import { instantAt, jsonTextAt, shaped } from '../shape.js';
 import { PRECIOUS, type Stream, type Verdict } from '../stream.js';
 import { textOf, understanding, type Claims } from '../understanding.js';
@@ -33,11 +27,10 @@ export type TradingConfigFact = Omit<NewTradingConfigEvent, 'receivedAt'>;
 export const tradingConfigStream: Stream<TradingConfigFact> = {
   name: 'trading-config',
   limits: PRECIOUS,
-  ownerOf: (delivery, register) =>
-    isOfControlPlane(delivery) ? null : (senderOf(delivery, 'config', register)?.orgId ?? null),
+  ownerOf: (delivery, register) => (isOfControlPlane(delivery) ? null : ownerOf(delivery, 'config', register)),
   receive,
   partitionDays: () => [],
-  store,
+  prepare: (batch) => ({ store: (trx) => store(trx, batch) }),
 };
 
 function receive(delivery: Delivery, ctx: ReceiveContext): Received<TradingConfigFact> {
@@ -48,8 +41,9 @@ function receive(delivery: Delivery, ctx: ReceiveContext): Received<TradingConfi
   );
 }
 
-function isOfControlPlane({ exchange }: Delivery): boolean {
-  return exchange === EXCHANGES.trading;
+/** Control planes publish in our own virtual host: an exchange of that name in a partner's would be the partner's. */
+function isOfControlPlane({ owner, exchange }: Delivery): boolean {
+  return owner === undefined && exchange === EXCHANGES.trading;
 }
 
 /** Only control planes publish on `trading`, so the organisation is the one that they name. */
@@ -92,7 +86,7 @@ function changeText({ queue_prefix: prefix, details }: TradingConfigMessage): st
 
 function partnerConfigOf(delivery: Delivery, register: Register, claims: Claims): TradingConfigFact {
   const sender = senderOf(delivery, 'config', register);
-  claims.orgId = sender?.orgId ?? NO_ORGANISATION;
+  claims.orgId = sender?.orgId ?? claims.orgId;
   const kind = kindAmong(CONFIG_SUBJECTS, sender?.kind);
   const body = decode(delivery, PRECIOUS.bodyBytes);
   claims.messageId = textOf(body.value['messageId']);

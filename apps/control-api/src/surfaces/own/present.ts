@@ -4,7 +4,9 @@ import {
   type DiscardResultOutput,
   type ReplayQuarantineResponse,
   type ReplayResultOutput,
+  type TradingStandingOutput,
 } from '@quarterhour/contracts';
+import type { TradingConfigRecord } from '@quarterhour/db';
 import type { DiscardResult, ReplayResult } from '@quarterhour/ingestion';
 import { z } from 'zod';
 
@@ -47,4 +49,8 @@ export function presentAllDiscarded(
 function notFound(ids: readonly string[], found: readonly { readonly id: string }[]) {
   const known = new Set(found.map(({ id }) => id));
   return [...new Set(ids)].filter((id) => !known.has(id)).map((id) => ({ id, result: 'not_found' as const }));
+}
+
+export function presentStanding({ orgId, state, stateSince }: TradingConfigRecord): TradingStandingOutput {
+  return { organisation_id: orgId, state, since: stateSince };
 }

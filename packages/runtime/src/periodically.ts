@@ -1,4 +1,5 @@
-import { sleep, type Clock, type Logger } from '@quarterhour/runtime';
+import { sleep, type Clock } from './clock.js';
+import type { Logger } from './logger.js';
 
 /** What became of a periodic job: when it last ran, how long it took, and what went wrong. */
 export interface JobState {

@@ -1,0 +1,232 @@
+import { INBOUND_FAMILIES, partnerTopology, partnerVhostTopology } from '@quarterhour/contracts';
+import {
+  findTradingConfig,
+  forgetPartnerVhost,
+  keepPartnerVhost,
+  listPartnerVhosts,
+  lockTradingConfig,
+  recordAudit,
+  recordProvisioned,
+  recordProvisionTrouble,
+  setTradingStanding,
+  type Database,
+  type TradingConfigRecord,
+} from '@quarterhour/db';
+import { disabledWhenEmpty } from '@quarterhour/domain';
+import { BrokerApiError, type RabbitApi } from '@quarterhour/messaging';
+import type { Clock, Logger } from '@quarterhour/runtime';
+import { recordTradingEvent } from '../trading/record-event.js';
+import { aimsOf, type Aims, type VhostAim } from './aims.js';
+import {
+  addedUp,
+  centralQueues,
+  closeConnections,
+  holdingOf,
+  makeCentral,
+  makeVhost,
+  mismatched,
+  removeCentral,
+  type Holding,
+} from './places.js';
+import type { Quiet } from './quiet.js';
+
+/** What making the broker look as it has to takes. */
+export interface ProvisioningContext {
+  readonly db: Database;
+  readonly api: RabbitApi;
+  /** The central virtual host. */
+  readonly vhost: string;
+  /** The broker's user that our own processes are, and that may use every partner's virtual host. */
+  readonly user: string;
+  readonly quiet: Quiet;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * How a pass over one organisation ended: the broker looks as it has to; it will, with time, or because something was
+ * decided meanwhile; or something stands in the way that no repetition removes.
+ */
+export type PassOutcome = 'settled' | 'pending' | 'troubled';
+
+/** What only somebody can put right; the rest of the broker is made as it has to be all the same. */
+class Troubles {
+  readonly found: string[] = [];
+
+  /**
+   * Does something for one place. That the broker is out of reach is a trouble of none of them.
+   *
+   * @returns whether it is done
+   */
+  async collect(work: () => Promise<boolean>): Promise<boolean> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof BrokerApiError) || error.status === null || error.status >= 500) throw error;
+      this.found.push(error.message);
+      return false;
+    }
+  }
+}
+
+/**
+ * Makes the broker look as Postgres says for one organisation. May be repeated, and broken off anywhere; but not done twice
+ * at the same time.
+ *
+ * @throws BrokerApiError when the broker is out of reach
+ */
+export async function provision(ctx: ProvisioningContext, orgId: string): Promise<PassOutcome> {
+  const found = await ctx.db.read([orgId], async (trx) => ({
+    config: await findTradingConfig(trx, orgId),
+    vhosts: await listPartnerVhosts(trx, orgId),
+  }));
+  const { config } = found;
+  if (config === null) return 'settled';
+  const aims = aimsOf(config, found.vhosts);
+  const pass = new Pass(ctx, config, aims);
+  return aims === null ? pass.conclude(true) : pass.run(aims);
+}
+
+class Pass {
+  readonly #ctx: ProvisioningContext;
+  readonly #config: TradingConfigRecord;
+  readonly #troubles = new Troubles();
+  /** What is left of everything that stays, for the event that says that trading is over. */
+  readonly #held: Holding[] = [];
+
+  constructor(ctx: ProvisioningContext, config: TradingConfigRecord, aims: Aims | null) {
+    this.#ctx = ctx;
+    this.#config = config;
+    if (!config.isClosing) ctx.quiet.forget(`${config.orgId} closing`);
+    if (aims === null) ctx.quiet.forget(config.orgId);
+  }
+
+  async run(aims: Aims): Promise<PassOutcome> {
+    const present = new Set(await this.#ctx.api.listVhosts());
+    const done = await Promise.all([
+      this.#troubles.collect(() => this.#central(aims)),
+      ...aims.vhosts.map((one) => this.#troubles.collect(() => this.#vhost(one, aims.prefix, present.has(one.vhost)))),
+    ]);
+    const isDone = done.every(Boolean);
+    if (this.#config.isClosing && isDone && this.#troubles.found.length === 0) return this.#close();
+    return this.conclude(isDone);
+  }
+
+  /** @param isDone whether nothing is left to wait for */
+  async conclude(isDone: boolean): Promise<PassOutcome> {
+    const { orgId, wantedVersion } = this.#config;
+    const [trouble] = this.#troubles.found;
+    if (trouble !== undefined) {
+      const text = this.#troubles.found.join('; ');
+      await this.#ctx.db.transaction([orgId], (trx) => recordProvisionTrouble(trx, orgId, text));
+      return 'troubled';
+    }
+    if (!isDone) return 'pending';
+    await this.#ctx.db.transaction([orgId], (trx) => recordProvisioned(trx, orgId, wantedVersion));
+    return 'settled';
+  }
+
+  async #central({ central: aim, prefix }: Aims): Promise<boolean> {
+    const { api, vhost } = this.#ctx;
+    if (aim.kind === 'there') {
+      await makeCentral(api, vhost, prefix, aim.refused);
+      const queues = await centralQueues(api, vhost, prefix);
+      this.#reportMismatches(mismatched(queues, partnerTopology(prefix)));
+      this.#held.push(holdingOf(queues, prefix));
+      return true;
+    }
+    const { toStore } = holdingOf(await centralQueues(api, vhost, prefix), prefix);
+    if (toStore > 0) return this.#keepUnread(vhost, toStore);
+    if (!(await this.#isStillWanted())) return false;
+    await removeCentral(api, vhost, prefix);
+    return true;
+  }
+
+  async #vhost({ keyId, vhost, aim, mayExist }: VhostAim, prefix: string, isPresent: boolean): Promise<boolean> {
+    const { db, api, user, log } = this.#ctx;
+    const { orgId } = this.#config;
+    switch (aim.kind) {
+      case 'there': {
+        if (!mayExist) await db.transaction([orgId], (trx) => keepPartnerVhost(trx, orgId, keyId));
+        await makeVhost(api, { vhost, prefix, user, refused: aim.refused });
+        const queues = await api.listQueues(vhost);
+        this.#reportMismatches(mismatched(queues, partnerVhostTopology(prefix)));
+        this.#held.push(holdingOf(queues, prefix));
+        return true;
+      }
+      case 'gone': {
+        if (!isPresent) return this.#forget(keyId);
+        const { toStore } = holdingOf(await api.listQueues(vhost), prefix);
+        if (toStore > 0) return this.#keepUnread(vhost, toStore);
+        if (!(await this.#isStillWanted())) return false;
+        await api.deleteVhost(vhost);
+        return this.#forget(keyId);
+      }
+      case 'gone-when-empty': {
+        if (!isPresent) return this.#forget(keyId);
+        await closeConnections(api, vhost, user);
+        await makeVhost(api, { vhost, prefix, user, refused: INBOUND_FAMILIES });
+        const holding = holdingOf(await api.listQueues(vhost), prefix);
+        this.#held.push(holding);
+        if (!this.#ctx.quiet.isEmpty(`${orgId} vhost ${keyId}`, holding.toStore)) return false;
+        await api.deleteVhost(vhost);
+        log.info({ organisation: orgId, vhost, ...holding }, "a key's virtual host is gone");
+        return this.#forget(keyId, holding);
+      }
+    }
+  }
+
+  /** @param holding what went with it, where that is to be on record */
+  async #forget(keyId: string, holding?: Holding): Promise<true> {
+    const { orgId } = this.#config;
+    this.#ctx.quiet.forget(`${orgId} vhost ${keyId}`);
+    await this.#ctx.db.transaction([orgId], async (trx) => {
+      if (!(await forgetPartnerVhost(trx, orgId, keyId)) || holding === undefined) return;
+      const { unanswered, undelivered } = holding;
+      const detail = { unanswered, undelivered };
+      await recordAudit(trx, [{ orgId, actor: ACTOR, action: 'trading.remove-vhost', subject: keyId, detail }]);
+    });
+    return true;
+  }
+
+  /** Messages that were confirmed are not thrown away, whoever said that there are none. */
+  #keepUnread(vhost: string, count: number): false {
+    this.#troubles.found.push(`${count} messages in the queues of virtual host ${vhost} are not stored`);
+    return false;
+  }
+
+  #reportMismatches(queues: readonly string[]): void {
+    for (const queue of queues) this.#troubles.found.push(`queue ${queue} exists with other arguments`);
+  }
+
+  /** What is removed cannot be brought back: nobody may have decided otherwise since the pass began. */
+  async #isStillWanted(): Promise<boolean> {
+    const { orgId, wantedVersion } = this.#config;
+    const now = await this.#ctx.db.read([orgId], (trx) => findTradingConfig(trx, orgId));
+    return now?.wantedVersion === wantedVersion;
+  }
+
+  /** Disables trading once nothing is left to be stored. The queues go in the next pass. */
+  async #close(): Promise<PassOutcome> {
+    const { db, quiet, clock, log } = this.#ctx;
+    const { orgId, wantedVersion, closingBy, closingReason: reason } = this.#config;
+    const holding = addedUp(this.#held);
+    if (!quiet.isEmpty(`${orgId} closing ${wantedVersion}`, holding.toStore)) return 'pending';
+    const { unanswered, undelivered } = holding;
+    await db.transaction([orgId], async (trx) => {
+      const before = await lockTradingConfig(trx, orgId);
+      if (before === null || before.wantedVersion !== wantedVersion) return;
+      await setTradingStanding(trx, orgId, { state: disabledWhenEmpty(before).state, closing: null });
+      const actor = closingBy ?? ACTOR;
+      const details = { from: before.state, to: 'DISABLED', unanswered, undelivered };
+      await recordTradingEvent(trx, clock, before, { change: 'disabled', actor, reason, details });
+      const detail = { ...details, reason };
+      await recordAudit(trx, [{ orgId, actor, action: 'trading.disabled', subject: before.id, detail }]);
+    });
+    log.info({ organisation: orgId, unanswered, undelivered }, 'trading is disabled');
+    return 'pending';
+  }
+}
+
+/** Who does what follows from a decision without anybody asking. */
+const ACTOR = 'control-api';

@@ -1,0 +1,67 @@
+import { tryAlone, type Database } from '@quarterhour/db';
+import { periodically, type HealthCheck, type JobState } from '@quarterhour/runtime';
+import { Provisioner, type ProvisionerOptions } from './provisioner.js';
+import { Quiet } from './quiet.js';
+import { recordDepths } from './queue-depths.js';
+
+const PROVISION_EVERY_MS = 1_000;
+const DEPTHS_EVERY_MS = 5_000;
+
+/** What {@link startProvisioning} needs. */
+export interface ProvisioningOptions extends Omit<ProvisionerOptions, 'quiet' | 'stopping'> {
+  /** How old the broker's counts may be. */
+  readonly samplingMs: number;
+}
+
+/** Provisioning, at work. */
+export interface Provisioning {
+  readonly provisioner: Provisioner;
+  readonly checks: readonly HealthCheck[];
+  /** Ends the jobs when their run is over. */
+  stop(): Promise<void>;
+}
+
+/** Begins to look after whatever was left undone, and after how queues stand, each in one process at a time. */
+export function startProvisioning({ samplingMs, ...options }: ProvisioningOptions): Provisioning {
+  const { locks, clock, log } = options;
+  const stopping = new AbortController();
+  const provisioner = new Provisioner({
+    ...options,
+    quiet: new Quiet(samplingMs, clock),
+    stopping: stopping.signal,
+  });
+  const job = (name: string, everyMs: number, work: () => Promise<void>) =>
+    periodically({ clock, log }, { name, everyMs, job: () => alone(locks, name, work), stopping: stopping.signal });
+  const converging = job('provisioning', PROVISION_EVERY_MS, () => provisioner.round());
+  const looking = job('queue-depths', DEPTHS_EVERY_MS, () => recordDepths(options));
+  return {
+    provisioner,
+    checks: [
+      jobCheck('provisioning', converging.state, async () => ({ behind: await provisioner.behind() })),
+      jobCheck('queue-depths', looking.state, () => Promise.resolve({})),
+    ],
+    async stop() {
+      stopping.abort();
+      await Promise.all([converging.done, looking.done]);
+    },
+  };
+}
+
+/** Whoever else does it at the moment does it for us. */
+function alone(locks: Database, name: string, work: () => Promise<void>): Promise<void> {
+  return locks.read([], async (trx) => {
+    if (await tryAlone(trx, name)) await work();
+  });
+}
+
+/** Ready as long as the last run went well: what is told there is last run, duration, error, and what is left undone. */
+function jobCheck(
+  name: string,
+  state: Readonly<JobState>,
+  more: () => Promise<Readonly<Record<string, unknown>>>,
+): HealthCheck {
+  return {
+    name,
+    check: async () => ({ ok: state.error === null, detail: { ...state, ...(await more()) } }),
+  };
+}

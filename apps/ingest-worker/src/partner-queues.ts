@@ -1,0 +1,57 @@
+import { QUEUES, partnerConfigQueue, partnerTelemetryQueue } from '@quarterhour/contracts';
+import type { StreamIngest } from './ingest.js';
+import type { Source } from './source.js';
+
+type QueueIngest = Pick<StreamIngest<unknown>, 'consume' | 'release' | 'isConsuming'>;
+
+/** The streams that partners' queues feed. */
+export interface PartnerStreams {
+  readonly telemetry: QueueIngest;
+  readonly tradingConfig: QueueIngest;
+  readonly deadLetters: QueueIngest;
+}
+
+/** What one partner publishes into one virtual host. */
+export class PartnerQueues {
+  readonly #streams: PartnerStreams;
+  readonly #telemetry: string;
+  readonly #config: string;
+
+  constructor(streams: PartnerStreams, prefix: string) {
+    this.#streams = streams;
+    this.#telemetry = partnerTelemetryQueue(prefix);
+    this.#config = partnerConfigQueue(prefix);
+  }
+
+  get names(): readonly string[] {
+    return [this.#telemetry, this.#config];
+  }
+
+  /** Again is without effect. */
+  async consume(source: Source): Promise<void> {
+    await this.#streams.telemetry.consume(this.#telemetry, source);
+    await this.#streams.tradingConfig.consume(this.#config, source);
+  }
+
+  /** Resolves when what was in hand is settled, however long that takes. Again is without effect. */
+  async release(source: Source): Promise<void> {
+    await Promise.all([
+      this.#streams.telemetry.release(this.#telemetry, source),
+      this.#streams.tradingConfig.release(this.#config, source),
+    ]);
+  }
+
+  isConsuming(source: Source): boolean {
+    const { telemetry, tradingConfig } = this.#streams;
+    return telemetry.isConsuming(this.#telemetry, source) && tradingConfig.isConsuming(this.#config, source);
+  }
+
+  /** What the broker gave up on, in a virtual host of the partner's own. */
+  consumeDead(source: Source): Promise<void> {
+    return this.#streams.deadLetters.consume(QUEUES.dead, source);
+  }
+
+  releaseDead(source: Source): Promise<void> {
+    return this.#streams.deadLetters.release(QUEUES.dead, source);
+  }
+}

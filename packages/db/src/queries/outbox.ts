@@ -1,0 +1,112 @@
+import { plainArray, textArray } from '../array-literals.js';
+import type { Trx } from '../pool.js';
+import { prepared } from '../statement.js';
+
+/** A message that is to be published. */
+export interface OutboxMessage {
+  readonly orgId: string;
+  /** A whole number as text. */
+  readonly id: string;
+  readonly vhost: string;
+  readonly exchange: string;
+  readonly routingKey: string;
+  /** Within its organisation, messages with the same one are published one after the other, in the order of their ids. */
+  readonly orderKey: string;
+  readonly messageId: string;
+  readonly body: Buffer;
+  /** How often it was tried in vain. */
+  readonly attempts: number;
+}
+
+/**
+ * A message is due only when nothing stands before it in its order that is to be tried later: by the time of the next try,
+ * then, messages of one order come in the order of their ids. What committed late under a lower id is found like any other.
+ */
+const DUE = `
+  select o.org_id as "orgId", o.id::text as id, o.vhost, o.exchange, o.routing_key as "routingKey",
+    o.order_key as "orderKey", o.message_id as "messageId", o.body, o.attempts
+  from unnest($1::uuid[]) as who (org_id) cross join lateral (
+    select m.* from app.outbox m
+     where m.org_id = who.org_id and m.next_try_at <= now()
+       and not exists (
+         select from app.outbox before
+          where before.org_id = m.org_id and before.order_key = m.order_key and before.id < m.id
+            and before.next_try_at > m.next_try_at)
+     order by m.next_try_at, m.id limit $2::int) o
+  order by o.org_id, o.next_try_at, o.id`;
+
+/**
+ * The messages that are due, oldest first.
+ *
+ * @param organisations those in question; they have to be in scope
+ * @param most of each organisation
+ */
+export function listDueMessages(trx: Trx, organisations: readonly string[], most: number): Promise<OutboxMessage[]> {
+  return trx.query<OutboxMessage>(prepared(DUE, [plainArray(organisations), most]));
+}
+
+/** A message that could not be published. */
+export interface FailedMessage {
+  readonly id: string;
+  readonly orderKey: string;
+  /** One word, a colon, and what happened; at most 1,000 characters. */
+  readonly trouble: string;
+  /** When to try again. */
+  readonly retryMs: number;
+}
+
+const DELETE = 'delete from app.outbox where org_id = $1::uuid and id = any ($2::int8[])';
+
+const POSTPONE = `
+  update app.outbox o
+     set next_try_at = now() + f.retry_ms * interval '1 millisecond',
+       attempts = o.attempts + case when o.id = f.id then 1 else 0 end,
+       trouble = case when o.id = f.id then f.trouble else o.trouble end
+    from unnest($2::int8[], $3::text[], $4::text[], $5::float8[]) as f (id, order_key, trouble, retry_ms)
+   where o.org_id = $1::uuid and o.order_key = f.order_key and o.id >= f.id`;
+
+/**
+ * Writes down what became of one organisation's messages: what was published is gone, what failed waits, and with it what
+ * stands behind it in its order.
+ *
+ * @param failed at most one of each order
+ */
+export async function settleMessages(
+  trx: Trx,
+  orgId: string,
+  { published, failed }: { readonly published: readonly string[]; readonly failed: readonly FailedMessage[] },
+): Promise<void> {
+  if (published.length > 0) await trx.query(prepared(DELETE, [orgId, plainArray(published)]));
+  if (failed.length === 0) return;
+  await trx.query(
+    prepared(POSTPONE, [
+      orgId,
+      plainArray(failed.map(({ id }) => id)),
+      textArray(failed.map(({ orderKey }) => orderKey)),
+      textArray(failed.map(({ trouble }) => trouble)),
+      plainArray(failed.map(({ retryMs }) => retryMs)),
+    ]),
+  );
+}
+
+/** What waits to be published. */
+export interface OutboxState {
+  readonly depth: number;
+  /** Age of the oldest message, in seconds; 0 when there is none. */
+  readonly lagSeconds: number;
+  /** How many messages had which trouble, by its first word. */
+  readonly troubles: Readonly<Record<string, number>>;
+}
+
+const STATE = `
+  select coalesce(sum(n), 0)::int as depth, greatest(extract(epoch from now() - min(oldest)), 0)::float8 as "lagSeconds",
+    coalesce(jsonb_object_agg(trouble, n) filter (where trouble is not null), '{}') as troubles
+  from (
+    select split_part(trouble, ':', 1) as trouble, count(*) as n, min(created_at) as oldest from app.outbox group by 1) o`;
+
+/** What waits to be published by the organisations in scope. */
+export async function outboxState(trx: Trx): Promise<OutboxState> {
+  const [state] = await trx.query<OutboxState>(prepared(STATE, []));
+  if (state === undefined) throw new TypeError('an aggregate returned no row');
+  return state;
+}
