@@ -1,11 +1,9 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sleep } from '@quarterhour/runtime';
 import { environmentWith } from './environment.js';
 import { StackError, type Stack } from './stack/index.js';
-import { freePorts } from './stack/ports.js';
+import { asBefore, freePorts } from './stack/ports.js';
 import { logTail, spawnServer, untilReady, type ServerProcess } from './stack/server-process.js';
 import { addressesOf, type Ports } from './start-environment.js';
 import type { Settings } from './start-secrets.js';
@@ -37,17 +35,14 @@ const GATEWAY_PORT = 8080;
 
 /** Ports as they were used last, or free ones where somebody else has them now. */
 export async function choosePorts(last: Settings['ports']): Promise<Ports> {
-  const [gateway = 0, worker = 0, readApi = 0, controlApi = 0] = await freePorts(4);
+  const [gateway = 0, worker = 0, readApi = 0, controlApi = 0, brokerAuth = 0] = await freePorts(5);
   return {
     gateway: await asBefore(last?.gateway ?? GATEWAY_PORT, gateway),
     worker: await asBefore(last?.worker, worker),
     readApi: await asBefore(last?.readApi, readApi),
     controlApi: await asBefore(last?.controlApi, controlApi),
+    brokerAuth: await asBefore(last?.brokerAuth, brokerAuth),
   };
-}
-
-async function asBefore(last: number | undefined, free: number): Promise<number> {
-  return last !== undefined && (await isFree(last)) ? last : free;
 }
 
 /**
@@ -133,14 +128,4 @@ async function watch(apps: readonly ServerProcess[], signal: AbortSignal): Promi
     }
     await sleep(WATCH_EVERY_MS, signal);
   }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer().listen(port, '127.0.0.1');
-  const listening = await once(server, 'listening').then(
-    () => true,
-    () => false,
-  );
-  if (listening) await once(server.close(), 'close');
-  return listening;
 }

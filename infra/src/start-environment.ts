@@ -16,10 +16,12 @@ export interface Ports {
   readonly worker: number;
   readonly readApi: number;
   readonly controlApi: number;
+  /** Where the control API answers a broker that is not of our making. */
+  readonly brokerAuth: number;
 }
 
 /** Where the processes are to be reached. */
-export function addressesOf(ports: Ports): Readonly<Record<keyof Ports, string>> {
+export function addressesOf(ports: Ports): Readonly<Record<Exclude<keyof Ports, 'brokerAuth'>, string>> {
   const at = (port: number): string => `http://${HOST}:${port}`;
   const { gateway, worker, readApi, controlApi } = ports;
   return { gateway: at(gateway), worker: at(worker), readApi: at(readApi), controlApi: at(controlApi) };
@@ -29,7 +31,7 @@ export function addressesOf(ports: Ports): Readonly<Record<keyof Ports, string>>
 export function localEnvironment(
   stack: Stack,
   settings: Settings,
-  issuer: IssuerFiles,
+  files: IssuerFiles & { readonly keyRing: string },
   ports: Ports,
 ): Readonly<Record<string, string>> {
   const { adminUrl } = stack.database;
@@ -48,11 +50,27 @@ export function localEnvironment(
     QUARTERHOUR_CONTROL_API_PORT: String(ports.controlApi),
     QUARTERHOUR_READ_API_URL: addressesOf(ports).gateway,
     QUARTERHOUR_TRUSTED_PROXIES: HOST,
-    QUARTERHOUR_JWKS: issuer.jwks,
+    QUARTERHOUR_PUBLIC_URL: addressesOf(ports).gateway,
+    QUARTERHOUR_JWKS: files.jwks,
     QUARTERHOUR_TOKEN_ISSUER: TOKEN_ISSUER,
     QUARTERHOUR_TOKEN_AUDIENCE: TOKEN_AUDIENCE,
-    QUARTERHOUR_DEMO_ISSUER_KEY: issuer.privateKey,
+    QUARTERHOUR_DEMO_ISSUER_KEY: files.privateKey,
     QUARTERHOUR_CURSOR_KEY: settings.cursorKey,
+    QUARTERHOUR_API_KEY_PEPPER: settings.apiKeyPepper,
+    QUARTERHOUR_KEY_RING: files.keyRing,
+    ...partnerEnvironment(stack, ports),
+  };
+}
+
+function partnerEnvironment({ broker: { partners } }: Stack, ports: Ports): Readonly<Record<string, string>> {
+  const { host, port } = partners?.auth ?? { host: HOST, port: ports.brokerAuth };
+  const auth = { QUARTERHOUR_BROKER_AUTH_HOST: host, QUARTERHOUR_BROKER_AUTH_PORT: String(port) };
+  if (partners === undefined) return auth;
+  return {
+    ...auth,
+    QUARTERHOUR_PARTNER_AMQP_HOST: partners.host,
+    QUARTERHOUR_PARTNER_AMQP_PORT: String(partners.port),
+    QUARTERHOUR_PARTNER_AMQP_CA_FILE: partners.caFile,
   };
 }
 

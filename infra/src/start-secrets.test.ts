@@ -1,11 +1,14 @@
 import { createPublicKey, verify } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { openKeyRing } from '@quarterhour/runtime';
 import { fixedClock } from '@quarterhour/runtime';
-import { demoIssuer, readSettings, writeSettings } from './start-secrets.js';
+import { demoIssuer, keyRingFile, readSettings, writeSettings } from './start-secrets.js';
 import { signToken } from './start-token.js';
+
+const PLACE = { orgId: 'o', table: 'app.api_key', column: 'signing_key', rowId: 'k' };
 
 let folder: string;
 beforeEach(() => {
@@ -18,7 +21,7 @@ describe('secrets of a checkout', () => {
     const made = await readSettings(folder);
     expect(made.cursorKey).toMatch(/^[0-9a-f]{64}$/);
     expect(new Set(Object.values(made.rolePasswords)).size).toBe(4);
-    const ports = { worker: 1, readApi: 2, controlApi: 3 };
+    const ports = { worker: 1, readApi: 2, controlApi: 3, brokerAuth: 4 };
     await writeSettings(folder, { ...made, ports });
     expect(await readSettings(folder)).toEqual({ ...made, ports });
   });
@@ -27,6 +30,20 @@ describe('secrets of a checkout', () => {
     const before = { ...(await readSettings(folder)), ports: { worker: 1, readApi: 2 } };
     await writeSettings(folder, before);
     expect(await readSettings(folder)).toEqual(before);
+  });
+
+  test('of a start before there were API keys get what those are found by', async () => {
+    const { apiKeyPepper, ...before } = await readSettings(folder);
+    writeFileSync(path.join(folder, 'settings.json'), JSON.stringify(before));
+    const read = await readSettings(folder);
+    expect(read).toEqual({ ...before, apiKeyPepper: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(read.apiKeyPepper).not.toBe(apiKeyPepper);
+  });
+
+  test('seal what is kept in the database with a key ring that stays', () => {
+    const file = keyRingFile(folder);
+    const sealed = openKeyRing(file).seal('a secret', PLACE);
+    expect(openKeyRing(keyRingFile(folder)).open(sealed, PLACE)).toBe('a secret');
   });
 
   test('are read by their owner only', async () => {

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { createKeyRing } from '@quarterhour/runtime';
 import { z } from 'zod';
 import { readKept, writeKept } from './kept-file.js';
 import { password } from './stack/secrets.js';
@@ -11,9 +12,17 @@ const settings = z.object({
   rolePasswords: z.object({ ingest: z.string(), read: z.string(), control: z.string(), usage: z.string() }),
   /** Hex, 32 bytes. */
   cursorKey: z.string(),
+  /** Hex, 32 bytes; made where an earlier version kept none. */
+  apiKeyPepper: z.string().default(secretBytes),
   /** As used last: taken again when they are free. A process that is new here has none yet. */
   ports: z
-    .object({ worker: z.int(), readApi: z.int(), controlApi: z.int().optional(), gateway: z.int().optional() })
+    .object({
+      worker: z.int(),
+      readApi: z.int(),
+      controlApi: z.int().optional(),
+      gateway: z.int().optional(),
+      brokerAuth: z.int().optional(),
+    })
     .nullable(),
 });
 
@@ -25,15 +34,27 @@ export async function readSettings(folder: string): Promise<Settings> {
   if (known !== undefined) return known;
   const made = {
     rolePasswords: { ingest: password(), read: password(), control: password(), usage: password() },
-    cursorKey: randomBytes(32).toString('hex'),
+    cursorKey: secretBytes(),
+    apiKeyPepper: secretBytes(),
     ports: null,
   };
   await writeSettings(folder, made);
   return made;
 }
 
+function secretBytes(): string {
+  return randomBytes(32).toString('hex');
+}
+
 export function writeSettings(folder: string, changed: Settings): Promise<void> {
   return writeKept(path.join(folder, SETTINGS_FILE), changed);
+}
+
+/** The file of the key ring that secrets in the database are sealed with, made at the first start. */
+export function keyRingFile(folder: string): string {
+  const file = path.join(folder, 'key-ring.json');
+  if (!existsSync(file)) createKeyRing(file);
+  return file;
 }
 
 /** Files of the issuer whose tokens the demo accepts. */

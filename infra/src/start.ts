@@ -41,7 +41,7 @@ import {
 import { aborted, interruptible, isSignal, orAborted } from './start-interruption.js';
 import { START_USAGE, StartUsageError, readStartOptions, type StartOptions } from './start-options.js';
 import { findingsText, pageText } from './start-page.js';
-import { demoIssuer, readSettings, writeSettings } from './start-secrets.js';
+import { demoIssuer, keyRingFile, readSettings, writeSettings } from './start-secrets.js';
 import { signToken } from './start-token.js';
 
 /** `npm start`: the whole system on this machine, with the demo on measured data. */
@@ -119,7 +119,8 @@ async function bringUp(stack: Stack, signal: AbortSignal): Promise<Started> {
   const ports = await choosePorts(settings.ports);
   await writeSettings(stack.folder, { ...settings, ports });
   const issuer = await demoIssuer(stack.folder);
-  const environment = localEnvironment(stack, settings, issuer, ports);
+  const files = { ...issuer, keyRing: keyRingFile(stack.folder) };
+  const environment = localEnvironment(stack, settings, files, ports);
   const environmentFile = await writeEnvironmentFile(DIRECTORY, environment);
   signal.throwIfAborted();
   const apps = await startApps(stack, environment, ports, signal);

@@ -8,6 +8,7 @@ import { migrate } from '@quarterhour/db';
 import { environmentWith } from './environment.js';
 import { createDatabase, dropTemplate, makeTemplate, password, startStack, StackError } from './stack/index.js';
 import type { Stack } from './stack/index.js';
+import { relayBrokerAuth } from './test-broker-auth.js';
 import { summaryOf } from './test-summary.js';
 import type { TestSummary } from './test-summary.js';
 
@@ -47,6 +48,8 @@ async function main(args: readonly string[]): Promise<number> {
 async function testAgainst(stack: Stack, args: readonly string[], signal: AbortSignal): Promise<number> {
   for (const line of stack.describe()) say(line);
   const { template, env } = await prepare(stack);
+  const { partners } = stack.broker;
+  const relay = partners === undefined ? null : await relayBrokerAuth(partners.auth);
   const results = await mkdtemp(path.join(tmpdir(), 'quarterhour-results-'));
   try {
     const outputFile = path.join(results, 'jest.json');
@@ -56,6 +59,7 @@ async function testAgainst(stack: Stack, args: readonly string[], signal: AbortS
     process.once('exit', () => process.stdout.write(`${summary.text}\n`));
     return judge(status, summary);
   } finally {
+    await relay?.close();
     await rm(results, { recursive: true, force: true });
     await dropTemplate(stack.database.adminUrl, template);
   }
@@ -86,7 +90,18 @@ async function prepare(stack: Stack): Promise<{ template: string; env: Record<st
       QUARTERHOUR_TEST_ROLE_PASSWORD: rolePassword,
       QUARTERHOUR_TEST_AMQP_URL: stack.broker.amqpUrl,
       QUARTERHOUR_TEST_RABBITMQ_API_URL: stack.broker.apiUrl,
+      ...partnerAccess(stack),
     },
+  };
+}
+
+/** A broker that was given lets no partners in, and what needs them says so. */
+function partnerAccess({ broker: { partners } }: Stack): Record<string, string> {
+  if (partners === undefined) return {};
+  return {
+    QUARTERHOUR_TEST_PARTNER_AMQPS_URL: `amqps://${partners.host}:${partners.port}`,
+    QUARTERHOUR_TEST_PARTNER_CA_FILE: partners.caFile,
+    QUARTERHOUR_TEST_BROKER_AUTH_URL: `http://${partners.auth.host}:${partners.auth.port}`,
   };
 }
 

@@ -7,7 +7,11 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const compose = read('docker-compose.yml');
 const dockerfile = read('infra/docker/Dockerfile');
 /** Where the variables of every API stand; of the second all have a default. */
-const SHARED = ['packages/http/src/service.ts', 'packages/http/src/protection.ts'];
+const SHARED = [
+  'packages/http/src/service.ts',
+  'packages/http/src/protection.ts',
+  'packages/http/src/partner-broker.ts',
+];
 
 describe('docker-compose.yml', () => {
   test.each([
@@ -18,7 +22,7 @@ describe('docker-compose.yml', () => {
     const { known, required } = variablesReadBy(`apps/${app}/src/config.ts`);
     const told = environmentOf(service);
 
-    expect(told.filter((name) => !known.includes(name))).toEqual([]);
+    expect(told.filter((name) => !known.includes(name.replace(/_FILE$/, '')))).toEqual([]);
     expect(required.filter((name) => !told.includes(name))).toEqual([]);
     expect(sectionOf(service)).toContain(`apps/${app}/dist/main.js`);
   });
@@ -33,7 +37,7 @@ describe('docker-compose.yml', () => {
   test('publishes every port on the loopback address only', () => {
     const published = [...compose.matchAll(/^ +- (.*):\d+$/gm)].map(([, address]) => address);
 
-    expect(published).toHaveLength(5);
+    expect(published).toHaveLength(6);
     expect(published.filter((address) => !address?.startsWith('127.0.0.1:'))).toEqual([]);
   });
 
@@ -49,6 +53,18 @@ describe('docker-compose.yml', () => {
   test('keeps the data of Postgres where the image of its version keeps it', () => {
     expect(sectionOf('postgres')).toContain('image: postgres:18\n');
     expect(sectionOf('postgres')).toContain('- postgres:/var/lib/postgresql\n');
+  });
+
+  test('gives the keys of the broker to the broker alone', () => {
+    for (const service of ['control-api', 'read-api', 'ingest-worker', 'quarterhour']) {
+      expect(sectionOf(service)).not.toContain('broker-tls');
+    }
+    expect(sectionOf('rabbitmq')).toContain('- broker-tls:/run/quarterhour/tls:ro\n');
+  });
+
+  test('does not publish where the broker asks about partners', () => {
+    expect(sectionOf('control-api')).toContain('QUARTERHOUR_BROKER_AUTH_PORT: 8083\n');
+    expect(sectionOf('control-api')).not.toMatch(/:8083\n/);
   });
 
   test('publishes the APIs through the proxy only, which finds them where its configuration says', () => {
@@ -149,7 +165,7 @@ function variablesReadBy(file: string): { known: string[]; required: string[] } 
 }
 
 function declarationIn(file: string): string {
-  return /(?:API|PROTECTION)_VARIABLES = \{\n[^]*?\n\}/.exec(read(file))?.[0] ?? '';
+  return /(?:API|PROTECTION|PARTNER_BROKER)_VARIABLES = \{\n[^]*?\n\}/.exec(read(file))?.[0] ?? '';
 }
 
 function assignments(file: string): Record<string, string> {

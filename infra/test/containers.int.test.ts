@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { testServers } from '@quarterhour/testkit';
@@ -60,6 +60,24 @@ describe('servers in containers', () => {
     const server = await runRabbitmqContainer(engine, new URL(amqpUrl).password, optionsFor('demo'));
     expect(server).toMatchObject({ amqpUrl, source: 'container rabbitmq:4-management' });
     expect((await calls()).findLast((call) => call.startsWith('run '))).toContain(':/var/lib/rabbitmq ');
+  });
+
+  test('let partners in over TLS, at a port that stays, and ask this machine about them', async () => {
+    const { amqpUrl, rabbitmqApiUrl } = testServers();
+    const engine = await engineWithPorts({ 5672: new URL(amqpUrl).port, 15672: new URL(rabbitmqApiUrl).port });
+    const { password } = new URL(amqpUrl);
+    const { partners } = await runRabbitmqContainer(engine, password, optionsFor('demo'));
+    const run = (await calls()).findLast((call) => call.startsWith('run '));
+    expect(run).toContain(`--publish 127.0.0.1:${partners?.port ?? 0}:5671 `);
+    const [, mounted = ''] = /--volume (\S+):\/run\/quarterhour:ro /.exec(run ?? '') ?? [];
+    expect((await stat(mounted)).mode & 0o777).toBe(0o700);
+    expect((await stat(path.join(mounted, 'tls', 'server.key'))).mode & 0o777).toBe(0o600);
+    const configuration = await readFile(path.join(mounted, 'partners.conf'), 'utf8');
+    expect(configuration).toContain(`user_path = http://host.docker.internal:${partners?.auth.port ?? 0}/user`);
+    expect(await readFile(partners?.caFile ?? '', 'utf8')).toMatch(/^-----BEGIN CERTIFICATE-----/);
+
+    const again = await runRabbitmqContainer(engine, password, optionsFor('demo'));
+    expect(again.partners).toEqual(partners);
   });
 
   test('are recorded before they run, and stopped before they are removed', async () => {

@@ -142,6 +142,11 @@ export function demoIssuer({ env }: Settings): DemoIssuer {
   };
 }
 
+/** File of the key ring that secrets in the database are sealed with. */
+export function keyRingFile({ env }: Settings): string {
+  return readEnvironment(z.object({ QUARTERHOUR_KEY_RING: z.string() }), env).QUARTERHOUR_KEY_RING;
+}
+
 /** Where this machine reaches the read API. */
 export function readApiUrl({ env }: Settings): string {
   const url = z.url({ protocol: /^https?$/, error: 'must be an http:// URL' }).default('http://127.0.0.1:8080');

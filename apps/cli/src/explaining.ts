@@ -1,6 +1,6 @@
 import { NotOursError, NotReadyError, UnsuitableDatabaseError } from '@quarterhour/db';
 import { MessagingError } from '@quarterhour/messaging';
-import { ConfigError } from '@quarterhour/runtime';
+import { ConfigError, KeyRingError } from '@quarterhour/runtime';
 import { CommandFailure } from './failure.js';
 import { printable } from './printing.js';
 
@@ -23,6 +23,7 @@ function explanationOf(error: unknown): { what: string; remedy?: string | undefi
   if (error instanceof NotOursError) {
     return { what: error.message, remedy: 'Name an empty database; nothing was changed.' };
   }
+  if (error instanceof KeyRingError) return { what: error.message, remedy: 'Nothing was changed.' };
   if (error instanceof UnsuitableDatabaseError || error instanceof NotReadyError) return { what: error.message };
   if (error instanceof MessagingError) return { what: error.message, remedy: BROKER_REMEDIES[error.code] };
   const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);

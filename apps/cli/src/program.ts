@@ -1,19 +1,25 @@
 import { Command, CommanderError } from 'commander';
+import { addKeyCommand } from './commands/add-key.js';
 import { addAssetCommand } from './commands/add-asset.js';
 import { addOrganisationCommand } from './commands/add-organisation.js';
 import { addPlantCommand } from './commands/add-plant.js';
+import { createKeyRingCommand } from './commands/create-key-ring.js';
 import { discardQuarantinedCommand } from './commands/discard-quarantined.js';
 import { enableOrganisationCommand } from './commands/enable-organisation.js';
 import { ensurePartitionsCommand } from './commands/ensure-partitions.js';
 import { listAssetsCommand } from './commands/list-assets.js';
+import { listKeysCommand } from './commands/list-keys.js';
 import { listOrganisationsCommand } from './commands/list-organisations.js';
 import { listPartitionsCommand } from './commands/list-partitions.js';
 import { listPlantsCommand } from './commands/list-plants.js';
 import { listQuarantineCommand } from './commands/list-quarantine.js';
+import { makeCertificateCommand } from './commands/make-certificate.js';
 import { migrateCommand } from './commands/migrate.js';
 import { mintTokenCommand } from './commands/mint-token.js';
 import { publishMessageCommand } from './commands/publish-message.js';
 import { replayQuarantinedCommand } from './commands/replay-quarantined.js';
+import { retireKeyCommand } from './commands/retire-key.js';
+import { rotateKeysCommand } from './commands/rotate-keys.js';
 import { showQuarantinedCommand } from './commands/show-quarantined.js';
 import { verifyRollupsCommand } from './commands/verify-rollups.js';
 import type { CommandContext } from './context.js';
@@ -61,12 +67,22 @@ function quarterhour(ctx: CommandContext): Command {
   program.addCommand(group('asset', 'units that are dispatched', [addAssetCommand(ctx), listAssetsCommand(ctx)]));
   program.addCommand(publishMessageCommand(ctx));
   program.addCommand(mintTokenCommand(ctx));
+  program.addCommand(makeCertificateCommand(ctx));
   program.addCommand(
     group('quarantine', 'deliveries that were set aside', [
       listQuarantineCommand(ctx),
       showQuarantinedCommand(ctx),
       replayQuarantinedCommand(ctx),
       discardQuarantinedCommand(ctx),
+    ]),
+  );
+  program.addCommand(
+    group('keys', 'the key ring that secrets in the database are sealed with', [
+      createKeyRingCommand(ctx),
+      addKeyCommand(ctx),
+      rotateKeysCommand(ctx),
+      listKeysCommand(ctx),
+      retireKeyCommand(ctx),
     ]),
   );
   for (const command of [program, ...program.commands.flatMap((child) => [child, ...child.commands])]) {

@@ -2,6 +2,7 @@ import type { Database } from '@quarterhour/db';
 import type { RegisterWatch } from '@quarterhour/ingestion';
 import type { Clock, KeyRing, Logger, PartnerUrlRules } from '@quarterhour/runtime';
 import type { Provisioner } from './provisioning/provisioner.js';
+import type { PartnerAddresses } from './surfaces/partner/connection-bundle.js';
 
 export interface ApiContext {
   readonly db: Database;
@@ -9,6 +10,9 @@ export interface ApiContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly keyRing: Pick<KeyRing, 'seal'>;
+  /** Part of what API keys are found by. */
+  readonly apiKeyPepper: Uint8Array;
+  readonly partnerAddresses: PartnerAddresses;
   readonly partnerUrls: PartnerUrlRules;
   readonly provisioner: Pick<Provisioner, 'reach' | 'settle' | 'soon'>;
 }

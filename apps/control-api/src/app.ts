@@ -16,6 +16,8 @@ export function createControlApi({
   db,
   register,
   keyRing,
+  apiKeyPepper,
+  partnerAddresses,
   partnerUrls,
   provisioner,
   checks = [],
@@ -25,7 +27,7 @@ export function createControlApi({
   return createApi({
     ...parts,
     routes,
-    context: { db, register, clock, log, keyRing, partnerUrls, provisioner },
+    context: { db, register, clock, log, keyRing, apiKeyPepper, partnerAddresses, partnerUrls, provisioner },
     classifyError,
     unownedOrganisation: NO_ORGANISATION,
     databaseQueue: () => db.waiting(),

@@ -1,5 +1,14 @@
 import { VHOST } from '@quarterhour/contracts';
-import { API_VARIABLES, apiDatabaseUrl, apiPort, apiSettings, isLoopback } from '@quarterhour/http';
+import {
+  API_VARIABLES,
+  apiDatabaseUrl,
+  apiKeyPepper,
+  apiPort,
+  apiSettings,
+  isLoopback,
+  PARTNER_BROKER_VARIABLES,
+  partnerBroker,
+} from '@quarterhour/http';
 import { ConfigError, readEnvironment, type Environment } from '@quarterhour/runtime';
 import { z } from 'zod';
 
@@ -19,7 +28,12 @@ const environment = z.object({
   ...API_VARIABLES,
   QUARTERHOUR_CONTROL_DATABASE_URL: apiDatabaseUrl,
   QUARTERHOUR_CONTROL_API_PORT: apiPort(8082),
+  QUARTERHOUR_BROKER_AUTH_HOST: z.string().default('127.0.0.1'),
+  QUARTERHOUR_BROKER_AUTH_PORT: apiPort(8083),
   QUARTERHOUR_KEY_RING: z.string(),
+  QUARTERHOUR_API_KEY_PEPPER: apiKeyPepper,
+  QUARTERHOUR_PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }),
+  ...PARTNER_BROKER_VARIABLES,
   QUARTERHOUR_RABBITMQ_API_URL: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }),
   QUARTERHOUR_BROKER_VHOST: z.string().min(1).default(VHOST),
   QUARTERHOUR_BROKER_USER: z.string().min(1).optional(),
@@ -44,7 +58,14 @@ export function readConfig(env: Environment = process.env) {
     ...api,
     databaseUrl: read.QUARTERHOUR_CONTROL_DATABASE_URL,
     port: read.QUARTERHOUR_CONTROL_API_PORT,
+    brokerAuth: { host: read.QUARTERHOUR_BROKER_AUTH_HOST, port: read.QUARTERHOUR_BROKER_AUTH_PORT },
     keyRing: read.QUARTERHOUR_KEY_RING,
+    /** Part of what API keys are found by. */
+    apiKeyPepper: Buffer.from(read.QUARTERHOUR_API_KEY_PEPPER, 'hex'),
+    partnerAddresses: {
+      broker: partnerBroker(read),
+      restBaseUrl: read.QUARTERHOUR_PUBLIC_URL.replace(/\/+$/, ''),
+    },
     broker: {
       apiUrl: read.QUARTERHOUR_RABBITMQ_API_URL,
       vhost: read.QUARTERHOUR_BROKER_VHOST,

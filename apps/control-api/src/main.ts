@@ -2,8 +2,9 @@ import { assertReady, openDatabase } from '@quarterhour/db';
 import { serveApi } from '@quarterhour/http';
 import { RegisterWatch } from '@quarterhour/ingestion';
 import { rabbitApi } from '@quarterhour/messaging';
-import { createLogger, openKeyRing, runProcess, systemClock } from '@quarterhour/runtime';
+import { createLogger, createMetrics, openKeyRing, runProcess, systemClock } from '@quarterhour/runtime';
 import { createControlApi } from './app.js';
+import { serveBrokerAuth } from './broker-auth/serve.js';
 import { readConfig } from './config.js';
 import { startProvisioning } from './provisioning/start.js';
 
@@ -44,9 +45,21 @@ await runProcess({ name: 'control-api', log }, async (onStop) => {
   onStop(() => provisioning.stop());
 
   const register = await RegisterWatch.open(db);
-  const { partnerUrls } = config;
+  const metrics = createMetrics({ processMetrics: true });
+  await serveBrokerAuth({ ...config, where: config.brokerAuth, log, metrics, onStop });
+  const { apiKeyPepper, partnerAddresses, partnerUrls } = config;
   const { provisioner, checks } = provisioning;
-  await serveApi({ ...config, log, onStop }, (parts) =>
-    createControlApi({ ...parts, db, register, keyRing, partnerUrls, provisioner, checks }),
+  await serveApi({ ...config, log, metrics, onStop }, (parts) =>
+    createControlApi({
+      ...parts,
+      db,
+      register,
+      keyRing,
+      apiKeyPepper,
+      partnerAddresses,
+      partnerUrls,
+      provisioner,
+      checks,
+    }),
   );
 });

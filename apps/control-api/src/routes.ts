@@ -5,29 +5,35 @@ import { discardQuarantineRoute } from './surfaces/own/routes/discard-quarantine
 import { discardQuarantinedRoute } from './surfaces/own/routes/discard-quarantined.js';
 import { replayQuarantineRoute } from './surfaces/own/routes/replay-quarantine.js';
 import { replayQuarantinedRoute } from './surfaces/own/routes/replay-quarantined.js';
+import { deleteApiKeyRoute } from './surfaces/partner/routes/delete-api-key.js';
+import { mintApiKeyRoute } from './surfaces/partner/routes/mint-api-key.js';
+import { revokeApiKeyRoute } from './surfaces/partner/routes/revoke-api-key.js';
+import { disableTradingRoute } from './surfaces/trading/routes/disable-trading.js';
+import { enableTradingRoute } from './surfaces/trading/routes/enable-trading.js';
+import { saveTradingConfigRoute } from './surfaces/trading/routes/save-config.js';
 import {
   getPlantConfigRoute,
   updatePlantConfigRoute,
   validatePlantConfigRoute,
 } from './surfaces/trading/routes/plant-config.js';
 import { syncPlantsRoute } from './surfaces/trading/routes/sync-plants.js';
-import { disableTradingRoute } from './surfaces/trading/routes/disable-trading.js';
-import { enableTradingRoute } from './surfaces/trading/routes/enable-trading.js';
-import { saveTradingConfigRoute } from './surfaces/trading/routes/save-config.js';
 
 export const routes: readonly Route<ApiContext>[] = [
   replayQuarantinedRoute,
   discardQuarantinedRoute,
   replayQuarantineRoute,
   discardQuarantineRoute,
-  syncPlantsRoute,
-  getPlantConfigRoute,
-  updatePlantConfigRoute,
-  validatePlantConfigRoute,
   saveTradingConfigRoute,
   enableTradingRoute,
   disableTradingRoute,
   pauseTradingRoute,
   resumeTradingRoute,
   drainTradingRoute,
+  mintApiKeyRoute,
+  deleteApiKeyRoute,
+  revokeApiKeyRoute,
+  syncPlantsRoute,
+  getPlantConfigRoute,
+  updatePlantConfigRoute,
+  validatePlantConfigRoute,
 ];

@@ -33,6 +33,11 @@ import type { ProvisioningContext } from '../src/provisioning/pass.js';
 import { Provisioner } from '../src/provisioning/provisioner.js';
 import { Quiet } from '../src/provisioning/quiet.js';
 
+/** What keys of the tests are found by. */
+export const PEPPER = Buffer.alloc(32, 7);
+
+export const CA = '-----BEGIN CERTIFICATE-----';
+
 /** The broker of tests samples its counts twice in half a second each. */
 const SAMPLING_MS = 1_100;
 
@@ -44,15 +49,18 @@ export interface TestApi {
   readonly read: Database;
   readonly control: Database;
   readonly issuer: TestIssuer;
-  /** @param body left out for none */
-  send(method: Method, url: string, claims: TokenClaims, body?: object): Promise<Response>;
   readonly keyRing: KeyRing;
+  /** What was written to the log. */
+  readonly lines: readonly string[];
   /** The central one. */
   readonly vhost: TestVhost;
   /** What provisioning works with, for another one beside that of the app. */
   readonly provisioning: ProvisioningContext;
   /** As a process that has just been started. */
   aProvisioner(changes?: Partial<ProvisioningContext>): Provisioner;
+  delete(url: string, claims: TokenClaims, headers?: Readonly<Record<string, string>>): Promise<Response>;
+  /** @param body left out for none */
+  send(method: Method, url: string, claims: TokenClaims, body?: object): Promise<Response>;
   post(url: string, body: object, claims: TokenClaims, headers?: Readonly<Record<string, string>>): Promise<Response>;
   close(): Promise<void>;
 }
@@ -79,7 +87,8 @@ export async function openTestApi({ rabbit, partnerUrls }: TestApiOptions = {}):
     locks: pool(database.controlUrl, 8),
   };
   const { worker, read, db, locks } = pools;
-  const log = createLogger({ name: 'test', level: 'fatal' });
+  const lines: string[] = [];
+  const log = createLogger({ name: 'test', level: 'info', destination: { write: (line) => lines.push(line) } });
   const stopping = new AbortController();
   const provisioning = (): ProvisioningContext => ({
     db,
@@ -96,6 +105,11 @@ export async function openTestApi({ rabbit, partnerUrls }: TestApiOptions = {}):
     db,
     register: await RegisterWatch.open(db),
     keyRing,
+    apiKeyPepper: PEPPER,
+    partnerAddresses: {
+      broker: { host: 'broker.example', port: 5671, ca: CA },
+      restBaseUrl: 'https://api.example',
+    },
     partnerUrls: { allowsHttp: false, ownHosts: ['quarterhour.example'], testOrigins: [], ...partnerUrls },
     provisioner: aProvisioner(),
     verifier: await openTokenVerifier({
@@ -118,15 +132,20 @@ export async function openTestApi({ rabbit, partnerUrls }: TestApiOptions = {}):
     read,
     control: db,
     issuer,
+    keyRing,
+    lines,
+    vhost,
+    provisioning: provisioning(),
+    aProvisioner,
+    delete: async (url, claims, headers = {}) =>
+      request(app)
+        .delete(url)
+        .set({ ...headers, authorization: `Bearer ${await issuer.token(claims)}` }),
     send: async (method, url, claims, body) =>
       request(app)
         [method](url)
         .set('authorization', `Bearer ${await issuer.token(claims)}`)
         .send(body),
-    keyRing,
-    vhost,
-    provisioning: provisioning(),
-    aProvisioner,
     post: async (url, body, claims, headers = {}) =>
       request(app)
         .post(url)

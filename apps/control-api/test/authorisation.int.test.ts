@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import request from 'supertest';
 import type { OrganisationRow } from '@quarterhour/db';
-import { isAllowed, ROLES } from '@quarterhour/http';
+import { isAllowed, newApiKey, ROLES } from '@quarterhour/http';
 import { anOrganisation, type TokenClaims } from '@quarterhour/testkit';
 import { routes } from '../src/routes.js';
 import { openTestApi } from './api.js';
@@ -14,20 +14,30 @@ const BODIES: Readonly<Record<string, object | undefined>> = {
   discardQuarantined: { because: 'a test' },
   replayQuarantine: { ids: [randomUUID()] },
   discardQuarantine: { ids: [randomUUID()], because: 'a test' },
+  saveTradingConfig: {},
+  enableTrading: {},
+  disableTrading: {},
+  pauseTrading: { reason: 'a test' },
+  resumeTrading: { reason: 'a test' },
+  drainTrading: { reason: 'a test' },
+  mintApiKey: { name: 'A key', scopes: ['vcp:read'] },
+  deleteApiKey: {},
+  revokeApiKey: {},
   syncPlants: undefined,
   getPlantConfig: undefined,
   updatePlantConfig: { timeConfigs: [] },
   validatePlantConfig: { timeConfigs: [] },
-  saveTradingConfig: {},
-  enableTrading: undefined,
-  disableTrading: undefined,
-  pauseTrading: { reason: 'a test' },
-  resumeTrading: { reason: 'a test' },
-  drainTrading: { reason: 'a test' },
 };
-
-/** What an organisation that never configured trading cannot do, whoever asks. */
-const NOT_YET = ['enableTrading', 'pauseTrading', 'resumeTrading', 'drainTrading', 'syncPlants'];
+/** What an operation answers that is neither 200 nor, of a thing that is not there, 404. */
+const ANSWERS: Readonly<Record<string, number>> = {
+  mintApiKey: 201,
+  // An organisation that never configured trading cannot do these, whoever asks.
+  enableTrading: 400,
+  pauseTrading: 400,
+  resumeTrading: 400,
+  drainTrading: 400,
+  syncPlants: 400,
+};
 
 let api: TestApi;
 let ours: OrganisationRow;
@@ -54,24 +64,27 @@ test('every operation has a body here', () => {
 
 describe.each(cases)('%s', (operationId, route) => {
   const body = BODIES[operationId];
+  const decider = ROLES.find((role) => isAllowed([role], route.capability)) ?? 'nobody';
   const ask = (claims: TokenClaims, changes: { readonly query?: string; readonly body?: object } = {}) =>
     api.send(route.method, `${addressOf(route)}${changes.query ?? ''}`, claims, changes.body ?? body);
-  const allowed = () => ({ orgs: [ours.id], roles: ['admin'] });
+  const allowed = () => ({ orgs: [ours.id], roles: [decider] });
 
   test.each([...ROLES, 'guest'])('as %s', async (role) => {
     const { status } = await ask({ orgs: [ours.id], roles: [role] });
-    const answered = route.namesOneThing ? 404 : NOT_YET.includes(operationId) ? 400 : 200;
+    const answered = ANSWERS[operationId] ?? (route.namesOneThing ? 404 : 200);
     expect(status).toBe(isAllowed([role], route.capability) ? answered : 403);
   });
 
   test('is refused without a valid token, and without organisations', async () => {
-    expect((await request(api.app)[route.method](addressOf(route)).send(body)).status).toBe(401);
+    for (const headers of [{}, { 'x-api-key': newApiKey() }]) {
+      expect((await request(api.app)[route.method](addressOf(route)).set(headers).send(body)).status).toBe(401);
+    }
     expect((await ask({ ...allowed(), exp: 1 })).status).toBe(401);
-    expect((await ask({ roles: ['operator'] })).status).toBe(403);
+    expect((await ask({ roles: [decider] })).status).toBe(403);
   });
 
   test('refuses members, parameters and methods that it does not know', async () => {
-    if (body !== undefined) expect((await ask(allowed(), { body: { ...body, force: true } })).status).toBe(400);
+    if (route.hasBody) expect((await ask(allowed(), { body: { ...body, force: true } })).status).toBe(400);
     const asked = await ask(allowed(), { query: '?force=1' });
     expect([asked.status, asked.text.includes('force')]).toEqual([400, true]);
     const { status, headers } = await request(api.app).patch(addressOf(route));
@@ -82,4 +95,9 @@ describe.each(cases)('%s', (operationId, route) => {
 test('nobody but operators and admins may decide, and nobody but traders and admins trade', () => {
   expect(ROLES.filter((role) => isAllowed([role], 'quarantine:decide'))).toEqual(['operator', 'admin']);
   expect(ROLES.filter((role) => isAllowed([role], 'trading-config:write'))).toEqual(['trader', 'admin']);
+});
+
+test('traders and admins make keys; operators may revoke them as well', () => {
+  expect(ROLES.filter((role) => isAllowed([role], 'api-keys:mint'))).toEqual(['trader', 'admin']);
+  expect(ROLES.filter((role) => isAllowed([role], 'api-keys:revoke'))).toEqual(['operator', 'trader', 'admin']);
 });

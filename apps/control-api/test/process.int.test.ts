@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -31,6 +31,9 @@ afterAll(async () => {
 const environment = (changes: Record<string, string> = {}): Record<string, string> => ({
   QUARTERHOUR_CONTROL_DATABASE_URL: database.controlUrl,
   QUARTERHOUR_CONTROL_API_PORT: '0',
+  QUARTERHOUR_BROKER_AUTH_PORT: '0',
+  QUARTERHOUR_API_KEY_PEPPER: '07'.repeat(32),
+  QUARTERHOUR_PUBLIC_URL: 'http://127.0.0.1:8080',
   QUARTERHOUR_JWKS: issuer.jwksPath,
   QUARTERHOUR_TOKEN_ISSUER: ISSUER,
   QUARTERHOUR_UNSAFE_TEST_DATABASE: 'yes',
@@ -70,6 +73,17 @@ describe('the control API as a process', () => {
     expect(started.stdout.join('\n')).toContain('not bound by row-level security');
   }, 30_000);
 
+  test('does not start with a key ring that everybody may read, or none', async () => {
+    const open = path.join(folder, 'open.json');
+    createKeyRing(open);
+    chmodSync(open, 0o644);
+    for (const file of [open, path.join(folder, 'nothing.json')]) {
+      const started = await startProcess({ entry: ENTRY, env: environment({ QUARTERHOUR_KEY_RING: file }) });
+      expect((await started.exited).code).toBe(1);
+      expect(started.stdout.join('\n')).toContain('KeyRingError');
+    }
+  }, 60_000);
+
   test('refuses origins for tests where others than this machine can reach it', async () => {
     const testing = { QUARTERHOUR_ESM_TEST_ORIGINS: 'http://127.0.0.1:4300' };
     const open = await startProcess({
@@ -93,6 +107,8 @@ describe('the control API as a process', () => {
       'JWKS',
       'TOKEN_ISSUER',
       'KEY_RING',
+      'API_KEY_PEPPER',
+      'PUBLIC_URL',
       'RABBITMQ_API_URL',
     ]) {
       expect(said).toContain(`QUARTERHOUR_${name}: `);

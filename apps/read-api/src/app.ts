@@ -2,13 +2,14 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Express } from 'express';
 import { classifyError, NO_ORGANISATION, type Database } from '@quarterhour/db';
-import { createApi, type Cursors, type PartnerBroker, type ServiceParts } from '@quarterhour/http';
+import { createApi, type ApiKeyVerifier, type Cursors, type PartnerBroker, type ServiceParts } from '@quarterhour/http';
 import { routes } from './routes.js';
 
 export interface ReadApiParts extends ServiceParts {
   readonly db: Database;
   readonly cursors: Cursors;
   readonly partnerBroker: PartnerBroker;
+  readonly apiKeys: ApiKeyVerifier;
 }
 
 export function createReadApi({ db, cursors, partnerBroker, ...parts }: ReadApiParts): Express {

@@ -1,6 +1,7 @@
-import { assertReady, openDatabase } from '@quarterhour/db';
-import { createCursors, serveApi } from '@quarterhour/http';
+import { assertReady, findApiKey, openDatabase } from '@quarterhour/db';
+import { createApiKeyVerifier, createCursors, serveApi } from '@quarterhour/http';
 import { createLogger, runProcess } from '@quarterhour/runtime';
+import { openApiKeyUses } from './api-key-uses.js';
 import { createReadApi } from './app.js';
 import { readConfig } from './config.js';
 
@@ -27,5 +28,14 @@ await runProcess({ name: 'read-api', log }, async (onStop) => {
 
   const cursors = createCursors(config.cursorKey);
   const { partnerBroker } = config;
-  await serveApi({ ...config, log, onStop }, (parts) => createReadApi({ ...parts, db, cursors, partnerBroker }));
+  const uses = openApiKeyUses({ databaseUrl: config.usageDatabaseUrl, log });
+  onStop(() => uses.close());
+  const apiKeys = createApiKeyVerifier({
+    pepper: config.apiKeyPepper,
+    find: (digest) => findApiKey(db, digest),
+    noteUse: (key) => uses.note(key),
+  });
+  await serveApi({ ...config, log, onStop }, (parts) =>
+    createReadApi({ ...parts, db, cursors, apiKeys, partnerBroker }),
+  );
 });

@@ -9,11 +9,15 @@ import { listQuarantineRoute } from './surfaces/own/routes/list-quarantine.js';
 import { listTradingConfigEventsRoute } from './surfaces/own/routes/list-trading-config-events.js';
 import { getTradingConfigRoute } from './surfaces/trading/routes/get-config.js';
 import { getConnectionDetailsRoute } from './surfaces/trading/routes/get-connection-details.js';
+import { listApiKeysRoute } from './surfaces/partner/routes/list-api-keys.js';
 import { getLatestTelemetryRoute } from './surfaces/trading/routes/get-latest-telemetry.js';
 import { listCommandLogRoute } from './surfaces/trading/routes/list-command-log.js';
 import { listConfigLogRoute } from './surfaces/trading/routes/list-config-log.js';
 import { listMetersRoute } from './surfaces/trading/routes/list-meters.js';
 import { listTelemetryRoute } from './surfaces/trading/routes/list-telemetry.js';
+import { listSiteMetersRoute } from './surfaces/vcp/routes/list-site-meters.js';
+import { listSiteTelemetryRoute } from './surfaces/vcp/routes/list-site-telemetry.js';
+import { listSitesRoute } from './surfaces/vcp/routes/list-sites.js';
 
 export const routes: readonly Route<ApiContext>[] = [
   listDispatchesRoute,
@@ -26,8 +30,12 @@ export const routes: readonly Route<ApiContext>[] = [
   listIngestionMinutesRoute,
   listReceiptsRoute,
   listTradingConfigEventsRoute,
-  listCommandLogRoute,
-  listConfigLogRoute,
   getTradingConfigRoute,
   getConnectionDetailsRoute,
+  listApiKeysRoute,
+  listSitesRoute,
+  listSiteMetersRoute,
+  listSiteTelemetryRoute,
+  listCommandLogRoute,
+  listConfigLogRoute,
 ];

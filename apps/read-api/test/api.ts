@@ -1,9 +1,9 @@
 import type { Express } from 'express';
 import request from 'supertest';
 import type { Response } from 'supertest';
-import { openDatabase } from '@quarterhour/db';
+import { findApiKey, openDatabase } from '@quarterhour/db';
 import type { Database } from '@quarterhour/db';
-import { createCursors, DEFAULT_PROTECTION, openTokenVerifier } from '@quarterhour/http';
+import { createApiKeyVerifier, createCursors, DEFAULT_PROTECTION, openTokenVerifier } from '@quarterhour/http';
 import { createLogger, createMetrics, systemClock, type Logger } from '@quarterhour/runtime';
 import {
   AUDIENCE,
@@ -14,6 +14,9 @@ import {
   type TokenClaims,
 } from '@quarterhour/testkit';
 import { createReadApi } from '../src/app.js';
+
+/** What keys of the tests are found by. */
+export const PEPPER = Buffer.alloc(32, 7);
 
 /** The read API over a database of its own, and a pool that writes as the worker does. */
 export interface TestApi {
@@ -65,6 +68,11 @@ export async function readApiOver(
     db,
     cursors: createCursors(new Uint8Array(32).fill(1)),
     partnerBroker: { host: 'amqp.example', port: 5671, ca: null },
+    apiKeys: createApiKeyVerifier({
+      pepper: PEPPER,
+      find: (digest) => findApiKey(db, digest),
+      noteUse: () => undefined,
+    }),
     verifier: await openTokenVerifier({
       jwks: issuer.jwksPath,
       issuer: ISSUER,

@@ -12,11 +12,14 @@ import { routes } from '../src/routes.js';
 import { openTestApi, readApiOver } from './api.js';
 import type { TestApi } from './api.js';
 import { quarantine, storeDispatches } from './facts.js';
+import { aKeyOf, revoke } from './keys.js';
 
 /** A request per operation that its owner may make. */
 interface Owned {
   readonly organisation: OrganisationRow;
   readonly urls: Readonly<Record<string, string>>;
+  /** A key that may read. */
+  readonly key: string;
 }
 
 let api: TestApi;
@@ -38,6 +41,7 @@ async function everythingOf(organisation: OrganisationRow): Promise<Owned> {
   const quarantined = await quarantine(api.worker, organisation.id);
   return {
     organisation,
+    key: (await aKeyOf(api.admin, organisation)).key,
     urls: {
       listDispatches: `/asset-api/v1/dispatches?asset_ids=${asset}&delivery_day=2026-01-15`,
       getLatestTelemetry: `/api/v1/trading/plants/${plant.id}/telemetry/latest`,
@@ -49,21 +53,30 @@ async function everythingOf(organisation: OrganisationRow): Promise<Owned> {
       listIngestionMinutes: '/quarterhour/v1/ingestion/minutes?from=2026-01-15T00:00:00Z&to=2026-01-16T00:00:00Z',
       listReceipts: '/quarterhour/v1/ingestion/receipts?message_id=m-1',
       listTradingConfigEvents: '/quarterhour/v1/trading-config-events',
-      listCommandLog: `/api/v1/trading/plants/${plant.id}/command-log`,
-      listConfigLog: `/api/v1/trading/plants/${plant.id}/config-log`,
       getTradingConfig: '/api/v1/trading/config',
       getConnectionDetails: '/api/v1/trading/connection-details',
+      listApiKeys: '/api/v1/partner/api-keys',
+      listSites: '/api/v1/vcp/sites',
+      listSiteMeters: `/api/v1/vcp/sites/${plant.id}/meters?from=2026-01-15T00:00:00Z`,
+      listSiteTelemetry: `/api/v1/vcp/sites/${plant.id}/telemetry?from=2026-01-15T00:00:00Z`,
+      listCommandLog: `/api/v1/trading/plants/${plant.id}/command-log`,
+      listConfigLog: `/api/v1/trading/plants/${plant.id}/config-log`,
     },
   };
 }
 
 const allowed = () => ({ orgs: [ours.organisation.id], roles: ['operator'] });
 const operations = routes.map(({ operationId }) => operationId);
+const withTokens = routes.filter(({ capability }) => capability !== null);
+const withKeys = routes.filter(({ apiKeyScope }) => apiKeyScope !== null);
 const urlOf = ({ urls }: Owned, operationId: string): string => urls[operationId] ?? '/no-example-for-this-operation';
 
 describe('every operation', () => {
   const cells = routes.flatMap(({ operationId, capability }) =>
-    [...ROLES, 'guest'].map((role) => [operationId, role, isAllowed([role], capability) ? 200 : 403] as const),
+    [...ROLES, 'guest'].map((role) => {
+      const answered = isAllowed([role], capability) ? 200 : 403;
+      return [operationId, role, capability === null ? 401 : answered] as const;
+    }),
   );
 
   test.each(cells)('%s as %s is %i', async (operationId, role, expected) => {
@@ -83,13 +96,16 @@ describe('every operation', () => {
     expect((await request(api.app).get(url)).status).toBe(401);
   });
 
-  test.each(operations)('%s without roles, or without organisations, is 403', async (operationId) => {
-    const url = urlOf(ours, operationId);
-    expect((await api.get(url, { orgs: [ours.organisation.id] })).status).toBe(403);
-    expect((await api.get(url, { roles: ['operator'] })).status).toBe(403);
-  });
+  test.each(withTokens.map(({ operationId }) => operationId))(
+    '%s without roles, or without organisations, is 403',
+    async (operationId) => {
+      const url = urlOf(ours, operationId);
+      expect((await api.get(url, { orgs: [ours.organisation.id] })).status).toBe(403);
+      expect((await api.get(url, { roles: ['operator'] })).status).toBe(403);
+    },
+  );
 
-  test.each(routes.map(({ operationId, namesOneThing }) => [operationId, namesOneThing] as const))(
+  test.each(withTokens.map(({ operationId, namesOneThing }) => [operationId, namesOneThing] as const))(
     '%s shows nothing of another organisation',
     async (operationId, namesOneThing) => {
       const { status, text } = await api.get(urlOf(theirs, operationId), allowed());
@@ -100,7 +116,7 @@ describe('every operation', () => {
     },
   );
 
-  test.each(routes.map(({ operationId, namesOneThing }) => [operationId, namesOneThing] as const))(
+  test.each(withTokens.map(({ operationId, namesOneThing }) => [operationId, namesOneThing] as const))(
     '%s with x-org-id shows the picked organisation only',
     async (operationId, namesOneThing) => {
       const both = { orgs: [ours.organisation.id, theirs.organisation.id], roles: ['operator'] };
@@ -117,11 +133,77 @@ describe('every operation', () => {
     },
   );
 
-  test.each(operations)('%s refuses a parameter that it does not know', async (operationId) => {
-    const url = urlOf(ours, operationId);
-    const { status, text } = await api.get(`${url}${url.includes('?') ? '&' : '?'}colour=red`, allowed());
-    expect([status, text.includes('colour')]).toEqual([operationId === 'listDispatches' ? 422 : 400, true]);
+  test.each(withTokens.map(({ operationId }) => operationId))(
+    '%s refuses a parameter that it does not know',
+    async (operationId) => {
+      const url = urlOf(ours, operationId);
+      const { status, text } = await api.get(`${url}${url.includes('?') ? '&' : '?'}colour=red`, allowed());
+      expect([status, text.includes('colour')]).toEqual([operationId === 'listDispatches' ? 422 : 400, true]);
+    },
+  );
+});
+
+describe('with an API key', () => {
+  const get = (url: string, key: string, headers: Readonly<Record<string, string>> = {}) =>
+    request(api.app)
+      .get(url)
+      .set({ 'x-api-key': key, ...headers });
+
+  test.each(routes.map(({ operationId, apiKeyScope }) => [operationId, apiKeyScope === null ? 401 : 200] as const))(
+    '%s is %i',
+    async (operationId, expected) => {
+      expect((await get(urlOf(ours, operationId), ours.key)).status).toBe(expected);
+    },
+  );
+
+  test('a partner reads these, and nothing else', () => {
+    expect(withKeys.map(({ operationId }) => operationId).toSorted()).toEqual([
+      'getQuarantined',
+      'listIngestionMinutes',
+      'listQuarantine',
+      'listReceipts',
+      'listSiteMeters',
+      'listSiteTelemetry',
+      'listSites',
+    ]);
   });
+
+  test.each(withKeys.map(({ operationId, namesOneThing }) => [operationId, namesOneThing] as const))(
+    '%s shows nothing of another organisation, whatever x-org-id says',
+    async (operationId, namesOneThing) => {
+      const shown = await get(urlOf(theirs, operationId), ours.key);
+      expect(shown.status).toBe(namesOneThing ? 404 : 200);
+      for (const hidden of Object.values(theirs.urls).flatMap((url) => url.match(/[0-9a-f-]{36}/g) ?? [])) {
+        expect(shown.text).not.toContain(hidden);
+      }
+      const picked = await get(urlOf(theirs, operationId), ours.key, { 'x-org-id': theirs.organisation.id });
+      expect(picked.status).toBe(namesOneThing ? 404 : 403);
+    },
+  );
+
+  test.each(withKeys.map(({ operationId }) => operationId))(
+    '%s is refused without the scope, and from the moment that the key is revoked',
+    async (operationId) => {
+      const url = urlOf(ours, operationId);
+      const other = await aKeyOf(api.admin, ours.organisation, { scopes: ['vcp:connect', 'telemetry:read'] });
+      expect((await get(url, other.key)).status).toBe(403);
+      const { key, id } = await aKeyOf(api.admin, ours.organisation);
+      expect((await get(url, key)).status).toBe(200);
+      await revoke(api.admin, ours.organisation, id);
+      expect((await get(url, key)).status).toBe(401);
+      const expired = await aKeyOf(api.admin, ours.organisation, { expiresAt: '2026-01-15T00:00:00Z' });
+      expect((await get(url, expired.key)).status).toBe(401);
+    },
+  );
+
+  test.each(withKeys.map(({ operationId }) => operationId))(
+    '%s refuses parameters that it does not know',
+    async (id) => {
+      const url = urlOf(ours, id);
+      const { status, text } = await get(`${url}${url.includes('?') ? '&' : '?'}colour=red`, ours.key);
+      expect([status, text.includes('colour')]).toEqual([400, true]);
+    },
+  );
 });
 
 describe('a database that does not answer', () => {
@@ -148,9 +230,11 @@ describe('a database that does not answer', () => {
 
   test.each(operations)('makes %s 503 within a second or so, in its surface’s shape', async (operationId) => {
     const start = performance.now();
+    const takesTokens = withTokens.some((route) => route.operationId === operationId);
+    const token = `Bearer ${await api.issuer.token(allowed())}`;
     const { status, headers, text, body } = await request(app)
       .get(urlOf(ours, operationId))
-      .set('authorization', `Bearer ${await api.issuer.token(allowed())}`);
+      .set(takesTokens ? { authorization: token } : { 'x-api-key': ours.key });
     expect([status, headers['retry-after']]).toEqual([503, '1']);
     expect(performance.now() - start).toBeLessThan(1_500);
     expect(text).not.toMatch(/secret|127\.0\.0\.1|timeout/);

@@ -31,6 +31,8 @@ const environment = (changes: Record<string, string> = {}): Record<string, strin
   QUARTERHOUR_JWKS: issuer.jwksPath,
   QUARTERHOUR_TOKEN_ISSUER: ISSUER,
   QUARTERHOUR_CURSOR_KEY: '07'.repeat(32),
+  QUARTERHOUR_API_KEY_PEPPER: '07'.repeat(32),
+  QUARTERHOUR_USAGE_DATABASE_URL: database.usageUrl,
   QUARTERHOUR_UNSAFE_TEST_DATABASE: 'yes',
   ...changes,
 });

@@ -14,6 +14,7 @@ const TOKEN_SECONDS = 12 * 3_600;
 /** One principal asks as fast as it is answered: the limiter counts as everywhere, and never refuses. */
 const REQUESTS_PER_MINUTE = '10000000';
 const CURSOR_KEY = randomBytes(32).toString('hex');
+const API_KEY_PEPPER = randomBytes(32).toString('hex');
 
 /** The built read API, and a token that it accepts for the bench's organisation. */
 export interface ReadApi {
@@ -32,6 +33,8 @@ export async function startReadApi(bench: Bench, readUrl: string): Promise<ReadA
     QUARTERHOUR_JWKS: issuer.jwks,
     QUARTERHOUR_TOKEN_ISSUER: TOKEN_ISSUER,
     QUARTERHOUR_CURSOR_KEY: CURSOR_KEY,
+    QUARTERHOUR_USAGE_DATABASE_URL: readUrl,
+    QUARTERHOUR_API_KEY_PEPPER: API_KEY_PEPPER,
     QUARTERHOUR_REQUESTS_PER_MINUTE: REQUESTS_PER_MINUTE,
   }));
   await app.ready(bench.signal);

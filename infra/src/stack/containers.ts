@@ -1,10 +1,20 @@
 import { createHash } from 'node:crypto';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { isIPv4 } from 'node:net';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VHOST } from '@quarterhour/contracts';
 import { rabbitApi } from '@quarterhour/messaging';
 import type { StackEnvironment } from '../environment.js';
 import { docker, succeeds } from './docker.js';
 import { StackError } from './errors.js';
+import {
+  containerConfiguration,
+  containerStartScript,
+  partnerPorts,
+  PLUGINS,
+  stackCertificate,
+} from './partner-access.js';
 import { serverVersion } from './postgres-session.js';
 import { firstExecutable } from './programs.js';
 import { brokerDefinitions } from './rabbitmq-definitions.js';
@@ -54,26 +64,60 @@ export async function runPostgresContainer(
   return { adminUrl, source: `container ${POSTGRES_IMAGE}`, version };
 }
 
-/** Runs RabbitMQ in a container that keeps its data in a volume, and declares our topology in it. */
+/** Runs RabbitMQ in a container that keeps its data in a volume, declares our topology in it, and lets partners in. */
 export async function runRabbitmqContainer(
   engine: string,
   secret: string,
   options: StartOptions,
 ): Promise<BrokerServer> {
   const container = nameFor(options.folder, 'rabbitmq');
+  const ports = await partnerPorts(options.folder);
+  const certificate = await stackCertificate(options.folder);
   await runContainer(engine, container, options, {
     image: RABBITMQ_IMAGE,
     ports: [5672, 15672],
+    fixedPorts: { 5671: ports.amqps },
+    mounts: { '/run/quarterhour': await partnerMount(options.folder, ports.auth) },
     data: '/var/lib/rabbitmq',
     environment: { RABBITMQ_DEFAULT_USER: RABBITMQ_USER, RABBITMQ_DEFAULT_PASS: secret, RABBITMQ_DEFAULT_VHOST: VHOST },
-    arguments: [],
+    arguments: ['sh', '-c', await containerStartScript()],
   });
   const account = `${RABBITMQ_USER}:${secret}@127.0.0.1`;
   const apiUrl = `http://${account}:${await publishedPort(engine, container, 15672)}`;
   const version = await untilAnswers(engine, container, options, () => versionOnceListening(apiUrl));
   await rabbitApi({ url: apiUrl }).importDefinitions(VHOST, brokerDefinitions());
   const amqpUrl = `amqp://${account}:${await publishedPort(engine, container, 5672)}/${VHOST}`;
-  return { amqpUrl, apiUrl, source: `container ${RABBITMQ_IMAGE}`, version };
+  const auth = { host: await hostForContainers(engine), port: ports.auth };
+  const partners = { host: '127.0.0.1', port: ports.amqps, caFile: certificate.caFile, auth };
+  return { amqpUrl, apiUrl, partners, source: `container ${RABBITMQ_IMAGE}`, version };
+}
+
+/** By this name a container finds the machine that it runs on. */
+export const HOST_NAME = 'host.docker.internal';
+
+/**
+ * Address of this machine at which containers reach what listens on it: on Linux that of their bridge, which nobody else
+ * reaches, elsewhere the loopback one.
+ */
+export async function hostForContainers(engine: string): Promise<string> {
+  if (process.platform !== 'linux') return '127.0.0.1';
+  const format = '{{range .IPAM.Config}}{{.Gateway}} {{end}}';
+  const { stdout } = await docker(engine, ['network', 'inspect', 'bridge', '--format', format]);
+  return stdout.split(/\s+/).find((address) => isIPv4(address)) ?? '127.0.0.1';
+}
+
+/** What the start script of the container looks for, in a folder of ours. */
+async function partnerMount(folder: string, authPort: number): Promise<string> {
+  const place = path.join(folder, 'rabbitmq-container');
+  const { caFile, certificateFile, keyFile } = await stackCertificate(folder);
+  for (const made of [place, path.join(place, 'tls')]) await mkdir(made, { recursive: true, mode: 0o700 });
+  for (const file of [caFile, certificateFile, keyFile]) {
+    await copyFile(file, path.join(place, 'tls', path.basename(file)));
+  }
+  await writeFile(path.join(place, 'enabled_plugins'), PLUGINS);
+  const lines = containerConfiguration(`http://${HOST_NAME}:${authPort}`);
+  await writeFile(path.join(place, 'partners.conf'), `${lines.join('\n')}\n`);
+  return place;
 }
 
 /** Removes the volumes that runs in a folder left. */
@@ -85,7 +129,12 @@ export async function removeVolumes(engine: string, folder: string): Promise<voi
 
 interface ContainerRequest {
   readonly image: string;
+  /** Published on ports that the engine chooses. */
   readonly ports: readonly number[];
+  /** Published on ports that are chosen here, by those inside. */
+  readonly fixedPorts?: Readonly<Record<number, number>>;
+  /** Folders of ours that the container may read, by where it sees them. */
+  readonly mounts?: Readonly<Record<string, string>>;
   /** Where the image keeps its data. */
   readonly data: string;
   readonly environment: Readonly<Record<string, string>>;
@@ -110,6 +159,9 @@ async function runContainer(
     [
       ...['run', '--detach', '--name', container, '--hostname', 'quarterhour'],
       ...request.ports.flatMap((port) => ['--publish', `127.0.0.1::${port}`]),
+      ...Object.entries(request.fixedPorts ?? {}).flatMap(([to, from]) => ['--publish', `127.0.0.1:${from}:${to}`]),
+      ...Object.entries(request.mounts ?? {}).flatMap(([to, from]) => ['--volume', `${from}:${to}:ro`]),
+      ...['--add-host', `${HOST_NAME}:host-gateway`],
       ...Object.keys(request.environment).flatMap((name) => ['--env', name]),
       ...['--volume', `${container}:${request.data}`],
       request.image,

@@ -70,7 +70,7 @@ export async function givenRabbitmq(env: StackEnvironment, amqpUrl: string): Pro
   });
   await refuseForeignVhost(apiUrl, vhost);
   await api.importDefinitions(vhost, brokerDefinitions(vhost));
-  return { amqpUrl, apiUrl, source: 'given by QUARTERHOUR_AMQP_URL', version: overview.version };
+  return { amqpUrl, apiUrl, partners: undefined, source: 'given by QUARTERHOUR_AMQP_URL', version: overview.version };
 }
 
 async function refuseForeignVhost(apiUrl: string, vhost: string): Promise<void> {

@@ -20,3 +20,18 @@ export async function freePort(): Promise<number> {
   if (port === undefined) throw new RangeError('no free port');
   return port;
 }
+
+/** The port that was used last, or another one when somebody else has it now. */
+export async function asBefore(last: number | undefined, free: number): Promise<number> {
+  return last !== undefined && (await isFree(last)) ? last : free;
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  const listening = await once(server, 'listening').then(
+    () => true,
+    () => false,
+  );
+  if (listening) await once(server.close(), 'close');
+  return listening;
+}

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { MAX_MESSAGE_BYTES } from '@quarterhour/contracts';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { containerConfiguration, containerStartScript, PLUGINS } from './partner-access.js';
 import { brokerDefinitions, definitionsWithUser } from './rabbitmq-definitions.js';
 
 describe('the definitions of the broker', () => {
@@ -13,6 +14,13 @@ describe('the definitions of the broker', () => {
   test('come with the limit on messages that local servers have', async () => {
     const limits = await readFile(new URL('../../rabbitmq/limits.conf', import.meta.url), 'utf8');
     expect(limits).toContain(`\nmax_message_size = ${MAX_MESSAGE_BYTES}\n`);
+  });
+
+  test('come with what containers are told about partners, as the code says it', async () => {
+    const committed = (name: string) => readFile(new URL(`../../rabbitmq/${name}`, import.meta.url), 'utf8');
+    expect(await committed('partners.conf')).toBe(`${containerConfiguration('http://control-api:8083').join('\n')}\n`);
+    expect(await committed('enabled_plugins')).toBe(PLUGINS);
+    expect(await containerStartScript()).toContain('exec docker-entrypoint.sh rabbitmq-server');
   });
 
   test('declare only durable quorum queues, whose type is their only argument', () => {

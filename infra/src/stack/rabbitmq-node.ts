@@ -1,9 +1,10 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { MAX_MESSAGE_BYTES, VHOST } from '@quarterhour/contracts';
-import { rabbitApi } from '@quarterhour/messaging';
+import { rabbitApi, type BrokerCertificate } from '@quarterhour/messaging';
 import { serverEnvironment } from '../environment.js';
 import { StackError } from './errors.js';
+import { partnerConfiguration, partnerPorts, PLUGINS, stackCertificate } from './partner-access.js';
 import { freePorts } from './ports.js';
 import type { Ending } from './processes.js';
 import { definitionsWithUser } from './rabbitmq-definitions.js';
@@ -11,6 +12,7 @@ import type { RabbitmqScripts } from './rabbitmq-scripts.js';
 import { spawnServer, untilReady, withFreshPorts } from './server-process.js';
 import type { BrokerServer, Purpose, StartOptions } from './stack.js';
 
+const HOST = '127.0.0.1';
 const USER = 'quarterhour';
 const NODE_NAME = 'quarterhour@localhost';
 const READY_WITHIN_MS = 180_000;
@@ -45,9 +47,12 @@ export async function startRabbitmq(
 ): Promise<BrokerServer> {
   const home = path.join(options.folder, 'rabbitmq');
   await prepareHome(home, secrets, options.purpose);
+  const certificate = await stackCertificate(options.folder);
   return withFreshPorts(async () => {
-    const ports = await choosePorts();
-    await writeFile(path.join(home, 'rabbitmq.conf'), configuration(home, ports, options.purpose), { mode: 0o600 });
+    const ports = await choosePorts(options.folder);
+    await writeFile(path.join(home, 'rabbitmq.conf'), configuration(home, ports, certificate, options.purpose), {
+      mode: 0o600,
+    });
     await startPortMapper(scripts, home, ports, options);
     const server = await spawnServer({
       title: 'RabbitMQ',
@@ -65,7 +70,9 @@ export async function startRabbitmq(
       signal: options.signal,
     });
     const amqpUrl = `amqp://${account}:${ports.amqp}/${VHOST}`;
-    return { amqpUrl, apiUrl, source: `local ${version} (${scripts.from})`, version };
+    const auth = { host: HOST, port: ports.auth };
+    const partners = { host: HOST, port: ports.amqps, caFile: certificate.caFile, auth };
+    return { amqpUrl, apiUrl, partners, source: `local ${version} (${scripts.from})`, version };
   });
 }
 
@@ -78,7 +85,7 @@ async function prepareHome(
   const cookie = path.join(home, '.erlang.cookie');
   await rm(cookie, { force: true });
   await writeFile(cookie, secrets.cookie, { mode: 0o400 });
-  await writeFile(path.join(home, 'enabled_plugins'), '[rabbitmq_management].\n');
+  await writeFile(path.join(home, 'enabled_plugins'), PLUGINS);
   await writeFile(path.join(home, 'advanced.config'), ADVANCED[purpose]);
   await writeFile(path.join(home, 'rabbitmq-env.conf'), '');
   const definitions = path.join(home, 'definitions.json');
@@ -86,21 +93,22 @@ async function prepareHome(
   await chmod(definitions, 0o600);
 }
 
-async function choosePorts(): Promise<NodePorts> {
-  const [amqp, http, distribution, epmd] = await freePorts(4);
-  if (amqp === undefined || http === undefined || distribution === undefined || epmd === undefined) {
-    throw new StackError('No free ports on 127.0.0.1.');
-  }
-  return { amqp, http, distribution, epmd };
+/** Also the one at which the control API will answer the broker. */
+type PortsOfStack = NodePorts & { readonly amqps: number; readonly auth: number };
+
+async function choosePorts(folder: string): Promise<PortsOfStack> {
+  const [amqp = 0, http = 0, distribution = 0, epmd = 0] = await freePorts(4);
+  return { amqp, http, distribution, epmd, ...(await partnerPorts(folder)) };
 }
 
-function configuration(home: string, ports: NodePorts, purpose: Purpose): string {
+function configuration(home: string, ports: PortsOfStack, certificate: BrokerCertificate, purpose: Purpose): string {
   const lines = [
     `listeners.tcp.local = 127.0.0.1:${ports.amqp}`,
     'management.tcp.ip = 127.0.0.1',
     `management.tcp.port = ${ports.http}`,
     `max_message_size = ${MAX_MESSAGE_BYTES}`,
     `load_definitions = ${path.join(home, 'definitions.json')}`,
+    ...partnerConfiguration(`http://${HOST}:${ports.auth}`, { ...certificate, listener: `${HOST}:${ports.amqps}` }),
     ...(purpose === 'test' ? ['collect_statistics_interval = 500'] : []),
   ];
   return `${lines.join('\n')}\n`;

@@ -1,3 +1,4 @@
+import type { PartnerAccess } from './partner-access.js';
 import type { ProcessRecord } from './processes.js';
 import type { Run } from './run-file.js';
 
@@ -17,6 +18,8 @@ export interface BrokerServer {
   readonly amqpUrl: string;
   /** Of the HTTP API, with user and password. */
   readonly apiUrl: string;
+  /** Undefined for a broker that was given: whoever runs it lets partners in. */
+  readonly partners: PartnerAccess | undefined;
   readonly source: string;
   readonly version: string;
 }

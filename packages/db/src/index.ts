@@ -44,6 +44,7 @@ export {
   createDevice,
   createOrganisation,
   createPlant,
+  findOrganisation,
   findPlant,
   listAssets,
   listDevices,
@@ -183,6 +184,7 @@ export {
 } from './queries/ingest-minutes.js';
 export {
   findApiKey,
+  findApiKeyOwner,
   insertApiKey,
   listApiKeys,
   listLiveApiKeys,
@@ -196,16 +198,9 @@ export {
   type NewApiKey,
   type RevokedApiKey,
 } from './queries/api-keys.js';
+export { findSite, listSites, type SiteColumn, type SiteQuery } from './queries/sites.js';
 export { wantProvisioning } from './queries/wanted-version.js';
 export { findPartnerLogin, type PartnerLogin } from './queries/partner-logins.js';
-export {
-  listCommandLog,
-  listConfigLog,
-  type CommandLogColumn,
-  type CommandLogQuery,
-  type ConfigLogColumn,
-  type PlantLogQuery,
-} from './queries/plant-logs.js';
 export { enqueueOutgoing, type OutgoingRow } from './queries/outgoing.js';
 export {
   changeTradingConfig,
@@ -232,3 +227,22 @@ export {
   type PartnerVhostRow,
   type SampledQueue,
 } from './queries/provisioning.js';
+export {
+  countSealed,
+  listSealedOtherwise,
+  replaceSealed,
+  SEALED_COLUMNS,
+  signingKeyPlace,
+  type Resealed,
+  type SealedColumn,
+  type SealedValue,
+  type SealedValuePlace,
+} from './queries/sealed-columns.js';
+export {
+  listCommandLog,
+  listConfigLog,
+  type CommandLogColumn,
+  type CommandLogQuery,
+  type ConfigLogColumn,
+  type PlantLogQuery,
+} from './queries/plant-logs.js';

@@ -96,7 +96,7 @@ describe('a key', () => {
     const key = await keep(aKey(ours));
     expect(await revoke(key.id, [theirs])).toBeNull();
     expect(await findApiKey(read, key.keyDigest)).not.toBeNull();
-    expect(await revoke(key.id)).toEqual({ orgId: ours, name: key.name, isRevokedNow: true });
+    expect(await revoke(key.id)).toEqual({ name: key.name, isRevokedNow: true });
     expect(await revoke(key.id)).toMatchObject({ isRevokedNow: false });
     expect(await revoke(randomUUID())).toBeNull();
   });
@@ -198,7 +198,7 @@ describe('what the broker must look like', () => {
 
   test('is said to differ once more each time, also for an organisation that was never configured', async () => {
     const { id } = await anOrganisation(server.admin);
-    const want = () => control.transaction([id], (trx) => wantProvisioning(trx, id, randomUUID()));
+    const want = () => control.transaction([id], (trx) => wantProvisioning(trx, id));
     await server.admin.transaction([id], (trx) => trx.query(query('delete from app.trading_config')));
     await want();
     expect(await versionsOf(id)).toEqual([{ state: 'DISABLED', wanted: '1', provisioned: '0' }]);

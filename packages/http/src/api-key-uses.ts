@@ -20,7 +20,7 @@ export interface ApiKeyUses {
 /** What {@link keepApiKeyUses} needs. */
 export interface ApiKeyUsesOptions {
   /** Writes uses, each key once. */
-  write(uses: readonly NotedUse[]): Promise<void>;
+  readonly write: (uses: readonly NotedUse[]) => Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
   /** How long a use may wait to be written. Default 10 s. */

@@ -32,9 +32,9 @@ export interface ApiKeyVerifierOptions {
   /** 32 bytes that are not in the database. */
   readonly pepper: Uint8Array;
   /** Looks a live key up by its digest; null when there is none. */
-  find(digest: Buffer): Promise<FoundApiKey | null>;
+  readonly find: (digest: Buffer) => Promise<FoundApiKey | null>;
   /** Told of each key that was accepted. Not waited for, and must not throw. */
-  noteUse(key: FoundApiKey): void;
+  readonly noteUse: (key: FoundApiKey) => void;
 }
 
 const MOST_REMEMBERED = 1_000;

@@ -47,6 +47,19 @@ describe('a listener', () => {
     }
   });
 
+  test('ends a connection that is idle for as long as it was told', async () => {
+    const answering = (_req: IncomingMessage, res: ServerResponse) => res.end('ok');
+    const [brief, patient] = [
+      await listen(answering, { host: '127.0.0.1', port: 0, idleTimeoutMs: 100 }),
+      await listen(answering, { host: '127.0.0.1', port: 0, idleTimeoutMs: 60_000 }),
+    ];
+    const over = new AbortController();
+    const lasting = rawAnswer(patient.port, 'GET / HTTP/1.1\r\nHost: here\r\n\r\n').then(() => over.abort());
+    await rawAnswer(brief.port, 'GET / HTTP/1.1\r\nHost: here\r\n\r\n');
+    expect(over.signal.aborted).toBe(false);
+    await Promise.all([brief.close(), patient.close(), lasting]);
+  });
+
   test('that closes finishes the answer in hand and drops idle connections', async () => {
     const listener = await listen((_req, res) => void sleep(300).then(() => res.end('ok')), {
       host: '127.0.0.1',

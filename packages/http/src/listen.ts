@@ -10,6 +10,8 @@ export interface ListenOptions {
   readonly port: number;
   /** How long answers in hand may take when closing, in milliseconds. Default 8,000. */
   readonly closeBudgetMs?: number;
+  /** How long a connection may be idle, in milliseconds. Default 5,000. */
+  readonly idleTimeoutMs?: number;
 }
 
 /** A listening server. */
@@ -50,11 +52,11 @@ const CLOSE_BUDGET_MS = 8_000;
  * @throws the listening socket's error, for example `EADDRINUSE`
  */
 export async function listen(app: RequestListener, options: ListenOptions): Promise<Listener> {
-  const { host, port, closeBudgetMs = CLOSE_BUDGET_MS } = options;
+  const { host, port, closeBudgetMs = CLOSE_BUDGET_MS, idleTimeoutMs = IDLE_TIMEOUT_MS } = options;
   const server = createServer({
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: IDLE_TIMEOUT_MS,
+    keepAliveTimeout: idleTimeoutMs,
     connectionsCheckingInterval: CHECK_EVERY_MS,
     maxHeaderSize: MAX_HEAD_BYTES,
     requireHostHeader: true,

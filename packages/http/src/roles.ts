@@ -14,13 +14,13 @@ export const ROLE_MATRIX = {
   'quarantine:decide': ['operator', 'admin'],
   'ingestion:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'trading-config:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
+  'trading-config:write': ['trader', 'admin'],
   'plant-log:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'plant-config:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'plant-config:write': ['operator', 'trader', 'admin'],
   'api-keys:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'api-keys:mint': ['trader', 'admin'],
   'api-keys:revoke': ['operator', 'trader', 'admin'],
-  'trading-config:write': ['trader', 'admin'],
 } as const satisfies Readonly<Record<string, readonly Role[]>>;
 
 /** Something that a role may be allowed to do. */

@@ -108,9 +108,9 @@ export interface Route<Ctx> {
   /** Whether the address names one thing. */
   readonly namesOneThing: boolean;
   readonly hasBody: boolean;
-  readonly invalidCode: string | undefined;
   /** Whether the body may be left out. */
   readonly isBodyOptional: boolean;
+  readonly invalidCode: string | undefined;
   readonly answersOneResource: boolean;
   /** Whether it answers CSV and NDJSON beside JSON. */
   readonly hasExports: boolean;
@@ -192,8 +192,8 @@ export function route<
     apiKeyScope,
     namesOneThing: names.length > 0,
     hasBody: takesBody(declaration.body),
-    invalidCode: declaration.invalidCode,
     isBodyOptional: declaration.body.safeParse(undefined).success,
+    invalidCode: declaration.invalidCode,
     hasExports: declaration.exports !== undefined,
     answersOneResource,
     responses,

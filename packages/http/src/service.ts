@@ -1,6 +1,7 @@
 import type { Express } from 'express';
 import { z } from 'zod';
-import { createMetrics, LOG_LEVELS, systemClock, type Logger, type LogLevel, type OnStop } from '@quarterhour/runtime';
+import { createMetrics, LOG_LEVELS, systemClock } from '@quarterhour/runtime';
+import type { Logger, LogLevel, Metrics, OnStop } from '@quarterhour/runtime';
 import type { ApiOptions } from './api.js';
 import { listen, type ListenOptions } from './listen.js';
 import { watchEventLoop } from './overload.js';
@@ -22,9 +23,10 @@ export const API_VARIABLES = {
   ...PROTECTION_VARIABLES,
 };
 
-/** Forms of the variables that each API has under a name of its own: its port with a default, and its database. */
+/** Forms of variables that more than one API has: its port with a default, its database, what API keys are found by. */
 export const apiPort = (otherwise: number) => port.default(otherwise);
 export const apiDatabaseUrl = databaseUrl;
+export const apiKeyPepper = z.string().regex(/^[0-9a-fA-F]{64}$/, { error: 'must be 64 hexadecimal digits' });
 
 /** What {@link API_VARIABLES} say. */
 export interface ApiSettings {
@@ -65,6 +67,8 @@ export interface ServiceOptions
   extends ListenOptions, Pick<ApiSettings, 'tokens' | 'isPublishedOnLoopback' | 'protection'> {
   readonly log: Logger;
   readonly onStop: OnStop;
+  /** Those of the process, where more than this API counts. */
+  readonly metrics?: Metrics;
 }
 
 /**
@@ -74,15 +78,18 @@ export interface ServiceOptions
  * @throws KeySetError, DemoKeyRefusedError, or the listening socket's error
  */
 export async function serveApi(options: ServiceOptions, createApp: (parts: ServiceParts) => Express): Promise<void> {
-  const { tokens, isPublishedOnLoopback, protection, log, onStop, ...where } = options;
+  const { tokens, isPublishedOnLoopback, protection, log, onStop, metrics = processMetrics(), ...where } = options;
   const clock = systemClock;
   const areDemoKeysAllowed = isLoopback(where.host) || isPublishedOnLoopback;
   const verifier = await openTokenVerifier({ ...tokens, areDemoKeysAllowed, clock });
   const eventLoop = watchEventLoop(clock);
   onStop(() => eventLoop.close());
-  const metrics = createMetrics({ processMetrics: true });
   const app = createApp({ verifier, log, metrics, clock, protection, eventLoop });
   const listener = await listen(app, where);
   onStop(() => listener.close());
   log.info({ url: listener.url }, 'answering requests');
+}
+
+function processMetrics(): Metrics {
+  return createMetrics({ processMetrics: true });
 }

@@ -103,8 +103,8 @@ export async function sampleApi(
     routes = sampleRoutes,
     protection = DEFAULT_PROTECTION,
     pressure = {},
-    documentsFolder,
     apiKeys,
+    documentsFolder,
   }: {
     behaviour?: Behaviour;
     lines?: string[];

@@ -20,6 +20,24 @@ export function testServers(env: NodeJS.ProcessEnv = process.env): TestServers {
   };
 }
 
+/** How partners reach the broker of a test run, and how it is told who answers for them. */
+export interface TestPartnerAccess {
+  /** `amqps://host:port`. */
+  readonly amqpsUrl: string;
+  readonly caFile: string;
+  /** Takes the announcement of who answers the broker. */
+  readonly relayUrl: string;
+}
+
+/** @throws Error when the broker was not started by the runner */
+export function testPartnerAccess(env: NodeJS.ProcessEnv = process.env): TestPartnerAccess {
+  return {
+    amqpsUrl: required(env, 'QUARTERHOUR_TEST_PARTNER_AMQPS_URL'),
+    caFile: required(env, 'QUARTERHOUR_TEST_PARTNER_CA_FILE'),
+    relayUrl: required(env, 'QUARTERHOUR_TEST_BROKER_AUTH_URL'),
+  };
+}
+
 /** What a child process needs to find its programs, and nothing that could point it at other servers. */
 export function childEnvironment(
   ours: Readonly<Record<string, string>>,

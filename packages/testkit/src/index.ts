@@ -23,3 +23,5 @@ export { openTcpProxy } from './tcp-proxy.js';
 export type { TcpProxy } from './tcp-proxy.js';
 export { testVhost } from './vhost.js';
 export type { TestVhost } from './vhost.js';
+export { answerBroker, partnerConnection } from './partner-access.js';
+export type { PartnerConnection } from './partner-access.js';

@@ -32,11 +32,17 @@ const INSERT = `
     created_at, updated_at, expires_at)
   select $1::uuid, $2::uuid, $3, $4, $5::bytea, $6, $7::text[], $8::text[], $9, clock.now, clock.now,
     $10::timestamptz
-  from (select clock_timestamp() as now) clock`;
+  from (select clock_timestamp() as now) clock
+  returning app.instant_text(created_at) as "createdAt"`;
 
-/** Keeps a new key. @throws a `data` error (23505) when its id or digest is there already */
-export async function insertApiKey(trx: Trx, key: NewApiKey): Promise<void> {
-  await trx.query(
+/**
+ * Keeps a new key.
+ *
+ * @returns when it was kept
+ * @throws a `data` error (23505) when its id or digest is there already
+ */
+export async function insertApiKey(trx: Trx, key: NewApiKey): Promise<UtcInstant> {
+  const [kept] = await trx.query<{ createdAt: UtcInstant }>(
     prepared(INSERT, [
       key.orgId,
       key.id,
@@ -50,6 +56,8 @@ export async function insertApiKey(trx: Trx, key: NewApiKey): Promise<void> {
       key.expiresAt,
     ]),
   );
+  if (kept === undefined) throw new Error('the key was inserted without an answer');
+  return kept.createdAt;
 }
 
 /** What a key may do, and for whom. */
@@ -89,18 +97,25 @@ export function listLiveApiKeys(trx: Trx): Promise<ApiKeyRow[]> {
   return trx.query<ApiKeyRow>(prepared(LIVE, []));
 }
 
+const OWNER = 'select org_id as "orgId" from app.api_key where id = $1::uuid';
+
+/** Whose key it is; null when there is no such key in scope. */
+export async function findApiKeyOwner(trx: Trx, id: string): Promise<string | null> {
+  const [owner] = await trx.query<{ orgId: string }>(prepared(OWNER, [id]));
+  return owner?.orgId ?? null;
+}
+
 const REVOKE = `
   with revoked as (
     update app.api_key k set revoked_at = clock.now, revoked_by = $2, updated_at = clock.now
       from (select clock_timestamp() as now) clock
      where k.id = $1::uuid and k.revoked_at is null
-    returning k.org_id, k.name)
-  select k.org_id as "orgId", k.name, exists (select from revoked) as "isRevokedNow"
+    returning k.id)
+  select k.name, exists (select from revoked) as "isRevokedNow"
   from app.api_key k where k.id = $1::uuid`;
 
-/** Whose key was to be revoked, and whether this did it: it may have been revoked before. */
+/** Which key is revoked, and whether this did it: it may have been revoked before. */
 export interface RevokedApiKey {
-  readonly orgId: string;
   readonly name: string;
   readonly isRevokedNow: boolean;
 }

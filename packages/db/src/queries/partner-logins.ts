@@ -1,5 +1,6 @@
 import type { Database } from '../pool.js';
 import { prepared } from '../statement.js';
+import type { TradingState } from './trading-states.js';
 
 /** A live API key, with what its organisation may do at this moment. */
 export interface PartnerLogin {
@@ -7,7 +8,7 @@ export interface PartnerLogin {
   readonly slug: string;
   /** Null when the organisation publishes nothing itself. */
   readonly queuePrefix: string | null;
-  readonly state: 'DISABLED' | 'ENABLED' | 'PAUSED' | 'DRAINING';
+  readonly state: TradingState;
   readonly scopes: readonly string[];
   /** CIDR; none means from anywhere. */
   readonly allowedIps: readonly string[];

@@ -131,6 +131,12 @@ export function listOrganisations(trx: Trx): Promise<OrganisationRow[]> {
   return trx.run(organisations.orderBy('slug'));
 }
 
+/** One organisation; null when it does not exist in scope. */
+export async function findOrganisation(trx: Trx, orgId: string): Promise<OrganisationRow | null> {
+  const [organisation] = await trx.run(organisations.where('id', '=', orgId));
+  return organisation ?? null;
+}
+
 /** Plants in scope, by organisation and external id. */
 export function listPlants(trx: Trx): Promise<PlantRow[]> {
   return trx.run(plants.orderBy('org_id').orderBy('external_plant_id'));
@@ -139,6 +145,12 @@ export function listPlants(trx: Trx): Promise<PlantRow[]> {
 /** One plant; null when it does not exist in scope. */
 export async function findPlant(trx: Trx, plantId: string): Promise<PlantRow | null> {
   const [plant] = await trx.run(plants.where('id', '=', plantId));
+  return plant ?? null;
+}
+
+/** The plant that a partner knows by an id of its own; null when it does not exist in scope. */
+export async function findPlantByExternalId(trx: Trx, externalPlantId: string): Promise<PlantRow | null> {
+  const [plant] = await trx.run(plants.where('external_plant_id', '=', externalPlantId));
   return plant ?? null;
 }
 

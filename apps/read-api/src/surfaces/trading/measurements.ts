@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { MAX_MEASUREMENT_DAYS, type MeasurementsQuery } from '@quarterhour/contracts';
-import { findPlant, type BucketQuery, type Trx } from '@quarterhour/db';
+import { MAX_MEASUREMENT_DAYS, MAX_METER_POINTS, type MeasurementsQuery } from '@quarterhour/contracts';
+import { findPlant, listMeterBuckets, type BucketQuery, type Trx } from '@quarterhour/db';
 import {
   compareInstants,
   epochMicros,
@@ -9,10 +9,11 @@ import {
   parseInstant,
   type UtcInstant,
 } from '@quarterhour/domain';
-import { NotFoundError, type Position, type Weight } from '@quarterhour/http';
+import { jsonText, NotFoundError, type Position, type TextReply, type Weight } from '@quarterhour/http';
 import type { Clock } from '@quarterhour/runtime';
-import { measuredMark } from '../../marks.js';
+import { measuredMark, saying } from '../../marks.js';
 import { assertForward, instantIn, refused } from '../../query-instants.js';
+import { METER_PROJECTION } from './present.js';
 
 const DAY_MICROS = 86_400_000_000;
 /** Today and yesterday, what a dashboard shows, is an everyday question. */
@@ -28,6 +29,17 @@ export async function bucketQuery(
   const plant = await findPlant(trx, plantId);
   if (plant === null) throw new NotFoundError('plant');
   return { orgId: plant.orgId, plantId, bucketMinutes: query.bucket, ...(begun ?? (await settled(trx, query))) };
+}
+
+/** @throws InvalidRequestError when there are more points than are answered at once */
+export async function meterReply(trx: Trx, asked: BucketQuery): Promise<TextReply> {
+  const buckets = await listMeterBuckets(trx, asked, METER_PROJECTION, MAX_METER_POINTS);
+  if ('json' in buckets) return jsonText(buckets.json, saying(asked.knownAt));
+  throw refused('bucket', String(asked.bucketMinutes), {
+    code: 'too_many_points',
+    message: `${buckets.tooMany} points, at most ${MAX_METER_POINTS} are answered: ask for longer buckets or less time`,
+    context: { max_points: MAX_METER_POINTS },
+  });
 }
 
 /** The part of a query that depends on when it was asked first; an export that is taken up again keeps to it. */

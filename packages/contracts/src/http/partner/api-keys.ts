@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { instantText, plainText, uuidText } from '../../scalars.js';
-import { INBOUND_FAMILIES, OUTBOUND_FAMILIES } from '../../topology.js';
 import { instantOutput, uuidOutput } from '../outputs.js';
 import { numberedPage, numberedPageQuery } from '../trading/pages.js';
 
@@ -64,7 +63,11 @@ const scopes = z.array(z.string().max(100)).transform((sent, ctx): ApiKeyScope[]
 export const mintApiKeyBody = z
   .strictObject({
     name: plainText(80).meta({ description: 'By which its people know it.' }),
-    scopes: scopes.meta({ description: 'What it may be used for; one that is named twice counts once.' }),
+    scopes: scopes.meta({
+      description: 'What it may be used for; one that is named twice counts once.',
+      minItems: 1,
+      items: { type: 'string', enum: [...API_KEY_SCOPES] },
+    }),
     allowedIps: z
       .array(network)
       .max(MAX_ALLOWED_NETWORKS)
@@ -110,17 +113,6 @@ export type ApiKeyItem = z.infer<typeof apiKeyItem>;
 
 /** One page of keys, newest first, revoked and expired ones included. */
 export const listApiKeysResponse = numberedPage(apiKeyItem).meta({ id: 'ApiKeyPage' });
-
-const QUEUE_NAMES = {
-  inbound: { command: 'command', schedule: 'schedule', config: 'config', telemetry: 'telemetry' },
-  outbound: { telemetry: 'eventTelemetry', status: 'eventStatus', execution: 'eventExecution', alarm: 'eventAlarm' },
-} as const satisfies {
-  readonly inbound: Readonly<Record<(typeof INBOUND_FAMILIES)[number], string>>;
-  readonly outbound: Readonly<Record<(typeof OUTBOUND_FAMILIES)[number], string>>;
-};
-
-/** Under which names a connection bundle tells its queues. */
-export const BUNDLE_QUEUES = QUEUE_NAMES;
 
 const queueName = z.string();
 

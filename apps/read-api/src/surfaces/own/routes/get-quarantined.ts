@@ -12,6 +12,7 @@ export const getQuarantinedRoute = route({
   summary: 'One delivery that was set aside, with its bytes',
   tag: 'Quarantine',
   capability: 'quarantine:read',
+  apiKeyScope: 'vcp:read',
   answersOneResource: true,
   params: quarantinePath,
   query: noParameters,

@@ -32,6 +32,7 @@ export const listIngestionMinutesRoute = route({
   description: 'Every settled delivery is counted once, in the minute in which its batch was stored.',
   tag: 'Ingestion',
   capability: 'ingestion:read',
+  apiKeyScope: 'vcp:read',
   params: noParameters,
   query: listIngestionMinutesQuery,
   body: noBody,

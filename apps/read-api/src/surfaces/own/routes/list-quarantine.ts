@@ -29,6 +29,7 @@ export const listQuarantineRoute = route({
   description: 'Newest first by first_seen. What belongs to no organisation is visible to admins only.',
   tag: 'Quarantine',
   capability: 'quarantine:read',
+  apiKeyScope: 'vcp:read',
   params: noParameters,
   query: listQuarantineQuery,
   body: noBody,

@@ -24,6 +24,7 @@ export const listReceiptsRoute = route({
     'By message_id: commands, events, and whatever was set aside. By plant_id and measured_at: every telemetry message that brought values of that instant.',
   tag: 'Ingestion',
   capability: 'ingestion:read',
+  apiKeyScope: 'vcp:read',
   params: noParameters,
   query: listReceiptsQuery,
   body: noBody,

@@ -3,19 +3,17 @@ import {
   BUCKET_SPELLINGS,
   exportMeasurementsQuery,
   listMetersResponse,
-  MAX_METER_POINTS,
   measurementsQuery,
   plantPath,
 } from '@quarterhour/contracts';
-import { exportMeterBuckets, headerLine, listMeterBuckets, type MeterBucketKey } from '@quarterhour/db';
+import { exportMeterBuckets, headerLine, type MeterBucketKey } from '@quarterhour/db';
 import { parseInstant } from '@quarterhour/domain';
-import { jsonText, noBody, route, tradingSurface, type Position } from '@quarterhour/http';
+import { noBody, route, tradingSurface, type Position } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
 import { exported } from '../../../exporting.js';
 import { openListing } from '../../../listing.js';
-import { KNOWN_AT_HEADER, saying } from '../../../marks.js';
-import { refused } from '../../../query-instants.js';
-import { begunIn, bucketQuery, weightOf, type Begun } from '../measurements.js';
+import { KNOWN_AT_HEADER } from '../../../marks.js';
+import { begunIn, bucketQuery, meterReply, weightOf, type Begun } from '../measurements.js';
 import { METER_PROJECTION } from '../present.js';
 
 export const listMetersRoute = route({
@@ -42,16 +40,7 @@ export const listMetersRoute = route({
   },
   weight: ({ query }, { clock }: ApiContext) => weightOf(query, clock),
   handler: ({ params: { plantId }, query, scope }, { db }: ApiContext) =>
-    db.read(scope.organisations, async (trx) => {
-      const asked = await bucketQuery(trx, plantId, query);
-      const buckets = await listMeterBuckets(trx, asked, METER_PROJECTION, MAX_METER_POINTS);
-      if ('json' in buckets) return jsonText(buckets.json, saying(asked.knownAt));
-      throw refused('bucket', query.bucket, {
-        code: 'too_many_points',
-        message: `${buckets.tooMany} points, at most ${MAX_METER_POINTS} are answered: ask for longer buckets or less time`,
-        context: { max_points: MAX_METER_POINTS },
-      });
-    }),
+    db.read(scope.organisations, async (trx) => meterReply(trx, await bucketQuery(trx, plantId, query))),
   exports: {
     query: exportMeasurementsQuery,
     handler: (request, { db, cursors }: ApiContext, format) => {
