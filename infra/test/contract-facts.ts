@@ -8,7 +8,7 @@ type Node = z.infer<typeof node>;
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 /** What of a schema is a fact: descriptions are not, and beside a format its pattern says the same again. */
-const KEYWORDS = ['format', 'enum', 'const', 'minimum', 'maximum', 'minLength', 'maxLength', 'maxItems', 'default'];
+const KEYWORDS = ['format', 'enum', 'minimum', 'maximum', 'minLength', 'maxLength', 'maxItems', 'default'];
 
 /**
  * The facts of a document: operations, parameters, bodies, answers and the statuses of refusals, and the shape of an error.
@@ -53,7 +53,7 @@ function createReader(root: Node): Reader {
 
 function parametersOf(read: Reader, place: string, lists: readonly unknown[]): [string, string][] {
   return lists
-    .flatMap((list) => (Array.isArray(list) ? list : []))
+    .flatMap((list) => z.array(z.unknown()).parse(list ?? []))
     .map((parameter) => {
       const { name, in: part, required, schema } = read(parameter);
       const isNeeded = required === true;
@@ -108,8 +108,10 @@ function propertiesOf(schema: Node): Node {
 function summaryOf(schema: Node, isNeeded: boolean): string {
   const types = [schema['type']].flat().map(String).toSorted().join(' or ');
   const pattern = schema['format'] === undefined && schema['pattern'] !== undefined ? ['pattern'] : [];
-  const words = [...KEYWORDS, ...pattern].flatMap((keyword) =>
-    schema[keyword] === undefined ? [] : [`${keyword} ${JSON.stringify(schema[keyword])}`],
-  );
+  const values = schema['const'] === undefined ? schema['enum'] : [schema['const']];
+  const words = [...KEYWORDS, ...pattern].flatMap((keyword) => {
+    const value = keyword === 'enum' ? values : schema[keyword];
+    return value === undefined ? [] : [`${keyword} ${JSON.stringify(value)}`];
+  });
   return [types, ...words, ...(isNeeded ? ['required'] : [])].join(', ');
 }

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { tradingError } from '@quarterhour/contracts';
+import { createKeyRing } from '@quarterhour/runtime';
 import {
   anOrganisation,
   aPlant,
@@ -14,6 +15,7 @@ import {
   openTestIssuer,
   startProcess,
   testDatabase,
+  testVhost,
   type StartedProcess,
 } from '@quarterhour/testkit';
 import { readStackEnvironment } from '../src/environment.js';
@@ -43,6 +45,11 @@ describe.each(fronts)('behind %s', (_name, startFront) => {
   beforeAll(async () => {
     const database = await testDatabase();
     closings.push(() => database.drop());
+    const folder = await mkdtemp(path.join(tmpdir(), 'quarterhour-gateway-'));
+    closings.push(() => rm(folder, { recursive: true }));
+    createKeyRing(path.join(folder, 'key-ring.json'));
+    const vhost = await testVhost();
+    closings.push(() => vhost.drop());
     const issuer = await openTestIssuer();
     closings.push(() => issuer.close());
     const organisation = await anOrganisation(database.admin);
@@ -53,6 +60,7 @@ describe.each(fronts)('behind %s', (_name, startFront) => {
       QUARTERHOUR_TOKEN_ISSUER: ISSUER,
       QUARTERHOUR_UNSAFE_TEST_DATABASE: 'yes',
       QUARTERHOUR_TRUSTED_PROXIES: '127.0.0.1',
+      QUARTERHOUR_API_KEY_PEPPER: '07'.repeat(32),
       QUARTERHOUR_ANONYMOUS_REQUESTS_PER_MINUTE: String(ANONYMOUS_PER_MINUTE),
     };
     readApi = await startApi('apps/read-api/dist/main.js', {
@@ -60,11 +68,17 @@ describe.each(fronts)('behind %s', (_name, startFront) => {
       QUARTERHOUR_READ_DATABASE_URL: database.readUrl,
       QUARTERHOUR_READ_API_PORT: '0',
       QUARTERHOUR_CURSOR_KEY: '07'.repeat(32),
+      QUARTERHOUR_USAGE_DATABASE_URL: database.usageUrl,
     });
     controlApi = await startApi('apps/control-api/dist/main.js', {
       ...shared,
       QUARTERHOUR_CONTROL_DATABASE_URL: database.controlUrl,
       QUARTERHOUR_CONTROL_API_PORT: '0',
+      QUARTERHOUR_BROKER_AUTH_PORT: '0',
+      QUARTERHOUR_KEY_RING: path.join(folder, 'key-ring.json'),
+      QUARTERHOUR_PUBLIC_URL: 'http://127.0.0.1:8080',
+      QUARTERHOUR_RABBITMQ_API_URL: vhost.apiUrl,
+      QUARTERHOUR_BROKER_VHOST: vhost.name,
     });
     front = await startFront(readApi.url, controlApi.url);
   }, 90_000);

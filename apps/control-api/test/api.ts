@@ -6,7 +6,7 @@ import request from 'supertest';
 import type { Response } from 'supertest';
 import { openDatabase } from '@quarterhour/db';
 import type { Database } from '@quarterhour/db';
-import { DEFAULT_PROTECTION, openTokenVerifier, type Method } from '@quarterhour/http';
+import { DEFAULT_PROTECTION, openTokenVerifier, type Method, type PartnerBroker } from '@quarterhour/http';
 import { RegisterWatch } from '@quarterhour/ingestion';
 import type { RabbitApi } from '@quarterhour/messaging';
 import {
@@ -69,9 +69,15 @@ export interface TestApiOptions {
   /** How the app reaches the broker. Default: the one of the tests. */
   readonly rabbit?: RabbitApi;
   readonly partnerUrls?: Partial<PartnerUrlRules>;
+  /** What partners are told of the broker. */
+  readonly partnerBroker?: PartnerBroker;
 }
 
-export async function openTestApi({ rabbit, partnerUrls }: TestApiOptions = {}): Promise<TestApi> {
+export async function openTestApi({
+  rabbit,
+  partnerUrls,
+  partnerBroker = { host: 'broker.example', port: 5671, ca: CA },
+}: TestApiOptions = {}): Promise<TestApi> {
   const database = await testDatabase();
   const vhost = await testVhost();
   const issuer = await openTestIssuer();
@@ -107,7 +113,7 @@ export async function openTestApi({ rabbit, partnerUrls }: TestApiOptions = {}):
     keyRing,
     apiKeyPepper: PEPPER,
     partnerAddresses: {
-      broker: { host: 'broker.example', port: 5671, ca: CA },
+      broker: partnerBroker,
       restBaseUrl: 'https://api.example',
     },
     partnerUrls: { allowsHttp: false, ownHosts: ['quarterhour.example'], testOrigins: [], ...partnerUrls },

@@ -65,14 +65,16 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     onIdleError: (error: Error) => log.warn({ err: error }, 'an idle database connection was lost'),
   };
   const db = openDatabase({ ...database, maxConnections: 4 });
-  onStop(() => endsWithin(CLOSE_MS, db.close()));
   const lockDb = openDatabase({ ...database, maxConnections: 1 });
-  onStop(() => endsWithin(CLOSE_MS, lockDb.close()));
+  const connections: (() => Promise<unknown>)[] = [
+    () => endsWithin(CLOSE_MS, Promise.all([db.close(), lockDb.close()])),
+  ];
+  onStop(() => Promise.all(connections.map((close) => close())));
   const readyOptions = { acceptVolatile: config.acceptsVolatile };
   await assertReady(db, readyOptions);
 
   const broker = await openBroker({ url: config.amqpUrl, applicationName: APPLICATION, log, signal: stopping });
-  onStop(() => broker.close());
+  connections.push(() => broker.close());
   await broker.declare(staticTopology());
 
   const metrics = createMetrics({ processMetrics: true });
@@ -102,8 +104,12 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     { ...ctx, source: ctx, amqpUrl: config.amqpUrl, applicationName: APPLICATION },
     { telemetry, tradingConfig, deadLetters },
   );
-  onStop(() => partners.close());
-  onStop(() => Promise.all(streams.map((stream) => stream.drain())));
+  connections.push(() => partners.close());
+  const outboxCtx = { ...ctx, lockDb, publisherIn: publishers(broker, partners), metrics: outboxMetrics(metrics) };
+  const relay = new OutboxRelay(outboxCtx);
+  const outboxWatch = new OutboxWatch({ ...outboxCtx, relay });
+  const relayed = relay.run();
+  onStop(() => Promise.all([endsWithin(RELAY_MS, relayed), ...streams.map((stream) => stream.drain())]));
 
   const lookAhead = () => partitions.lookAhead(plantTelemetryStream.name);
   await lookAhead();
@@ -112,12 +118,6 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   await tradingConfig.consume(QUEUES.tradingConfig);
   await deadLetters.consume(QUEUES.dead);
   await endsWithin(PARTNERS_MS, partners.follow());
-
-  const outboxCtx = { ...ctx, lockDb, publisherIn: publishers(broker, partners), metrics: outboxMetrics(metrics) };
-  const relay = new OutboxRelay(outboxCtx);
-  const outboxWatch = new OutboxWatch({ ...outboxCtx, relay });
-  const relayed = relay.run();
-  onStop(() => endsWithin(RELAY_MS, relayed));
 
   const followRegister = periodically(ctx, {
     name: 'register',

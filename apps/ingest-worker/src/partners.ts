@@ -10,7 +10,7 @@ import { wishOf, type PartnerStrand, type Wish } from './partner-strand.js';
 
 /** How many strands are connected or declared at the same time. */
 const AT_MOST = 8;
-const CLOSE_MS = 2_500;
+const CLOSE_MS = 2_000;
 
 /** What following partners takes. */
 export interface PartnersContext extends Omit<CentralStrandContext, 'atMost'>, Omit<KeyStrandContext, 'atMost'> {

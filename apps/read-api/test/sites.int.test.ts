@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import request from 'supertest';
 import { listMetersResponse, listSitesResponse, listTelemetryResponse, tradingError } from '@quarterhour/contracts';
-import { ensurePartitions, insertMeterReadings, takeStamp, type OrganisationRow, type PlantRow } from '@quarterhour/db';
+import { ensurePartitions, type OrganisationRow, type PlantRow } from '@quarterhour/db';
 import { instantFromEpochMillis, type UtcInstant } from '@quarterhour/domain';
 import { anOrganisation, aPlant } from '@quarterhour/testkit';
 import { openTestApi, type TestApi } from './api.js';
-import { storeSample } from './facts.js';
+import { storeReading, storeSample } from './facts.js';
 import { aKeyOf } from './keys.js';
 
 const DAY_MS = 86_400_000;
@@ -47,25 +47,7 @@ beforeAll(async () => {
     [0, 100],
     [5, 101.5],
   ] as const) {
-    await api.worker.transaction([ours.id], async (trx) =>
-      insertMeterReadings(trx, [
-        {
-          orgId: ours.id,
-          plantId: plant.id,
-          deviceId: 'GRID',
-          register: 'import',
-          readAt: minute(n),
-          role: 'GRID',
-          valueKwh,
-          dataQuality: 'GOOD',
-          messageId: `reading ${n}`,
-          publishedAt: minute(n),
-          bodySha256: Buffer.alloc(32, n).toString('hex'),
-          arrivedAt: null,
-          receivedAt: await takeStamp(trx),
-        },
-      ]),
-    );
+    await storeReading(api.worker, ours.id, plant.id, { readAt: minute(n), valueKwh });
   }
 }, 60_000);
 afterAll(() => api.close());

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Response } from 'supertest';
 import type { OrganisationRow, PlantRow } from '@quarterhour/db';
-import { ROLES, type Route } from '@quarterhour/http';
+import { ROLES, vcpSurface, type Route } from '@quarterhour/http';
 import {
   aConfigEnvelope,
   aDispatch,
@@ -22,6 +22,7 @@ import {
 import { routes } from '../src/routes.js';
 import { openTestApi } from './api.js';
 import type { TestApi } from './api.js';
+import { aKeyOf } from './keys.js';
 import { logCommand, logConfig, quarantine } from './facts.js';
 
 /**
@@ -77,6 +78,9 @@ const REQUESTS: Readonly<Record<string, (ids: Ids) => readonly string[]>> = {
     `/quarterhour/v1/trading-config-events?plant_id=${plantId}`,
     `/quarterhour/v1/trading-config-events?message_id=${messageId}`,
   ],
+  getTradingConfig: () => ['/api/v1/trading/config'],
+  getConnectionDetails: () => ['/api/v1/trading/connection-details'],
+  listApiKeys: () => ['/api/v1/partner/api-keys?limit=1'],
   listCommandLog: ({ plantId }) => [`/api/v1/trading/plants/${plantId}/command-log?limit=1`],
   listConfigLog: ({ plantId }) => [`/api/v1/trading/plants/${plantId}/config-log?limit=1`],
 };
@@ -127,6 +131,7 @@ async function aTenant(mark: string): Promise<Tenant> {
   for (let n = 0; n < 2; n += 1) {
     await logCommand(api.admin, organisation.id, plant.id, { message_id: messageId, status: canary });
     await logConfig(api.admin, organisation.id, plant.id, { message: canary });
+    await aKeyOf(api.admin, organisation, { name: canary });
   }
   const faulty = {
     detail: canary,
@@ -176,7 +181,10 @@ const secretsOf = ({ canary, organisation: { id, slug }, ids }: Tenant): string[
   return [canary, id, slug, ids.plantId, ids.assetId, ids.quarantinedId];
 };
 
-const operations = routes.map((route) => [route.operationId, route] as const);
+/** What only a key opens is of its organisation, whatever is asked for: see sites.int.test.ts. */
+const operations = routes
+  .filter(({ surface }) => surface !== vcpSurface)
+  .map((route) => [route.operationId, route] as const);
 
 test('every operation is asked here', () => {
   expect(Object.keys(REQUESTS).toSorted()).toEqual(operations.map(([operationId]) => operationId).toSorted());
@@ -193,9 +201,9 @@ describe.each(operations)('%s', (operationId, route) => {
         }),
       );
       const shown = texts.join();
-      expect(COUNTS_ONLY.has(operationId) || shown.includes(tenant.canary) || shown.includes(tenant.ids.plantId)).toBe(
-        true,
-      );
+      const { canary, organisation, ids } = tenant;
+      const marks = [canary, organisation.id, organisation.slug, ids.plantId];
+      expect(COUNTS_ONLY.has(operationId) || marks.some((mark) => shown.includes(mark))).toBe(true);
     }
   });
 

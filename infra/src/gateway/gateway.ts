@@ -99,7 +99,7 @@ type Pass = (req: IncomingMessage, res: ServerResponse, app: App, path: string) 
  * end, and nobody knows then whether it was read.
  */
 function createPass(addresses: Readonly<Record<App, string>>, log: Logger): Pass {
-  const agent = new Agent({ keepAlive: true, maxFreeSockets: 0 });
+  const agent = new Agent({ keepAlive: false });
   const proxy = createProxyServer({ agent, proxyTimeout: SILENCE_MS });
   proxy.on('proxyRes', ({ headers }) => {
     delete headers.connection;
@@ -139,7 +139,6 @@ function createPass(addresses: Readonly<Record<App, string>>, log: Logger): Pass
 async function bodyOf(req: IncomingMessage): Promise<Buffer | 'too-large' | undefined> {
   const { 'content-length': length, 'transfer-encoding': coding } = req.headers;
   if (length === undefined && coding === undefined) return undefined;
-  if (Number(length) > MAX_BODY_BYTES) return 'too-large';
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     let bytes = 0;

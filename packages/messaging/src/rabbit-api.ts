@@ -77,6 +77,10 @@ export interface Overview {
 export interface RabbitApi {
   overview(): Promise<Overview>;
   putVhost(vhost: string): Promise<void>;
+  /**
+   * With all that is in it; its policies first. What moves dead letters at least once otherwise fails again and again while
+   * its queues vanish, until the broker (3.10) does without, for all virtual hosts and until it is started anew.
+   */
   deleteVhost(vhost: string): Promise<void>;
   /** Names of all that the user may see, ours or not. */
   listVhosts(): Promise<string[]>;
@@ -131,7 +135,11 @@ export function rabbitApi(options: RabbitApiOptions): RabbitApi {
       };
     },
     putVhost: (vhost) => put(pathOf`vhosts/${vhost}`),
-    deleteVhost: (vhost) => remove(pathOf`vhosts/${vhost}`),
+    deleteVhost: async (vhost) => {
+      const policies = await unlessMissing(() => get(pathOf`policies/${vhost}`));
+      for (const policy of list(policies ?? [])) await remove(pathOf`policies/${vhost}/${text(policy['name'])}`);
+      await remove(pathOf`vhosts/${vhost}`);
+    },
     listVhosts: async () => list(await get('vhosts')).map((one) => text(one['name'])),
     putVhostLimits: async (vhost, limits) => {
       for (const [name, value] of Object.entries(limits)) await put(pathOf`vhost-limits/${vhost}/${name}`, { value });

@@ -98,6 +98,9 @@ describe("the broker's HTTP API", () => {
         messagesReady: 0,
         messagesUnsettled: 0,
         consumers: 0,
+        arguments: QUORUM,
+        publishRate: 0,
+        deliverRate: 0,
       }),
     );
     expect((await setting.api.listQueues(setting.vhost.name)).map(({ name }) => name)).toContain(queue);

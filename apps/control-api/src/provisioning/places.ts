@@ -43,9 +43,11 @@ export async function makeVhost(
   { vhost, prefix, user, refused }: { vhost: string; prefix: string; user: string; refused: readonly InboundFamily[] },
 ): Promise<void> {
   await api.putVhost(vhost);
-  await api.putVhostLimits(vhost, PARTNER_VHOST_LIMITS);
-  await api.putPermissions(vhost, user, EVERYTHING);
-  await api.declare(vhost, withoutIntake(partnerVhostTopology(prefix), prefix), PARTNER_POLICIES);
+  await Promise.all([
+    api.putVhostLimits(vhost, PARTNER_VHOST_LIMITS),
+    api.putPermissions(vhost, user, EVERYTHING),
+    api.declare(vhost, withoutIntake(partnerVhostTopology(prefix), prefix), PARTNER_POLICIES),
+  ]);
   await setIntake(api, { vhost, prefix, families: INBOUND_FAMILIES, refused });
 }
 

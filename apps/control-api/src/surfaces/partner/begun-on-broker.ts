@@ -2,7 +2,7 @@ import { endsWithin } from '@quarterhour/runtime';
 import type { ApiContext } from '../../api-context.js';
 import { settledOrLater } from '../../trading/settled-or-later.js';
 
-const BROKER_WAIT_MS = 2_000;
+const BROKER_WAIT_MS = 1_000;
 
 /**
  * Makes the broker look as was decided about a key, once, and waits for that for a while. What is decided holds already: a
