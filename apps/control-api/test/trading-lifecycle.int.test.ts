@@ -226,6 +226,10 @@ describe('disabling', () => {
     const { routingKey } = outboundQueue(prefix, 'alarm');
     expect(await published(broker, routingKey, 3)).toEqual(['taken', 'taken', 'taken']);
     expect(await published(broker, keyOf(prefix, 'command'), 2)).toEqual(['taken', 'taken']);
+    await eventually(async () => {
+      const queues = await api.provisioning.api.listQueues(vhostOf(partner));
+      expect(queues.reduce((sum, { messages }) => sum + messages, 0)).toBe(5);
+    });
     expect(await partner.step('disable')).toMatchObject({ state: 'DISABLED' });
     const { events } = await keptOf(api, partner);
     expect(events.at(-1)).toMatchObject({ kind: 'disabled', actor: 'tom', details: { undelivered: 3, unanswered: 2 } });

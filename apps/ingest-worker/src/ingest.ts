@@ -11,7 +11,7 @@ import {
   type Stream,
 } from '@quarterhour/ingestion';
 import type { AmqpDelivery, Consumer } from '@quarterhour/messaging';
-import { endsWithin, type HealthCheck, type HealthReport } from '@quarterhour/runtime';
+import { endsWithin, sleep, type HealthCheck, type HealthReport } from '@quarterhour/runtime';
 import { Alarm } from './alarm.js';
 import { Batcher, type Batch } from './batcher.js';
 import type { IngestMetrics } from './ingest-metrics.js';
@@ -25,6 +25,8 @@ const STANDSTILL_MS = 5_000;
 /** The broker closes channels that hold a delivery for half an hour: what cannot be stored is given back well before. */
 const GIVE_BACK_AFTER_MS = 600_000;
 const QUIET_MESSAGES = 50;
+/** A queue that is behind with acknowledgements forgets them with the channel: time for it to hear the last. */
+const HEARD_MS = 1_000;
 /** What is not stored that long after the last delivery was taken is given back, so that the process can end. */
 const DRAIN_MS = 3_000;
 
@@ -129,6 +131,7 @@ export class StreamIngest<Fact> {
     consumed.isLeaving = true;
     source.watchdog.unwatch(queue);
     await consumed.intake.finish();
+    await sleep(HEARD_MS, this.#ctx.stopping);
     await consumed.intake.close();
     this.#consumed.delete(nameOf(queue, source));
   }

@@ -11,6 +11,7 @@ import { listTradingConfigEventsRoute } from './surfaces/own/routes/list-trading
 import { getTradingConfigRoute } from './surfaces/trading/routes/get-config.js';
 import { getConnectionDetailsRoute } from './surfaces/trading/routes/get-connection-details.js';
 import { listApiKeysRoute } from './surfaces/partner/routes/list-api-keys.js';
+import { listTradingPartnersRoute } from './surfaces/own/routes/list-trading-partners.js';
 import { getLatestTelemetryRoute } from './surfaces/trading/routes/get-latest-telemetry.js';
 import { listCommandLogRoute } from './surfaces/trading/routes/list-command-log.js';
 import { listConfigLogRoute } from './surfaces/trading/routes/list-config-log.js';
@@ -32,6 +33,7 @@ export const routes: readonly Route<ApiContext>[] = [
   listReceiptsRoute,
   listTradingConfigEventsRoute,
   listAuditRoute,
+  listTradingPartnersRoute,
   getTradingConfigRoute,
   getConnectionDetailsRoute,
   listApiKeysRoute,

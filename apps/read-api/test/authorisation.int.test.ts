@@ -53,6 +53,7 @@ async function everythingOf(organisation: OrganisationRow): Promise<Owned> {
       listIngestionMinutes: '/quarterhour/v1/ingestion/minutes?from=2026-01-15T00:00:00Z&to=2026-01-16T00:00:00Z',
       listReceipts: '/quarterhour/v1/ingestion/receipts?message_id=m-1',
       listTradingConfigEvents: '/quarterhour/v1/trading-config-events',
+      listTradingPartners: '/quarterhour/v1/trading/partners',
       listAudit: '/quarterhour/v1/audit',
       getTradingConfig: '/api/v1/trading/config',
       getConnectionDetails: '/api/v1/trading/connection-details',

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Response } from 'supertest';
-import type { OrganisationRow, PlantRow } from '@quarterhour/db';
+import { recordAudit, type OrganisationRow, type PlantRow } from '@quarterhour/db';
 import { ROLES, vcpSurface, type Route } from '@quarterhour/http';
 import {
   aConfigEnvelope,
@@ -78,6 +78,8 @@ const REQUESTS: Readonly<Record<string, (ids: Ids) => readonly string[]>> = {
     `/quarterhour/v1/trading-config-events?plant_id=${plantId}`,
     `/quarterhour/v1/trading-config-events?message_id=${messageId}`,
   ],
+  listAudit: () => ['/quarterhour/v1/audit?limit=1'],
+  listTradingPartners: () => ['/quarterhour/v1/trading/partners'],
   getTradingConfig: () => ['/api/v1/trading/config'],
   getConnectionDetails: () => ['/api/v1/trading/connection-details'],
   listApiKeys: () => ['/api/v1/partner/api-keys?limit=1'],
@@ -132,6 +134,8 @@ async function aTenant(mark: string): Promise<Tenant> {
     await logCommand(api.admin, organisation.id, plant.id, { message_id: messageId, status: canary });
     await logConfig(api.admin, organisation.id, plant.id, { message: canary });
     await aKeyOf(api.admin, organisation, { name: canary });
+    const entry = { orgId: organisation.id, actor: canary, action: 'quarantine.replay', subject: canary, detail: {} };
+    await api.admin.transaction([organisation.id], (trx) => recordAudit(trx, [entry]));
   }
   const faulty = {
     detail: canary,

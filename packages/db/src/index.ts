@@ -259,3 +259,9 @@ export {
   type ConfigLogColumn,
   type PlantLogQuery,
 } from './queries/plant-logs.js';
+export {
+  listPartnerKeys,
+  listPartnerTraffic,
+  type PartnerKey,
+  type PartnerTraffic,
+} from './queries/trading-partners.js';

@@ -49,11 +49,15 @@ export interface Consumer {
   /** Takes no further delivery; what was delivered can still be settled. */
   stop(): Promise<void>;
   /**
-   * Has the broker deliver no more, and takes what it had sent until it agreed: nothing is given back, so that nothing
-   * changes its place in the queue or counts as a failed delivery. What was delivered can still be settled.
+   * Has the broker deliver no more, and takes what it had sent until it agreed, so that it does not count as a failed
+   * delivery. What is between queue and channel at that moment a quorum queue takes back by itself, to its place, and counts.
+   * What was delivered can still be settled.
    */
   finish(): Promise<void>;
-  /** Stops, and gives back to the queue what is not settled. Acknowledgements before it are not lost. */
+  /**
+   * Stops, and gives back to the queue what is not settled. A quorum queue that is behind may not have heard of the last
+   * acknowledgements; those messages are delivered again.
+   */
   close(): Promise<void>;
 }
 

@@ -95,6 +95,11 @@ export interface RabbitApi {
   getQueue(vhost: string, queue: string): Promise<QueueStatus | null>;
   listQueues(vhost: string): Promise<QueueStatus[]>;
   deleteQueue(vhost: string, queue: string): Promise<void>;
+  /**
+   * Whether a message is ready in a queue at this moment, where a count is as old as the broker's last sample. Takes one and
+   * gives it back, which counts against it as a failed delivery; false when there is no such queue.
+   */
+  hasReady(vhost: string, queue: string): Promise<boolean>;
   /** Declares all of it, with the policies, if any. What exists already stays, even where it exists otherwise. */
   declare(vhost: string, topology: Topology, policies?: readonly Policy[]): Promise<void>;
   deleteBinding(vhost: string, binding: Topology['bindings'][number]): Promise<void>;
@@ -157,6 +162,11 @@ export function rabbitApi(options: RabbitApiOptions): RabbitApi {
     },
     listQueues: async (vhost) => list(await get(pathOf`queues/${vhost}`)).map(queueStatus),
     deleteQueue: (vhost, queue) => remove(pathOf`queues/${vhost}/${queue}`),
+    hasReady: async (vhost, queue) => {
+      const one = { count: 1, ackmode: 'reject_requeue_true', encoding: 'base64', truncate: 1 };
+      const found = await unlessMissing(() => call('POST', pathOf`queues/${vhost}/${queue}/get`, one));
+      return list(found ?? []).length > 0;
+    },
     declare: async (vhost, topology, policies) => {
       await call('POST', pathOf`definitions/${vhost}`, record(definitionsOf(topology, policies)));
     },

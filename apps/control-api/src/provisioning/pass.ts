@@ -13,7 +13,7 @@ import {
   type TradingConfigRecord,
 } from '@quarterhour/db';
 import { disabledWhenEmpty } from '@quarterhour/domain';
-import { BrokerApiError, type RabbitApi } from '@quarterhour/messaging';
+import { BrokerApiError, type QueueStatus, type RabbitApi } from '@quarterhour/messaging';
 import type { Clock, Logger } from '@quarterhour/runtime';
 import { recordTradingEvent } from '../trading/record-event.js';
 import { aimsOf, type Aims, type VhostAim } from './aims.js';
@@ -21,6 +21,7 @@ import {
   addedUp,
   centralQueues,
   closeConnections,
+  confirmed,
   holdingOf,
   makeCentral,
   makeVhost,
@@ -132,10 +133,10 @@ class Pass {
       await makeCentral(api, vhost, prefix, aim.refused);
       const queues = await centralQueues(api, vhost, prefix);
       this.#reportMismatches(mismatched(queues, partnerTopology(prefix)));
-      this.#held.push(holdingOf(queues, prefix));
+      this.#held.push(await this.#heldIn(vhost, prefix, queues));
       return true;
     }
-    const { toStore } = holdingOf(await centralQueues(api, vhost, prefix), prefix);
+    const { toStore } = await confirmed(api, vhost, prefix, holdingOf(await centralQueues(api, vhost, prefix), prefix));
     if (toStore > 0) return this.#keepUnread(vhost, toStore);
     if (!(await this.#isStillWanted())) return false;
     await removeCentral(api, vhost, prefix);
@@ -151,12 +152,12 @@ class Pass {
         await makeVhost(api, { vhost, prefix, user, refused: aim.refused });
         const queues = await api.listQueues(vhost);
         this.#reportMismatches(mismatched(queues, partnerVhostTopology(prefix)));
-        this.#held.push(holdingOf(queues, prefix));
+        this.#held.push(await this.#heldIn(vhost, prefix, queues));
         return true;
       }
       case 'gone': {
         if (!isPresent) return this.#forget(keyId);
-        const { toStore } = holdingOf(await api.listQueues(vhost), prefix);
+        const { toStore } = await confirmed(api, vhost, prefix, holdingOf(await api.listQueues(vhost), prefix));
         if (toStore > 0) return this.#keepUnread(vhost, toStore);
         if (!(await this.#isStillWanted())) return false;
         await api.deleteVhost(vhost);
@@ -166,7 +167,7 @@ class Pass {
         if (!isPresent) return this.#forgetEnded(keyId, null);
         await closeConnections(api, vhost, user);
         await makeVhost(api, { vhost, prefix, user, refused: INBOUND_FAMILIES });
-        const holding = holdingOf(await api.listQueues(vhost), prefix);
+        const holding = await confirmed(api, vhost, prefix, holdingOf(await api.listQueues(vhost), prefix));
         this.#held.push(holding);
         if (!this.#ctx.quiet.isEmpty(`${orgId} vhost ${keyId}`, holding.toStore)) return false;
         await api.deleteVhost(vhost);
@@ -193,6 +194,12 @@ class Pass {
       await recordAudit(trx, [{ orgId, actor: ACTOR, action: 'trading.remove-vhost', subject: keyId, detail }]);
     });
     return true;
+  }
+
+  /** Only what closes is about to lose what it holds. */
+  #heldIn(vhost: string, prefix: string, queues: readonly QueueStatus[]): Promise<Holding> {
+    const holding = holdingOf(queues, prefix);
+    return this.#config.isClosing ? confirmed(this.#ctx.api, vhost, prefix, holding) : Promise.resolve(holding);
   }
 
   /** Messages that were confirmed are not thrown away, whoever said that there are none. */

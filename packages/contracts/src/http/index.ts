@@ -12,6 +12,7 @@ export * from './own/quarantine.js';
 export * from './own/receipts.js';
 export * from './own/trading-config-events.js';
 export * from './own/trading-lifecycle.js';
+export * from './own/trading-partners.js';
 export * from './paging.js';
 export * from './partner/api-keys.js';
 export * from './partner/sites.js';
