@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { outboundQueue, partnerVhost, partnerVhostTopology, refusingQueue } from '@quarterhour/contracts';
-import { firstBrokenAudit } from '@quarterhour/db';
+import { firstBrokenAudit, listPartnerQueues } from '@quarterhour/db';
 import { rabbitApi, type Broker } from '@quarterhour/messaging';
 import { eventually, revokeApiKey } from '@quarterhour/testkit';
+import { recordDepths } from '../src/provisioning/queue-depths.js';
 import { openTestApi } from './api.js';
 import type { TestApi } from './api.js';
 import {
@@ -256,6 +257,24 @@ describe('disabling', () => {
     await partner.step('enable');
     expect(await found(partner)).toEqual(before);
   });
+});
+
+test('what waits in the queues of a partner is written down for those who have no broker', async () => {
+  const partner = await anEnabledPartner();
+  const broker = await inVhost(vhostOf(partner));
+  await published(broker, keyOf(partner.prefix, 'telemetry'), 3);
+  const { id } = partner.organisation;
+  const ctx = { db: api.control, api: api.vhost.api, vhost: api.vhost.name };
+  await eventually(async () => {
+    await recordDepths(ctx);
+    const queues = await api.read.read([id], listPartnerQueues);
+    expect(queues).toHaveLength(11);
+    const own = queues.find(({ vhost, name }) => vhost === vhostOf(partner) && name === telemetryQueue(partner.prefix));
+    expect(own).toMatchObject({ direction: 'inbound', ready: 3, unsettled: 0, consumers: 0 });
+  });
+  await partner.step('drain');
+  await recordDepths(ctx);
+  expect(await api.read.read([id], listPartnerQueues)).toHaveLength(11);
 });
 
 describe('a key that ends', () => {
