@@ -6,9 +6,17 @@ import { alarmsOf } from './partner-alarms.js';
 const NOW = Date.parse('2026-03-01T12:00:00Z');
 const ago = (minutes: number) => parseInstant(new Date(NOW - minutes * 60_000).toISOString());
 
+interface Circumstances {
+  readonly sinceMinutes?: number;
+  /** Null: nothing was ever heard. */
+  readonly heardMinutes?: number | null;
+  readonly seenMinutes?: number;
+  readonly trouble?: string | null;
+}
+
 function codes(
   state: TradingConfigRecord['state'],
-  { sinceMinutes = 60, heardMinutes = 1 as number | null, seenMinutes = 0.1, trouble = null as string | null } = {},
+  { sinceMinutes = 60, heardMinutes = 1, seenMinutes = 0.1, trouble = null }: Circumstances = {},
 ): string[] {
   const orgId = '0b7c9d5e-6a55-4ab6-9c5e-111111111111';
   const config: TradingConfigRecord = {
