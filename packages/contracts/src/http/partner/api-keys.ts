@@ -99,7 +99,7 @@ const item = {
   partnerId: uuidOutput.meta({ description: 'The partner whose key it is: the organisation.' }),
   isActive: z.boolean().meta({ description: 'Neither revoked nor expired.' }),
   expiresAt: instantOutput.nullable(),
-  lastUsedAt: instantOutput.nullable().meta({ description: 'To the minute; null when it was never used.' }),
+  lastUsedAt: instantOutput.nullable().meta({ description: 'At most a minute behind; null when it was never used.' }),
   createdBy: z.string().meta({ description: 'Subject of the token with which it was made.' }),
   creator: z.strictObject({ id: z.string() }),
   organizationId: uuidOutput,
