@@ -74,6 +74,9 @@ function secondsIn(retryAfter: string | undefined): number {
   return Math.max(1, Number(retryAfter ?? WINDOW_MS / 1_000));
 }
 
+/** A verified token is remembered, and its principal with it. */
+const keys = new WeakMap<Principal, string>();
+
 function principalKey(req: Request): string {
   const { principal } = exchangeOf(req);
   if (principal === undefined) throw new TypeError('the request has no principal');
@@ -83,9 +86,6 @@ function principalKey(req: Request): string {
   keys.set(principal, key);
   return key;
 }
-
-/** A verified token is remembered, and its principal with it. */
-const keys = new WeakMap<Principal, string>();
 
 function keyOf({ subject, organisations }: Principal): string {
   return createHash('sha256')

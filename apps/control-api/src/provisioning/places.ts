@@ -124,6 +124,20 @@ export function holdingOf(queues: readonly QueueStatus[], prefix: string): Holdi
   };
 }
 
+/**
+ * The same, where nothing seems left to be stored, after asking the queues themselves: no sample is young enough for what
+ * cannot be undone.
+ */
+export async function confirmed(api: RabbitApi, vhost: string, prefix: string, holding: Holding): Promise<Holding> {
+  if (holding.toStore > 0) return holding;
+  const stored = STORED_FAMILIES.map((family) => inboundQueue(prefix, family).name);
+  // In the central virtual host dead letters are everybody's.
+  for (const queue of keyIdOfVhost(vhost) === null ? stored : [...stored, QUEUES.dead]) {
+    if (await api.hasReady(vhost, queue)) return { ...holding, toStore: 1 };
+  }
+  return holding;
+}
+
 /** Sums. */
 export function addedUp(holdings: readonly Holding[]): Holding {
   return holdings.reduce(
@@ -149,15 +163,4 @@ export function mismatched(queues: readonly QueueStatus[], topology: Topology): 
 function isSame(found: Readonly<Record<string, unknown>>, wanted: Readonly<Record<string, unknown>>): boolean {
   const names = new Set([...Object.keys(found), ...Object.keys(wanted)]);
   return [...names].every((name) => found[name] === wanted[name]);
-}
-
-/** The same with what is to be stored confirmed: no sample is young enough for what cannot be undone. */
-export async function confirmed(api: RabbitApi, vhost: string, prefix: string, holding: Holding): Promise<Holding> {
-  if (holding.toStore > 0) return holding;
-  const stored = STORED_FAMILIES.map((family) => inboundQueue(prefix, family).name);
-  // In the central virtual host dead letters are everybody's.
-  for (const queue of keyIdOfVhost(vhost) === null ? stored : [...stored, QUEUES.dead]) {
-    if (await api.hasReady(vhost, queue)) return { ...holding, toStore: 1 };
-  }
-  return holding;
 }
