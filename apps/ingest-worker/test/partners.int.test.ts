@@ -228,8 +228,10 @@ describe("a partner's queues in our virtual host", () => {
       await eventually(async () => expect(await consumersOf(queue)).toBe(state === 'ENABLED' ? 1 : 0), WITHIN);
       await house.vhost.api.deleteQueue(house.vhost.name, queue);
       await eventually(async () => expect(await consumersOf(queue)).toBe(state === 'ENABLED' ? 1 : 0), WITHIN);
-      const { bindings } = await house.vhost.api.exportDefinitions(house.vhost.name);
-      expect(bindings).toEqual(expect.arrayContaining([...partnerTopology(partner.prefix).bindings]));
+      await eventually(async () => {
+        const { bindings } = await house.vhost.api.exportDefinitions(house.vhost.name);
+        expect(bindings).toEqual(expect.arrayContaining([...partnerTopology(partner.prefix).bindings]));
+      }, WITHIN);
     },
     60_000,
   );
