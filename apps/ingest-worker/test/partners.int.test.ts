@@ -225,13 +225,16 @@ describe("a partner's queues in our virtual host", () => {
     async (state) => {
       const partner = await aPartner({ tradingState: state });
       const queue = partnerConfigQueue(partner.prefix);
-      await eventually(async () => expect(await consumersOf(queue)).toBe(state === 'ENABLED' ? 1 : 0), WITHIN);
+      const isDeclared = () =>
+        eventually(async () => {
+          expect(await consumersOf(queue)).toBe(state === 'ENABLED' ? 1 : 0);
+          const { bindings } = await house.vhost.api.exportDefinitions(house.vhost.name);
+          expect(bindings).toEqual(expect.arrayContaining([...partnerTopology(partner.prefix).bindings]));
+        }, WITHIN);
+      // A queue that goes in the instant in which it came costs RabbitMQ 3.10 whatever moves its dead letters.
+      await isDeclared();
       await house.vhost.api.deleteQueue(house.vhost.name, queue);
-      await eventually(async () => expect(await consumersOf(queue)).toBe(state === 'ENABLED' ? 1 : 0), WITHIN);
-      await eventually(async () => {
-        const { bindings } = await house.vhost.api.exportDefinitions(house.vhost.name);
-        expect(bindings).toEqual(expect.arrayContaining([...partnerTopology(partner.prefix).bindings]));
-      }, WITHIN);
+      await isDeclared();
     },
     60_000,
   );

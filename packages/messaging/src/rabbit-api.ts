@@ -78,8 +78,9 @@ export interface RabbitApi {
   overview(): Promise<Overview>;
   putVhost(vhost: string): Promise<void>;
   /**
-   * With all that is in it; its policies first. What moves dead letters at least once otherwise fails again and again while
-   * its queues vanish, until the broker (3.10) does without, for all virtual hosts and until it is started anew.
+   * With all that is in it; its policies first, so that nothing moves dead letters any more when its queues vanish. In a queue
+   * that is deleted within milliseconds of its making that fails twice, and the broker (3.10) then does without it, for all
+   * virtual hosts and until it is started anew.
    */
   deleteVhost(vhost: string): Promise<void>;
   /** Names of all that the user may see, ours or not. */
