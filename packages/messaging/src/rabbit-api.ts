@@ -78,13 +78,15 @@ export interface RabbitApi {
   overview(): Promise<Overview>;
   putVhost(vhost: string): Promise<void>;
   /**
-   * With all that is in it; its policies first, so that nothing moves dead letters any more when its queues vanish. In a queue
+   * With all that is in it. Queues without a leader first, which would keep whoever removes a policy waiting; then policies, so that nothing moves dead letters any more when its queues vanish. In a queue
    * that is deleted within milliseconds of its making that fails twice, and the broker (3.10) then does without it, for all
    * virtual hosts and until it is started anew.
    */
   deleteVhost(vhost: string): Promise<void>;
   /** Names of all that the user may see, ours or not. */
   listVhosts(): Promise<string[]>;
+  /** What a virtual host may hold, by the broker's names; what is not limited is not there. */
+  getVhostLimits(vhost: string): Promise<Readonly<Record<string, number>>>;
   /** Sets limits as the broker names them, for example `max-connections`. */
   putVhostLimits(vhost: string, limits: Readonly<Record<string, number>>): Promise<void>;
   putUser(user: string, password: string, tags?: readonly string[]): Promise<void>;
@@ -101,6 +103,11 @@ export interface RabbitApi {
    * gives it back, which counts against it as a failed delivery; false when there is no such queue.
    */
   hasReady(vhost: string, queue: string): Promise<boolean>;
+  /**
+   * Whether a queue answers within two seconds, or is not there. A quorum queue that was being made when the broker was killed (3.10) has no
+   * leader and gets none: it takes nothing, it answers nobody, and it is in the way of whatever is done to its virtual host.
+   */
+  isAnswering(vhost: string, queue: string): Promise<boolean>;
   /** Declares all of it, with the policies, if any. What exists already stays, even where it exists otherwise. */
   declare(vhost: string, topology: Topology, policies?: readonly Policy[]): Promise<void>;
   deleteBinding(vhost: string, binding: Topology['bindings'][number]): Promise<void>;
@@ -112,6 +119,9 @@ export interface RabbitApi {
 }
 
 const TIMEOUT_MS = 10_000;
+const ANSWERING_WITHIN_MS = 2_000;
+/** Looks at one message that is ready, and leaves it there. */
+const ONE_READY = { count: 1, ackmode: 'reject_requeue_true', encoding: 'base64', truncate: 1 };
 const LONGEST_BODY = 500;
 const NOT_FOUND = 404;
 
@@ -124,7 +134,7 @@ type Json = Readonly<Record<string, unknown>>;
  */
 export function rabbitApi(options: RabbitApiOptions): RabbitApi {
   const call = caller(options);
-  const put = (path: string, body?: Json) => call('PUT', path, body).then(() => undefined);
+  const put = (path: string, body?: Json) => call('PUT', path, { body }).then(() => undefined);
   const remove = (path: string) => unlessMissing(() => call('DELETE', path)).then(() => undefined);
   const get = (path: string) => call('GET', path);
 
@@ -142,11 +152,18 @@ export function rabbitApi(options: RabbitApiOptions): RabbitApi {
     },
     putVhost: (vhost) => put(pathOf`vhosts/${vhost}`),
     deleteVhost: async (vhost) => {
+      const queues = list((await unlessMissing(() => get(pathOf`queues/${vhost}`))) ?? []);
+      const leaderless = queues.filter((one) => one['type'] === 'quorum' && one['messages'] === undefined);
+      await Promise.all(leaderless.map((one) => remove(pathOf`queues/${vhost}/${text(one['name'])}`)));
       const policies = await unlessMissing(() => get(pathOf`policies/${vhost}`));
       for (const policy of list(policies ?? [])) await remove(pathOf`policies/${vhost}/${text(policy['name'])}`);
       await remove(pathOf`vhosts/${vhost}`);
     },
     listVhosts: async () => list(await get('vhosts')).map((one) => text(one['name'])),
+    getVhostLimits: async (vhost) => {
+      const [found = {}] = list(await get(pathOf`vhost-limits/${vhost}`));
+      return Object.fromEntries(Object.entries(record(found['value'])).map(([name, value]) => [name, count(value)]));
+    },
     putVhostLimits: async (vhost, limits) => {
       for (const [name, value] of Object.entries(limits)) await put(pathOf`vhost-limits/${vhost}/${name}`, { value });
     },
@@ -164,12 +181,21 @@ export function rabbitApi(options: RabbitApiOptions): RabbitApi {
     listQueues: async (vhost) => list(await get(pathOf`queues/${vhost}`)).map(queueStatus),
     deleteQueue: (vhost, queue) => remove(pathOf`queues/${vhost}/${queue}`),
     hasReady: async (vhost, queue) => {
-      const one = { count: 1, ackmode: 'reject_requeue_true', encoding: 'base64', truncate: 1 };
-      const found = await unlessMissing(() => call('POST', pathOf`queues/${vhost}/${queue}/get`, one));
+      const found = await unlessMissing(() => call('POST', pathOf`queues/${vhost}/${queue}/get`, { body: ONE_READY }));
       return list(found ?? []).length > 0;
     },
+    isAnswering: async (vhost, queue) => {
+      try {
+        const options = { body: ONE_READY, timeoutMs: ANSWERING_WITHIN_MS };
+        await unlessMissing(() => call('POST', pathOf`queues/${vhost}/${queue}/get`, options));
+        return true;
+      } catch (error) {
+        if (error instanceof BrokerApiError && error.status === null) return false;
+        throw error;
+      }
+    },
     declare: async (vhost, topology, policies) => {
-      await call('POST', pathOf`definitions/${vhost}`, record(definitionsOf(topology, policies)));
+      await call('POST', pathOf`definitions/${vhost}`, { body: record(definitionsOf(topology, policies)) });
     },
     deleteBinding: async (vhost, { exchange, queue, routingKey }) => {
       const bindings = pathOf`bindings/${vhost}/e/${exchange}/q/${queue}`;
@@ -180,25 +206,32 @@ export function rabbitApi(options: RabbitApiOptions): RabbitApi {
     },
     exportDefinitions: async (vhost) => definitions(record(await get(pathOf`definitions/${vhost}`))),
     importDefinitions: async (vhost, wanted) => {
-      await call('POST', pathOf`definitions/${vhost}`, record(wanted));
+      await call('POST', pathOf`definitions/${vhost}`, { body: record(wanted) });
     },
     listConnections: async (vhost) => list(await get(pathOf`vhosts/${vhost}/connections`)).map(connectionStatus),
     closeConnection: async (name, reason) => {
-      await unlessMissing(() => call('DELETE', pathOf`connections/${name}`, undefined, { 'x-reason': reason }));
+      await unlessMissing(() => call('DELETE', pathOf`connections/${name}`, { headers: { 'x-reason': reason } }));
     },
   };
 }
 
-type Call = (method: string, path: string, body?: Json, headers?: Readonly<Record<string, string>>) => Promise<unknown>;
+interface CallOptions {
+  readonly body?: Json | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Default: the client's. */
+  readonly timeoutMs?: number;
+}
 
-function caller({ url, user, password, timeoutMs = TIMEOUT_MS }: RabbitApiOptions): Call {
+type Call = (method: string, path: string, options?: CallOptions) => Promise<unknown>;
+
+function caller({ url, user, password, timeoutMs: usualTimeoutMs = TIMEOUT_MS }: RabbitApiOptions): Call {
   const base = parsedUrl(url);
   const name = user ?? decodeURIComponent(base.username);
   const word = password ?? decodeURIComponent(base.password);
   const authorization = `Basic ${Buffer.from(`${name}:${word}`).toString('base64')}`;
   const root = `${base.origin}${base.pathname.replace(/\/$/, '')}/api/`;
 
-  return async (method, path, body, headers = {}) => {
+  return async (method, path, { body, headers = {}, timeoutMs = usualTimeoutMs } = {}) => {
     const request = `${method} /api/${path}`;
     try {
       const response = await fetch(root + path, {

@@ -15,18 +15,25 @@ import {
 import { disabledWhenEmpty } from '@quarterhour/domain';
 import { BrokerApiError, type QueueStatus, type RabbitApi } from '@quarterhour/messaging';
 import type { Clock, Logger } from '@quarterhour/runtime';
+import { nameOfStanding } from '../trading/decide.js';
 import { recordTradingEvent } from '../trading/record-event.js';
 import { aimsOf, type Aims, type VhostAim } from './aims.js';
 import {
   addedUp,
+  centralPlace,
   centralQueues,
   closeConnections,
   confirmed,
+  dropStillborn,
   holdingOf,
+  howMade,
+  isShut,
+  keyPlace,
   makeCentral,
   makeVhost,
   mismatched,
   removeCentral,
+  shutVhost,
   type Holding,
 } from './places.js';
 import type { Quiet } from './quiet.js';
@@ -129,13 +136,16 @@ class Pass {
 
   async #central({ central: aim, prefix }: Aims): Promise<boolean> {
     const { api, vhost } = this.#ctx;
+    const place = centralPlace(vhost, prefix);
+    const made = await howMade(api, place);
     if (aim.kind === 'there') {
-      await makeCentral(api, vhost, prefix, aim.refused);
+      await makeCentral(api, place, { made, refused: aim.refused });
       const queues = await centralQueues(api, vhost, prefix);
       this.#reportMismatches(mismatched(queues, partnerTopology(prefix)));
       this.#held.push(await this.#heldIn(vhost, prefix, queues));
       return true;
     }
+    if (made === 'never') await dropStillborn(api, place);
     const { toStore } = await confirmed(api, vhost, prefix, holdingOf(await centralQueues(api, vhost, prefix), prefix));
     if (toStore > 0) return this.#keepUnread(vhost, toStore);
     if (!(await this.#isStillWanted())) return false;
@@ -146,10 +156,15 @@ class Pass {
   async #vhost({ keyId, vhost, aim, mayExist }: VhostAim, prefix: string, isPresent: boolean): Promise<boolean> {
     const { db, api, user, log } = this.#ctx;
     const { orgId } = this.#config;
+    const place = keyPlace(vhost, prefix);
+    const isGoing = isPresent && (await isShut(api, vhost));
     switch (aim.kind) {
       case 'there': {
+        // What is on its way out, and may be half gone, goes before it is made anew.
+        if (isGoing && !(await this.#removed(keyId, vhost))) return false;
         if (!mayExist) await db.transaction([orgId], (trx) => keepPartnerVhost(trx, orgId, keyId));
-        await makeVhost(api, { vhost, prefix, user, refused: aim.refused });
+        const made = isPresent && !isGoing ? await howMade(api, place) : 'never';
+        await makeVhost(api, place, { made, refused: aim.refused, user });
         const queues = await api.listQueues(vhost);
         this.#reportMismatches(mismatched(queues, partnerVhostTopology(prefix)));
         this.#held.push(await this.#heldIn(vhost, prefix, queues));
@@ -157,24 +172,45 @@ class Pass {
       }
       case 'gone': {
         if (!isPresent) return this.#forget(keyId);
-        const { toStore } = await confirmed(api, vhost, prefix, holdingOf(await api.listQueues(vhost), prefix));
-        if (toStore > 0) return this.#keepUnread(vhost, toStore);
-        if (!(await this.#isStillWanted())) return false;
-        await api.deleteVhost(vhost);
-        return this.#forget(keyId);
+        if (!isGoing) {
+          if ((await howMade(api, place)) === 'never') await dropStillborn(api, place);
+          const { toStore } = await confirmed(api, vhost, prefix, holdingOf(await api.listQueues(vhost), prefix));
+          if (toStore > 0) return this.#keepUnread(vhost, toStore);
+          if (!(await this.#isStillWanted())) return false;
+        }
+        return (await this.#removed(keyId, vhost)) && this.#forget(keyId);
       }
       case 'gone-when-empty': {
         if (!isPresent) return this.#forgetEnded(keyId, null);
-        await closeConnections(api, vhost, user);
-        await makeVhost(api, { vhost, prefix, user, refused: INBOUND_FAMILIES });
-        const holding = await confirmed(api, vhost, prefix, holdingOf(await api.listQueues(vhost), prefix));
+        if (!isGoing) {
+          await closeConnections(api, vhost, user);
+          const made = await howMade(api, place);
+          await makeVhost(api, place, { made, refused: INBOUND_FAMILIES, user });
+          const { toStore } = await confirmed(api, vhost, prefix, holdingOf(await api.listQueues(vhost), prefix));
+          if (!this.#ctx.quiet.isEmpty(`${orgId} vhost ${keyId}`, toStore)) return false;
+        }
+        const holding = holdingOf(await api.listQueues(vhost), prefix);
         this.#held.push(holding);
-        if (!this.#ctx.quiet.isEmpty(`${orgId} vhost ${keyId}`, holding.toStore)) return false;
-        await api.deleteVhost(vhost);
+        if (!(await this.#removed(keyId, vhost))) return false;
         log.info({ organisation: orgId, vhost, ...holding }, "a key's virtual host is gone");
         return this.#forgetEnded(keyId, holding);
       }
     }
+  }
+
+  /**
+   * Removes a virtual host that nothing is to be stored of, once nobody but us is in it: the broker confirms to its publisher
+   * what is on its way into a queue that is deleted.
+   */
+  async #removed(keyId: string, vhost: string): Promise<boolean> {
+    const { api, user, quiet } = this.#ctx;
+    const { orgId, wantedVersion } = this.#config;
+    await shutVhost(api, vhost);
+    const place = `${orgId} vhost ${keyId} shut ${wantedVersion}`;
+    if (!quiet.isEmpty(place, await closeConnections(api, vhost, user))) return false;
+    await api.deleteVhost(vhost);
+    quiet.forget(place);
+    return true;
   }
 
   /** What is gone with trading as a whole. */
@@ -231,7 +267,7 @@ class Pass {
       if (before === null || before.wantedVersion !== wantedVersion) return;
       await setTradingStanding(trx, orgId, { state: disabledWhenEmpty(before).state, closing: null });
       const actor = closingBy ?? ACTOR;
-      const details = { from: before.state, to: 'DISABLED', unanswered, undelivered };
+      const details = { from: nameOfStanding(before), to: 'DISABLED', unanswered, undelivered };
       await recordTradingEvent(trx, clock, before, { change: 'disabled', actor, reason, details });
       const detail = { ...details, reason };
       await recordAudit(trx, [{ orgId, actor, action: 'trading.disabled', subject: before.id, detail }]);

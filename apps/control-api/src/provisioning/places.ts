@@ -14,6 +14,7 @@ import {
   refusalTopology,
   refusingQueue,
   type InboundFamily,
+  type Policy,
   type Topology,
 } from '@quarterhour/contracts';
 import { resumeIntake, stopIntake, type QueueStatus, type RabbitApi } from '@quarterhour/messaging';
@@ -24,36 +25,105 @@ import { CENTRAL_FAMILIES, STORED_FAMILIES } from './aims.js';
  * host. Everything may be repeated, and begun anew after it was broken off anywhere.
  */
 
+const SHUT = { 'max-connections': 0 };
 /** All permissions: our own processes declare, publish and consume. */
 const EVERYTHING = { configure: '.*', write: '.*', read: '.*' };
 
+/**
+ * How far a place got: it takes everything in; it took something in once; or it never did, so that nothing can be in it that
+ * is to be stored.
+ */
+export type Made = 'open' | 'once' | 'never';
+
+/** The place that is looked at, and what it is to be when it is open. */
+interface PlaceToBe {
+  readonly vhost: string;
+  readonly prefix: string;
+  readonly topology: Topology;
+  readonly policies: readonly Policy[];
+}
+
+/** A partner's central queues, when they are open. */
+export function centralPlace(vhost: string, prefix: string): PlaceToBe {
+  return { vhost, prefix, topology: partnerTopology(prefix), policies: [] };
+}
+
+/** A key's virtual host, when it is open. */
+export function keyPlace(vhost: string, prefix: string): PlaceToBe {
+  return { vhost, prefix, topology: partnerVhostTopology(prefix), policies: PARTNER_POLICIES };
+}
+
+/**
+ * Looks how far a place got that may be there. The intake is bound last of all, after limits and permissions were given, which
+ * are not looked at.
+ */
+export async function howMade(api: RabbitApi, { vhost, prefix, topology, policies }: PlaceToBe): Promise<Made> {
+  const found = await api.exportDefinitions(vhost);
+  const isBound = (wanted: Topology['bindings'][number]) => found.bindings.some((one) => isSame({ ...one }, wanted));
+  const inbound = INBOUND_FAMILIES.map((family) => intakeOf(prefix, family));
+  const isRefusing = refusalTopology(prefix).bindings.some(isBound);
+  if (!isRefusing && !inbound.some(isBound)) return 'never';
+  const hasPolicies = policies.every(({ name, definition }) =>
+    found.policies.some((one) => one.name === name && isSame(one.definition, definition)),
+  );
+  return !isRefusing && hasPolicies && topology.bindings.every(isBound) ? 'open' : 'once';
+}
+
+/**
+ * Of a place that never took anything in: takes away the queues that the broker was killed over, which hold nothing.
+ *
+ * @returns how many there were
+ */
+export async function dropStillborn(api: RabbitApi, { vhost, topology }: PlaceToBe): Promise<number> {
+  const dropped = await Promise.all(
+    topology.queues.map(async ({ name }) => {
+      if (await api.isAnswering(vhost, name)) return false;
+      await api.deleteQueue(vhost, name);
+      return true;
+    }),
+  );
+  return dropped.filter(Boolean).length;
+}
+
+/** What a place is made to be from what it is. */
+interface Making {
+  readonly made: Made;
+  readonly refused: readonly InboundFamily[];
+}
+
 /** Makes sure that a partner's central queues are there, and which families are refused. */
-export async function makeCentral(
-  api: RabbitApi,
-  vhost: string,
-  prefix: string,
-  refused: readonly InboundFamily[],
-): Promise<void> {
-  await api.declare(vhost, { ...partnerTopology(prefix), bindings: [] });
+export async function makeCentral(api: RabbitApi, place: PlaceToBe, { made, refused }: Making): Promise<void> {
+  if (made === 'open' && refused.length === 0) return;
+  const { vhost, prefix } = place;
+  await declareAlive(api, place, made);
   await setIntake(api, { vhost, prefix, families: CENTRAL_FAMILIES, refused });
 }
 
 /** Makes sure that a key's virtual host is there with all that it holds, that `user` may use it, and what is refused. */
 export async function makeVhost(
   api: RabbitApi,
-  { vhost, prefix, user, refused }: { vhost: string; prefix: string; user: string; refused: readonly InboundFamily[] },
+  place: PlaceToBe,
+  { made, refused, user }: Making & { readonly user: string },
 ): Promise<void> {
+  if (made === 'open' && refused.length === 0) return;
+  const { vhost, prefix } = place;
   await api.putVhost(vhost);
   await Promise.all([
     api.putVhostLimits(vhost, PARTNER_VHOST_LIMITS),
-    api.putPermissions(vhost, user, EVERYTHING),
-    api.declare(vhost, withoutIntake(partnerVhostTopology(prefix), prefix), PARTNER_POLICIES),
+    api.putPermissions(vhost, user, EVERYTHING).then(() => declareAlive(api, place, made)),
   ]);
   await setIntake(api, { vhost, prefix, families: INBOUND_FAMILIES, refused });
 }
 
+/** Declares all but the intake; what does not answer is made anew. */
+async function declareAlive(api: RabbitApi, place: PlaceToBe, made: Made): Promise<void> {
+  const declare = () => api.declare(place.vhost, withoutIntake(place), place.policies);
+  await declare();
+  if (made === 'never' && (await dropStillborn(api, place)) > 0) await declare();
+}
+
 /** Bound last of all: nothing is taken that could not be kept. */
-function withoutIntake(topology: Topology, prefix: string): Topology {
+function withoutIntake({ topology, prefix }: PlaceToBe): Topology {
   const inbound = new Set(INBOUND_FAMILIES.map((family) => inboundQueue(prefix, family).name));
   return { ...topology, bindings: topology.bindings.filter(({ queue }) => !inbound.has(queue)) };
 }
@@ -88,18 +158,31 @@ export async function centralQueues(api: RabbitApi, vhost: string, prefix: strin
   return found.filter((queue) => queue !== null);
 }
 
-/** Takes a partner's queues out of the central virtual host, with whatever is in them. */
+/**
+ * Takes a partner's queues out of the central virtual host, with whatever is in them. Unbound first: the broker confirms what
+ * is on its way into a queue that is deleted.
+ */
 export async function removeCentral(api: RabbitApi, vhost: string, prefix: string): Promise<void> {
+  for (const binding of refusalTopology(prefix, CENTRAL_FAMILIES).bindings) await api.deleteBinding(vhost, binding);
   for (const family of CENTRAL_FAMILIES) await api.deleteQueue(vhost, inboundQueue(prefix, family).name);
   await api.deleteQueue(vhost, refusingQueue(prefix));
 }
 
-/** Ends the connections of everybody but `user`. */
-export async function closeConnections(api: RabbitApi, vhost: string, user: string): Promise<void> {
-  const connections = await api.listConnections(vhost);
-  for (const { name } of connections.filter((connection) => connection.user !== user)) {
-    await api.closeConnection(name, 'the API key has ended');
-  }
+/** Lets nobody into a virtual host any more, ourselves included. Who is in it stays. */
+export async function shutVhost(api: RabbitApi, vhost: string): Promise<void> {
+  await api.putVhostLimits(vhost, SHUT);
+}
+
+/** Whether {@link shutVhost} was done, and not undone by {@link makeVhost}. */
+export async function isShut(api: RabbitApi, vhost: string): Promise<boolean> {
+  return (await api.getVhostLimits(vhost))['max-connections'] === SHUT['max-connections'];
+}
+
+/** Ends the connections of everybody but `user` that the broker has counted. @returns how many there were */
+export async function closeConnections(api: RabbitApi, vhost: string, user: string): Promise<number> {
+  const others = (await api.listConnections(vhost)).filter((connection) => connection.user !== user);
+  for (const { name } of others) await api.closeConnection(name, 'this virtual host is closed to you');
+  return others.length;
 }
 
 /** What is in the queues of one place. */

@@ -78,7 +78,7 @@ interface Decided {
 
 async function writeDown(trx: Trx, clock: Clock, { before, after, decision }: Decided): Promise<void> {
   const { orgId, action, by, reason } = decision;
-  const details = { from: nameOf(before), to: nameOf(after) };
+  const details = { from: nameOfStanding(before), to: nameOfStanding(after) };
   await recordTradingEvent(trx, clock, after, { change: changeOf(before, after), actor: by, reason, details });
   const detail = { ...details, reason };
   await recordAudit(trx, [{ orgId, actor: by, action: `trading.${action}`, subject: after.id, detail }]);
@@ -98,7 +98,8 @@ function changeOf(before: TradingStanding, after: TradingStanding): TradingChang
   }
 }
 
-function nameOf({ state, isClosing }: TradingStanding): string {
+/** As events and audit entries say it. */
+export function nameOfStanding({ state, isClosing }: TradingStanding): string {
   return isClosing ? 'CLOSING' : state;
 }
 
