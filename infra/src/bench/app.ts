@@ -24,7 +24,7 @@ export interface App {
 /** It ends with the stack at the latest, however the bench ends. */
 export async function startApp(
   stack: Stack,
-  name: 'ingest-worker' | 'read-api',
+  name: 'ingest-worker' | 'read-api' | 'control-api',
   environmentOf: (port: number) => Readonly<Record<string, string>>,
 ): Promise<App> {
   const entry = path.join(ROOT, 'apps', name, 'dist', 'main.js');

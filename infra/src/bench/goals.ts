@@ -88,4 +88,13 @@ export const GOALS = {
     must: 15,
     aim: 20,
   },
+  enable: { what: "enabling a partner's trading", unit: 'ms', better: 'less', floor: 4_000, must: 2_000, aim: 1_000 },
+  mint: {
+    what: 'making a key, with its virtual host on the broker',
+    unit: 'ms',
+    better: 'less',
+    floor: 600,
+    must: 300,
+    aim: 150,
+  },
 } as const satisfies Readonly<Record<string, Goal>>;

@@ -18,6 +18,7 @@ import { measureIngest } from './sections/ingest.js';
 import { measureLatency } from './sections/latency.js';
 import { measurePages } from './sections/pages.js';
 import { measureRollups } from './sections/rollups.js';
+import { measureTrading } from './sections/trading.js';
 import { FULL, QUICK } from './sizes.js';
 import { timed } from './timed.js';
 import type { Bench } from './bench.js';
@@ -33,6 +34,7 @@ const MEASURING: Readonly<Record<Section, (bench: Bench) => Promise<Measurement[
   pages: measurePages,
   export: measureExport,
   rollups: measureRollups,
+  trading: measureTrading,
 };
 
 process.exit(await main(process.argv.slice(2)));

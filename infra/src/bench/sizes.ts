@@ -22,6 +22,8 @@ export interface Sizes {
   readonly exportedAssets: number;
   /** Repetitions of one bucket query within a round. */
   readonly bucketQueries: number;
+  /** Partners that are enabled, one after the other, and keys that are made for each of them then. */
+  readonly trading: { readonly partners: number; readonly keys: number };
 }
 
 export const FULL: Sizes = {
@@ -39,6 +41,7 @@ export const FULL: Sizes = {
   deepLimits: [50, 1_000],
   exportedAssets: 20,
   bucketQueries: 5,
+  trading: { partners: 8, keys: 4 },
 };
 
 export const QUICK: Sizes = {
@@ -56,4 +59,5 @@ export const QUICK: Sizes = {
   deepLimits: [50],
   exportedAssets: 20,
   bucketQueries: 2,
+  trading: { partners: 3, keys: 2 },
 };

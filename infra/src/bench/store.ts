@@ -10,6 +10,7 @@ export interface Store {
   readonly adminUrl: string;
   readonly ingestUrl: string;
   readonly readUrl: string;
+  readonly controlUrl: string;
   /** The server's administrator, with all the time it takes. */
   readonly admin: Database;
   readonly ingest: Database;
@@ -48,6 +49,7 @@ export async function openStore(
     adminUrl,
     ingestUrl: as('ingest'),
     readUrl: as('read'),
+    controlUrl: as('control'),
     admin,
     ingest,
     read,
