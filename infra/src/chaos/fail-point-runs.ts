@@ -16,12 +16,15 @@ import { MissedError } from './scenarios.js';
 import type { Servers } from './servers.js';
 import { settled, within } from './settling.js';
 import { readStored } from './stored.js';
+import { Told } from './told.js';
 import { buildVariant } from './variant.js';
 
 const MESSAGES = 300;
+const MESSAGES_TOLD = 20;
 const REACHED_WITHIN_MS = 15_000;
 const CONFIRMED_WITHIN_MS = 20_000;
 const SETTLED_WITHIN_MS = 40_000;
+const TOLD_WITHIN_MS = 75_000;
 const POLL_MS = 25;
 /** Not the first: something has been stored and settled by then, or is half done. */
 const NTH: Partial<Record<FailPoint, number>> = { after_deliver: 40, after_receive: 40, mid_ack: 2 };
@@ -86,12 +89,15 @@ async function oneCase(
     });
     const load = new Load(`${point} ${action}`, arena.organisations, systemClock.nowMillis());
     for (let sent = 0; sent < MESSAGES; sent += 1) for (const message of load.next()) arena.publishing.send(message);
+    const told = await Told.start(arena);
+    for (let n = 0; n < MESSAGES_TOLD; n += 1) await told.decide();
     await within(CONFIRMED_WITHIN_MS, arena.publishing.confirmed(), signal);
     const reached = `fail point ${point} reached`;
     await until(() => fleet.at(0).lines.includes(reached), `${point} was not reached`);
     const isSettled = (await settled(arena, SETTLED_WITHIN_MS, signal)) !== null;
+    const untold = await told.missing(TOLD_WITHIN_MS);
     const statuses = await fleet.stop();
-    const findings = judge(arena.ledger.copies, await readStored(arena));
+    const findings = [...judge(arena.ledger.copies, await readStored(arena)), ...untold];
     const failed = Object.entries(tally(findings)).flatMap(([equation, n]) => (n > 0 ? [`${equation} ${n}`] : []));
     if (!isSettled) failed.push('not settled in time');
     if (statuses.some((status) => status !== 0)) failed.push(`ended with status ${statuses.join(', ')}`);

@@ -16,6 +16,8 @@ export const FAIL_POINTS = {
   after_commit_before_ack: 'apps/ingest-worker/dist/ingest.js',
   mid_ack: 'packages/messaging/dist/consumer.js',
   after_ack: 'apps/ingest-worker/dist/ingest.js',
+  relay_after_publish_before_confirm: 'apps/ingest-worker/dist/outbox/relay.js',
+  relay_after_confirm_before_delete: 'apps/ingest-worker/dist/outbox/relay.js',
 } as const;
 export type FailPoint = keyof typeof FAIL_POINTS;
 

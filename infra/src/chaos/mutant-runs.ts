@@ -128,9 +128,9 @@ interface Play {
 async function play(arena: Arena, scenario: Scenario, { entry, policy, signal }: Play): Promise<Finding[]> {
   const fleet = await arena.startWorkers({ size: scenario.workers, entry });
   const scene = { arena, fleet, policy, signal };
+  if ('find' in scenario) return scenario.find(scene);
   await scenario.run(scene);
   await within(CONFIRMED_WITHIN_MS, arena.publishing.confirmed(), signal);
-  if (scenario.account !== undefined) return scenario.account(scene);
   const isSettled = (await settled(arena, SETTLED_WITHIN_MS, signal)) !== null;
   await fleet.stop();
   const findings = judge(arena.ledger.copies, await readStored(arena));

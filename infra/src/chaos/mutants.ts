@@ -33,6 +33,10 @@ const VERSIONED_TABLE = 'packages/db/dist/queries/versioned-table.js';
 const STORE_ALL = 'packages/ingestion/dist/store-all.js';
 const DELIVERY = 'packages/messaging/dist/delivery.js';
 const CONSUMER = 'packages/messaging/dist/consumer.js';
+const PUBLISHER = 'packages/messaging/dist/publisher.js';
+const OUTBOX = 'packages/db/dist/queries/outbox.js';
+const RELAY = 'apps/ingest-worker/dist/outbox/relay.js';
+const TROUBLE = 'apps/ingest-worker/dist/outbox/trouble.js';
 
 /** The worker would refuse to start without the keys that these mutants do away with. */
 const UNCHECKED_KEYS: Patch = { file: READY, find: '...(await indexProblems(trx))', replace: '...[]' };
@@ -204,11 +208,42 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [],
     policy: { 'dead-letter-strategy': 'at-most-once' },
   },
+  {
+    name: 'outbox from the last id on',
+    scenario: 'told while transactions overlap',
+    shows: ['lost'],
+    patches: [
+      {
+        file: OUTBOX,
+        find: 'return trx.query(prepared(DUE, [plainArray(organisations), most]));',
+        replace:
+          'return trx.query(prepared(DUE, [plainArray(organisations), most])).then((due) => {\n' +
+          '        const fresh = due.filter(({ id }) => Number(id) > (globalThis.lastTold ?? 0));\n' +
+          '        for (const { id } of fresh) globalThis.lastTold = Number(id);\n' +
+          '        return fresh;\n    });',
+      },
+    ],
+  },
+  {
+    name: 'outbox without mandatory',
+    scenario: 'told while nobody listens',
+    shows: ['lost'],
+    patches: [{ file: PUBLISHER, find: 'mandatory: true', replace: 'mandatory: false' }],
+  },
+  {
+    name: 'outbox deleted before the confirm',
+    scenario: 'told into a dead connection',
+    shows: ['lost'],
+    patches: [{ file: RELAY, find: 'await published;', replace: 'published.catch(() => undefined);' }],
+  },
 ];
 
 /** Changes under which both the real worker and the mutants go through a scenario: test-sized deadlines. */
 export const SCENARIO_PATCHES: Readonly<Partial<Record<ScenarioName, readonly Patch[]>>> = {
   'statement not answered in time': [
     { file: MAIN, find: 'const ANSWER_TIMEOUT_MS = 12_000;', replace: 'const ANSWER_TIMEOUT_MS = 1_000;' },
+  ],
+  'told while nobody listens': [
+    { file: TROUBLE, find: 'const LAST_RETRY_MS = 60_000;', replace: 'const LAST_RETRY_MS = 1_000;' },
   ],
 };

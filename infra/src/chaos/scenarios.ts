@@ -7,6 +7,7 @@ import type { Arena } from './arena.js';
 import type { Finding } from './judge.js';
 import { Load, type Mix } from './load.js';
 import { within } from './settling.js';
+import { Told } from './told.js';
 import type { SupervisedWorker, WorkerFleet } from './worker-fleet.js';
 
 /** What a scenario has at hand. */
@@ -18,14 +19,13 @@ export interface Scene {
   readonly signal: AbortSignal;
 }
 
-/** One situation, brought about on purpose instead of waiting until chance does. */
-export interface Scenario {
-  readonly workers: number;
-  /** @throws MissedError when the situation did not come about, so that nothing can be said */
-  readonly run: (scene: Scene) => Promise<void>;
-  /** How it is accounted for, where not by what the worker stored. */
-  readonly account?: (scene: Scene) => Promise<Finding[]>;
-}
+/**
+ * One situation, brought about on purpose instead of waiting until chance does; it is accounted for by what the worker stored,
+ * or finds out by itself what is wrong. Throws a {@link MissedError} when it did not come about, so that nothing can be said.
+ */
+export type Scenario = { readonly workers: number } & (
+  { readonly run: (scene: Scene) => Promise<void> } | { readonly find: (scene: Scene) => Promise<Finding[]> }
+);
 
 /** The situation that was to be shown did not come about. */
 export class MissedError extends Error {
@@ -40,6 +40,8 @@ const SITUATION_WITHIN_MS = 20_000;
 const POLL_MS = 25;
 const DELIVERY_LIMIT = 2;
 const DEAD_LETTERS = 20;
+const MESSAGES_TOLD = 20;
+const TOLD_WITHIN_MS = 15_000;
 
 export const SCENARIOS = {
   'killed with a batch in hand': {
@@ -150,7 +152,7 @@ export const SCENARIOS = {
   },
   'nobody takes dead letters for a while': {
     workers: 0,
-    run: async ({ arena, policy }) => {
+    find: async ({ arena, policy, signal }) => {
       const definition = { ...INGEST_POLICY.definition, 'delivery-limit': DELIVERY_LIMIT, ...policy };
       await arena.api.putPolicy(arena.vhost, { ...INGEST_POLICY, definition });
       await publish(arena, ONLY_DISPATCHES, DEAD_LETTERS);
@@ -158,8 +160,44 @@ export const SCENARIOS = {
       for (let time = 0; time <= DELIVERY_LIMIT; time += 1) await deliverInVain(arena);
       await sleep(1_000);
       await arena.api.importDefinitions(arena.vhost, brokerDefinitions(arena.vhost));
+      return undelivered(arena, signal);
     },
-    account: ({ arena, signal }) => undelivered(arena, signal),
+  },
+  'told while transactions overlap': {
+    workers: 1,
+    find: async ({ arena }) => {
+      const told = await Told.start(arena);
+      await told.decide(async () => {
+        const second = await told.decide();
+        if (!(await told.heard(second, SITUATION_WITHIN_MS))) throw new MissedError('nothing is told');
+      });
+      return told.missing(TOLD_WITHIN_MS);
+    },
+  },
+  'told while nobody listens': {
+    workers: 1,
+    find: async ({ arena }) => {
+      const told = await Told.start(arena);
+      await told.dontListen();
+      for (let n = 0; n < MESSAGES_TOLD; n += 1) await told.decide();
+      await sleep(1_500);
+      await told.listen();
+      return told.missing(TOLD_WITHIN_MS);
+    },
+  },
+  'told into a dead connection': {
+    workers: 1,
+    find: async ({ arena, fleet }) => {
+      const told = await Told.start(arena);
+      if (!(await told.heard(await told.decide(), SITUATION_WITHIN_MS))) throw new MissedError('nothing is told');
+      const { broker } = fleet.at(0);
+      broker.setMode('black-hole');
+      for (let n = 0; n < MESSAGES_TOLD; n += 1) await told.decide();
+      await sleep(1_500);
+      broker.cutAll();
+      broker.setMode('pass');
+      return told.missing(TOLD_WITHIN_MS);
+    },
   },
 } as const satisfies Record<string, Scenario>;
 
