@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { partnerTopology } from '@quarterhour/contracts';
-import { LOGIN_ROLES, migrate, openDatabase, type Database, type RolePasswords } from '@quarterhour/db';
+import { LOGIN_ROLES, migrate, openDatabase, type Database, type LoginRole, type RolePasswords } from '@quarterhour/db';
 import { openBroker, type Broker, type RabbitApi } from '@quarterhour/messaging';
 import { createLogger, systemClock } from '@quarterhour/runtime';
 import { brokerDefinitions, createDatabase, dropDatabase } from '../stack/index.js';
 import { Ledger } from './ledger.js';
-import { registerOrganisations, type ChaosOrganisation } from './organisations.js';
+import { registerOrganisations, type ChaosOrganisations } from './organisations.js';
 import { Publishing } from './publishing.js';
 import type { Servers } from './servers.js';
 import { TcpProxy, rotated } from './tcp-proxy.js';
@@ -23,11 +23,15 @@ export interface Arena {
   readonly broker: Broker;
   /** What it leads through. */
   readonly door: TcpProxy;
-  readonly organisations: readonly [ChaosOrganisation, ...ChaosOrganisation[]];
+  readonly organisations: ChaosOrganisations;
   readonly ledger: Ledger;
   readonly publishing: Publishing;
   readonly seconds: () => number;
   startWorkers(workers: WorkersRequest): Promise<WorkerFleet>;
+  /** Of the database, as one of our processes logs in. */
+  databaseUrl(role: LoginRole): string;
+  /** Has something ended before the arena is. */
+  endsFirst(end: () => Promise<unknown>): void;
   /** Ends workers and connections, and drops the database and the virtual host. */
   close(): Promise<void>;
 }
@@ -40,13 +44,19 @@ export interface WorkersRequest {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
+export interface ArenaRequest {
+  /** Keeps the ledger for looking at it afterwards. */
+  readonly ledgerFile?: string | null;
+  /** Who publishes. Default: organisations whose trading is open, and whose queues are there. */
+  readonly register?: (admin: Database) => Promise<ChaosOrganisations>;
+}
+
 const READY_WITHIN_MS = 60_000;
 
-/** @param ledgerFile keeps the ledger for looking at it afterwards */
 export async function openArena(
   servers: Servers,
   rolePasswords: RolePasswords,
-  ledgerFile: string | null = null,
+  { ledgerFile = null, register }: ArenaRequest = {},
 ): Promise<Arena> {
   const name = `chaos_${randomBytes(6).toString('hex')}`;
   const closings: (() => Promise<unknown>)[] = [];
@@ -65,7 +75,7 @@ export async function openArena(
       statementTimeoutMs: 120_000,
     });
     closings.push(() => admin.close());
-    const organisations = await registerOrganisations(admin);
+    const organisations = await (register ?? registerOrganisations)(admin);
 
     const api = rabbitmq.api(0);
     await api.putVhost(name);
@@ -80,14 +90,19 @@ export async function openArena(
     const log = createLogger({ name: 'chaos', level: 'fatal' });
     const broker = await openBroker({ url: amqpUrl, applicationName: 'chaos', log });
     closings.push(() => broker.close());
-    for (const { queuePrefix } of organisations) await broker.declare(partnerTopology(queuePrefix));
+    if (register === undefined) {
+      for (const { queuePrefix } of organisations) await broker.declare(partnerTopology(queuePrefix));
+    }
 
     const ledger = new Ledger(ledgerFile);
     closings.push(() => ledger.close());
     const began = systemClock.monotonicMillis();
-    const databaseUrl = new URL(adminUrl);
-    databaseUrl.username = LOGIN_ROLES.ingest;
-    databaseUrl.password = rolePasswords.ingest;
+    const databaseUrl = (role: LoginRole): string => {
+      const url = new URL(adminUrl);
+      url.username = LOGIN_ROLES[role];
+      url.password = rolePasswords[role];
+      return url.href;
+    };
     return {
       servers,
       admin,
@@ -103,16 +118,19 @@ export async function openArena(
       async startWorkers(workers) {
         const fleet = await WorkerFleet.start({
           ...workers,
-          databaseUrl: databaseUrl.href,
+          databaseUrl: databaseUrl('ingest'),
           amqpUrl,
           databasePort: () => postgres.port,
           amqpPorts: () => rabbitmq.amqpPorts,
+          folder: servers.folder,
           record: (pid, marks) => servers.record(pid, marks),
         });
         closings.push(() => fleet.stop());
         await fleet.ready(READY_WITHIN_MS);
         return fleet;
       },
+      databaseUrl,
+      endsFirst: (end) => closings.push(end),
       close,
     };
   } catch (error) {

@@ -5,25 +5,30 @@ import { fileURLToPath } from 'node:url';
 import type { RolePasswords } from '@quarterhour/db';
 import { reasonOf } from '../stack/errors.js';
 import { password } from '../stack/index.js';
-import { openArena, type Arena } from './arena.js';
+import { openArena, type Arena, type ArenaRequest } from './arena.js';
 import { runFailPoints } from './fail-point-runs.js';
+import { lifecycle, LIFECYCLE_PARTNERS } from './lifecycle/lifecycle.js';
 import { mutantTable, runMutants } from './mutant-runs.js';
 import { CHAOS_USAGE, ChaosUsageError, readChaosOptions, type ChaosOptions, type Tier } from './options.js';
+import { registerPartners } from './organisations.js';
 import { outages } from './outages.js';
+import type { ClusterRequest } from './rabbitmq-cluster.js';
 import { startServers, type Servers } from './servers.js';
 import { soak } from './soak.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const WORKER = path.join(ROOT, 'apps', 'ingest-worker', 'dist', 'main.js');
+const CONTROL_API = path.join(ROOT, 'apps', 'control-api', 'dist', 'main.js');
 const DIRECTORY = path.join(ROOT, '.quarterhour');
 const STATUS = { ok: 0, red: 1, usage: 64, interrupted: 130 } as const;
 
-/** What each tier runs on: only random faults need a cluster. */
-const TIERS: Record<Tier, { nodes: number; run: TierRun }> = {
-  soak: { nodes: 3, run: runSoak },
-  mutants: { nodes: 1, run: runAllMutants },
-  'fail-points': { nodes: 1, run: runAllFailPoints },
-  outages: { nodes: 1, run: runOutages },
+/** What each tier runs on: only random faults need a cluster, only partners' own keys a broker that asks about them. */
+const TIERS: Record<Tier, ClusterRequest & { readonly run: TierRun }> = {
+  soak: { nodes: 3, asksAboutPartners: false, run: runSoak },
+  lifecycle: { nodes: 1, asksAboutPartners: true, run: runLifecycle },
+  mutants: { nodes: 1, asksAboutPartners: false, run: runAllMutants },
+  'fail-points': { nodes: 1, asksAboutPartners: false, run: runAllFailPoints },
+  outages: { nodes: 1, asksAboutPartners: false, run: runOutages },
 };
 type TierRun = (servers: Servers, options: ChaosOptions, signal: AbortSignal) => Promise<number>;
 
@@ -53,8 +58,8 @@ async function main(args: readonly string[]): Promise<number> {
 
 /** Servers for one command, ended however it ends. */
 async function runOn(options: ChaosOptions, signal: AbortSignal): Promise<number> {
-  const { nodes, run } = TIERS[options.tier];
-  const servers = await startServers({ directory: DIRECTORY, nodes, log: say, signal });
+  const { run, ...cluster } = TIERS[options.tier];
+  const servers = await startServers({ ...cluster, directory: DIRECTORY, log: say, signal });
   try {
     return await run(servers, options, signal);
   } finally {
@@ -73,15 +78,24 @@ function runOutages(servers: Servers, options: ChaosOptions, signal: AbortSignal
   return inArena(servers, options, (arena, seed) => outages(arena, { seed, minutes, entry: WORKER, say, signal }));
 }
 
+function runLifecycle(servers: Servers, options: ChaosOptions, signal: AbortSignal): Promise<number> {
+  const { seconds } = options;
+  const programs = { worker: WORKER, controlApi: CONTROL_API };
+  return inArena(servers, options, (arena, seed) => lifecycle(arena, { seed, seconds, ...programs, say, signal }), {
+    register: (admin) => registerPartners(admin, LIFECYCLE_PARTNERS),
+  });
+}
+
 async function inArena(
   servers: Servers,
   options: ChaosOptions,
   run: (arena: Arena, seed: string) => Promise<{ readonly ok: boolean }>,
+  request: ArenaRequest = {},
 ): Promise<number> {
   const seed = options.seed ?? randomBytes(4).toString('hex');
   say(`seed ${seed}`);
   const ledgerFile = options.keep ? path.join(servers.folder, 'ledger.jsonl') : null;
-  const arena = await openArena(servers, rolePasswords(), ledgerFile);
+  const arena = await openArena(servers, rolePasswords(), { ...request, ledgerFile });
   try {
     return conclude(await run(arena, seed));
   } finally {

@@ -8,6 +8,8 @@ confirmed is stored or explained exactly once. The last line on stdout is one JS
 
   --seconds N   how long to publish and to break things (default 120)
   --seed TEXT   repeats the messages and the faults of an earlier run
+  --lifecycle   has ten partners publish with keys of their own while traders open, pause, drain and close them, and kills
+                the control API, workers and the broker meanwhile
   --mutants     runs known-bad workers instead, each through the one situation that shows it, beside the real worker
   --outages     takes broker, database and both away, ten minutes each or --minutes N, and looks whether all comes back
   --fail-points makes the worker fail once at every named point, by a kill, an error and a hang
@@ -16,7 +18,7 @@ confirmed is stored or explained exactly once. The last line on stdout is one JS
   --help        shows this
 `;
 
-export type Tier = 'soak' | 'mutants' | 'fail-points' | 'outages';
+export type Tier = 'soak' | 'lifecycle' | 'mutants' | 'fail-points' | 'outages';
 
 export interface ChaosOptions {
   readonly seconds: number;
@@ -59,7 +61,7 @@ function wholeNumber(name: string, text: string): number {
   return number;
 }
 
-const TIERS = ['mutants', 'fail-points', 'outages'] as const;
+const TIERS = ['lifecycle', 'mutants', 'fail-points', 'outages'] as const;
 
 function tierOf(values: Readonly<Record<(typeof TIERS)[number], boolean>>): Tier {
   const tiers = TIERS.filter((tier) => values[tier]);
@@ -74,6 +76,7 @@ function parsed(args: readonly string[]) {
       options: {
         seconds: { type: 'string', default: '120' },
         seed: { type: 'string' },
+        lifecycle: { type: 'boolean', default: false },
         mutants: { type: 'boolean', default: false },
         'fail-points': { type: 'boolean', default: false },
         outages: { type: 'boolean', default: false },

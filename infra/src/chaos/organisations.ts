@@ -12,24 +12,38 @@ export interface ChaosOrganisation {
   readonly twin: ChaosOrganisation | null;
 }
 
+/** At least one of them. */
+export type ChaosOrganisations = readonly [ChaosOrganisation, ...ChaosOrganisation[]];
+
 const ZONE = 'Europe/Berlin';
 
-/** Registers three organisations, two of which use the same ids. */
-export async function registerOrganisations(
-  admin: Database,
-): Promise<readonly [ChaosOrganisation, ChaosOrganisation, ChaosOrganisation]> {
-  const alone = await register(admin, 'gamma', null);
-  const twin = await register(admin, 'beta', null);
-  return [await register(admin, 'alpha', twin), twin, alone];
+/** Registers three organisations whose trading is open, two of which use the same ids. */
+export async function registerOrganisations(admin: Database): Promise<ChaosOrganisations> {
+  const alone = await register(admin, 'gamma', { isOpen: true });
+  const twin = await register(admin, 'beta', { isOpen: true });
+  return [await register(admin, 'alpha', { isOpen: true, twin }), twin, alone];
 }
 
-async function register(admin: Database, slug: string, twin: ChaosOrganisation | null): Promise<ChaosOrganisation> {
+/** Registers so many organisations whose traders never opened anything. */
+export async function registerPartners(admin: Database, count: number): Promise<ChaosOrganisations> {
+  const others: ChaosOrganisation[] = [];
+  for (let number = 2; number <= count; number += 1) {
+    others.push(await register(admin, `partner-${number}`, { isOpen: false }));
+  }
+  return [await register(admin, 'partner-1', { isOpen: false }), ...others];
+}
+
+async function register(
+  admin: Database,
+  slug: string,
+  { isOpen, twin = null }: { readonly isOpen: boolean; readonly twin?: ChaosOrganisation | null },
+): Promise<ChaosOrganisation> {
   const random = randomStream(`organisation ${slug}`);
   const id = random.uuid();
   const plants = [random.uuid(), random.uuid()] as const;
   const asset = await admin.transaction([id], async (trx) => {
     await createOrganisation(trx, { id, slug, name: slug, queuePrefix: slug, marketZone: ZONE });
-    await enableTrading(trx, id, random.uuid());
+    if (isOpen) await enableTrading(trx, id, random.uuid());
     for (const [index, plant] of plants.entries()) {
       const externalPlantId = `${slug}-${index + 1}`;
       await createPlant(trx, {

@@ -14,15 +14,24 @@ const WINDOW = 500;
 const RESEND_AFTER_MS = 200;
 const PACE_MS = 10;
 
+/** After what a partner sends a message again: as long as nobody has it, or only while its fate is unknown. */
+const AGAIN_AFTER = {
+  'until it is taken': ['lost', 'refused', 'returned'],
+  'unless it is refused': ['lost'],
+} as const satisfies Record<string, readonly CopyStatus[]>;
+export type Persistence = keyof typeof AGAIN_AFTER;
+
 /** A partner that keeps the rules: it waits for the confirm of each message and sends again what it heard nothing of. */
 export class Publishing {
   readonly #publisher: Publisher;
   readonly #ledger: Ledger;
+  readonly #againAfter: readonly CopyStatus[];
   readonly #unsettled = new Set<Promise<void>>();
 
-  constructor(broker: Broker, ledger: Ledger) {
+  constructor(broker: Broker, ledger: Ledger, persistence: Persistence = 'until it is taken') {
     this.#publisher = broker.publisher({ window: WINDOW });
     this.#ledger = ledger;
+    this.#againAfter = AGAIN_AFTER[persistence];
   }
 
   /** Sends what the load makes, so many a second, until the signal is aborted. */
@@ -68,7 +77,7 @@ export class Publishing {
       messageId ??= `copy-${copy.copy}`;
       const status = await this.#attempt(message, messageId);
       this.#ledger.settle(copy, status);
-      if (status === 'confirmed' || status === 'sent') return;
+      if (!this.#againAfter.includes(status)) return;
       await sleep(RESEND_AFTER_MS);
     }
   }

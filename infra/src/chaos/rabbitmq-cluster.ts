@@ -4,6 +4,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { MAX_MESSAGE_BYTES } from '@quarterhour/contracts';
 import { rabbitApi, type RabbitApi } from '@quarterhour/messaging';
+import { partnerConfiguration, PLUGINS, stackCertificate } from '../stack/partner-access.js';
 import { freePorts } from '../stack/ports.js';
 import { definitionsWithUser } from '../stack/rabbitmq-definitions.js';
 import { nodeEnvironment, startPortMapper, versionOnceListening } from '../stack/rabbitmq-node.js';
@@ -23,6 +24,20 @@ const CTL_TIMEOUT_MS = 15_000;
  */
 const ADVANCED = `[{rabbit, [{quorum_tick_interval, 1000}, {dead_letter_worker_publisher_confirm_timeout, 3000}]}].\n`;
 
+/** What a cluster is made with. */
+interface Means {
+  readonly scripts: RabbitmqScripts;
+  readonly secrets: Secrets;
+  readonly options: StartOptions;
+}
+
+/** What is asked for. */
+export interface ClusterRequest {
+  readonly nodes: number;
+  /** Whether partners log in with their keys: the broker then asks a control API about them. Of one node only. */
+  readonly asksAboutPartners: boolean;
+}
+
 interface Member {
   readonly name: string;
   readonly home: string;
@@ -36,27 +51,27 @@ export class RabbitmqCluster {
   readonly #secrets: Secrets;
   readonly #options: StartOptions;
   readonly #members: readonly Member[];
+  /** Where the broker asks about partners; null when it does not. */
+  readonly brokerAuthPort: number | null;
 
-  private constructor(scripts: RabbitmqScripts, secrets: Secrets, options: StartOptions, members: readonly Member[]) {
+  private constructor({ scripts, secrets, options }: Means, members: readonly Member[], brokerAuthPort: number | null) {
     this.#scripts = scripts;
     this.#secrets = secrets;
     this.#options = options;
     this.#members = members;
+    this.brokerAuthPort = brokerAuthPort;
   }
 
   /** Starts the first node, then the others, which join it. */
-  static async start(
-    scripts: RabbitmqScripts,
-    secrets: Secrets,
-    options: StartOptions,
-    nodes: number,
-  ): Promise<RabbitmqCluster> {
+  static async start(means: Means, { nodes, asksAboutPartners }: ClusterRequest): Promise<RabbitmqCluster> {
+    const { scripts, secrets, options } = means;
     const members = await choosePlaces(options.folder, nodes);
     const [first, ...others] = members;
     if (first === undefined) throw new RangeError('a cluster has at least one node');
-    for (const one of members) await prepareHome(one, first.name, secrets);
+    const partners = asksAboutPartners ? await partnerLines(options.folder) : null;
+    for (const one of members) await prepareHome(one, first.name, secrets, partners?.lines ?? []);
     await startPortMapper(scripts, first.home, first.ports, options);
-    const cluster = new RabbitmqCluster(scripts, secrets, options, members);
+    const cluster = new RabbitmqCluster(means, members, partners?.authPort ?? null);
     await cluster.startNode(0);
     await Promise.all(others.map((_, index) => cluster.startNode(index + 1)));
     return cluster;
@@ -87,7 +102,12 @@ export class RabbitmqCluster {
   }
 
   api(index: number): RabbitApi {
-    return rabbitApi({ url: this.#apiUrl(this.#at(index)) });
+    return rabbitApi({ url: this.apiUrl(index) });
+  }
+
+  /** Of the HTTP API, with user and password. */
+  apiUrl(index: number): string {
+    return this.#apiUrl(this.#at(index));
   }
 
   /** Starts a node and waits until it takes connections. */
@@ -166,10 +186,23 @@ async function choosePlaces(folder: string, nodes: number): Promise<Member[]> {
   });
 }
 
-async function prepareHome({ name, home, ports }: Member, first: string, secrets: Secrets): Promise<void> {
+/** A listener for partners, and where the broker asks about them. */
+async function partnerLines(folder: string): Promise<{ authPort: number; lines: readonly string[] }> {
+  const [amqps = 0, authPort = 0] = await freePorts(2);
+  const certificate = await stackCertificate(folder);
+  const listener = `127.0.0.1:${amqps}`;
+  return { authPort, lines: partnerConfiguration(`http://127.0.0.1:${authPort}`, { ...certificate, listener }) };
+}
+
+async function prepareHome(
+  { name, home, ports }: Member,
+  first: string,
+  secrets: Secrets,
+  partners: readonly string[],
+): Promise<void> {
   await mkdir(home, { recursive: true, mode: 0o700 });
   await writeFile(path.join(home, '.erlang.cookie'), secrets.cookie, { mode: 0o400 });
-  await writeFile(path.join(home, 'enabled_plugins'), '[rabbitmq_management].\n');
+  await writeFile(path.join(home, 'enabled_plugins'), partners.length > 0 ? PLUGINS : '[rabbitmq_management].\n');
   await writeFile(path.join(home, 'advanced.config'), ADVANCED);
   await writeFile(path.join(home, 'rabbitmq-env.conf'), '');
   const joins = name !== first;
@@ -185,6 +218,7 @@ async function prepareHome({ name, home, ports }: Member, first: string, secrets
     'collect_statistics_interval = 1000',
     'cluster_partition_handling = pause_minority',
     'disk_free_limit.absolute = 50MB',
+    ...partners,
     ...(joins
       ? [
           'cluster_formation.peer_discovery_backend = classic_config',

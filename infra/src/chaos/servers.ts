@@ -10,7 +10,7 @@ import { secretsIn } from '../stack/secrets.js';
 import { serverUser } from '../stack/server-user.js';
 import type { StartOptions } from '../stack/stack.js';
 import { PostgresServer } from './postgres-server.js';
-import { RabbitmqCluster } from './rabbitmq-cluster.js';
+import { RabbitmqCluster, type ClusterRequest } from './rabbitmq-cluster.js';
 
 /** Private servers as processes of ours, so that they can be stopped and killed. What the environment names is not used. */
 export interface Servers {
@@ -23,16 +23,15 @@ export interface Servers {
   stop(): Promise<void>;
 }
 
-export interface ServersRequest {
+export interface ServersRequest extends ClusterRequest {
   /** Where downloaded programs are kept, usually `.quarterhour` in the checkout. */
   readonly directory: string;
-  readonly nodes: number;
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
 /** Starts Postgres, with every durable setting on, and RabbitMQ. */
-export async function startServers({ directory, nodes, log, signal }: ServersRequest): Promise<Servers> {
+export async function startServers({ directory, log, signal, ...cluster }: ServersRequest): Promise<Servers> {
   const env = readStackEnvironment();
   const user = serverUser();
   const kept = (await chooseFolder(directory, user)).path;
@@ -55,8 +54,10 @@ export async function startServers({ directory, nodes, log, signal }: ServersReq
     const scripts = await findRabbitmq(env, kept, { log, signal });
     if (scripts === undefined) throw new StackError('No RabbitMQ was found: install rabbitmq-server.');
     const postgres = await PostgresServer.start(binaries, user, secrets.postgres, options);
-    const rabbitmq = await RabbitmqCluster.start(scripts, secrets, options, nodes);
-    log(`Postgres ${binaries.version} (${binaries.from}), RabbitMQ ${await rabbitmq.version} on ${nodes} node(s)`);
+    const rabbitmq = await RabbitmqCluster.start({ scripts, secrets, options }, cluster);
+    log(
+      `Postgres ${binaries.version} (${binaries.from}), RabbitMQ ${await rabbitmq.version} on ${rabbitmq.size} node(s)`,
+    );
     return {
       folder,
       postgres,

@@ -70,7 +70,8 @@ const CONFIGS = `
     select encode(sha256(r.body), 'hex') as sha256 from app.receipt r
      where r.org_id = e.org_id and r.stream = 'trading-config' and r.content_sha256 = e.content_sha256
        and r.outcome = 'stored'
-     limit 1) r on true`;
+     limit 1) r on true
+  where e.origin = 'partner'`;
 
 const samplesOf = (table: string): string => `
   select 'realtime' as kind, org_id::text as "orgId",
@@ -92,8 +93,12 @@ const ASIDE = `
 const COUNTS = `
   select org_id::text as "orgId", stream, outcome, sum(n)::int as n from app.ingest_minute group by 1, 2, 3`;
 
+/** An event of the control API is on record before it is delivered: its first copy is none of a delivery. */
 const RECEIPTS = `
-  select org_id::text as "orgId", stream, sum(copies)::int as copies from app.receipt group by 1, 2`;
+  select r.org_id::text as "orgId", r.stream, (sum(r.copies) - count(e.message_id))::int as copies
+  from app.receipt r left join app.trading_config_event e on e.org_id = r.org_id and e.message_id = r.message_id
+    and r.stream = 'trading-config' and e.origin = 'control-plane'
+  group by 1, 2`;
 
 /** Reads it as the administrator, past every row policy. */
 export async function readStored(arena: Arena): Promise<Stored> {
