@@ -11,6 +11,10 @@ const VERSIONS: Grants = {
   read: ['select'],
   control: ['select', 'insert', 'update'],
 };
+/** What the control API makes, changes and takes away. */
+const REGISTERED: readonly Privilege[] = ['select', 'insert', 'update', 'delete'];
+/** What of it was displaced. */
+const DISPLACED: Grants = { read: ['select'], control: ['select', 'insert'] };
 
 /**
  * What each login role may do with each table, and nothing else. Partitions are reached through their parents.
@@ -23,8 +27,16 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'app.plant': { ingest: ['select'], read: ['select'], control: ['select'] },
   'app.device': { ingest: ['select'], read: ['select'], control: ['select'] },
   'app.asset': { ingest: ['select'], read: ['select'], control: ['select'] },
-  'app.connection_point': { ingest: ['select'], read: ['select'], control: ['select'] },
+  'app.connection_point': { ingest: ['select'], read: ['select'], control: REGISTERED },
+  'app.inverter': { read: ['select'], control: REGISTERED },
+  'app.inverter_asset': { read: ['select'], control: REGISTERED },
   'app.external_id': { ingest: ['select'], read: ['select'], control: ['select'] },
+  'app.asset_spec': { read: ['select'], control: REGISTERED },
+  'app.asset_spec_history': DISPLACED,
+  'app.connection_point_limit': { read: ['select'], control: REGISTERED },
+  'app.connection_point_limit_history': DISPLACED,
+  'app.inverter_limit': { read: ['select'], control: REGISTERED },
+  'app.inverter_limit_history': DISPLACED,
   'app.dispatch': FACTS,
   'app.trading_config_event': FACTS,
   'app.receipt': VERSIONS,
@@ -53,6 +65,7 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'ops.migration': { ingest: ['select'], read: ['select'], control: ['select'] },
   'ops.migration_lock': {},
   'ops.asset_counter': {},
+  'ops.connection_point_counter': { control: ['select', 'insert', 'update'] },
 };
 
 const ALL_LOGIN_ROLES = Object.values(LOGIN_ROLES).join(', ');

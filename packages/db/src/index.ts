@@ -71,6 +71,22 @@ export {
 export { knownAt, measuredKnownAt, raiseKnownAt, takeStamp, type Mark } from './queries/known-at.js';
 export { type VersionVerdict } from './queries/keep-versions.js';
 export {
+  displaceSpecs,
+  exportSpecs,
+  insertSpec,
+  listSpecs,
+  lockSpecs,
+  replaceSpec,
+  SpecOverlapError,
+  type AssetSpec,
+  type LockedSpecs,
+  type SpecColumn,
+  type SpecKey,
+  type SpecOwner,
+  type SpecQuery,
+  type SpecValues,
+} from './queries/asset-specs.js';
+export {
   AUDIT_START,
   checkAuditStretch,
   exportAudit,
@@ -84,6 +100,49 @@ export {
   type AuditQuery,
   type AuditStretch,
 } from './queries/audit.js';
+export {
+  exportConnectionLimits,
+  keepConnectionLimits,
+  listConnectionLimits,
+  type ConnectionLimit,
+  type ConnectionLimitColumn,
+  type ConnectionLimitKey,
+  type ConnectionLimitQuery,
+  type KeptLimits,
+  type Limited,
+  type LimitedKind,
+} from './queries/connection-limits.js';
+export {
+  changeConnectionPoint,
+  connectionPointText,
+  exportConnectionPoints,
+  hasConnectionPoint,
+  insertConnectionPoint,
+  listConnectionPoints,
+  lockConnectionPoint,
+  removeConnectionPoint,
+  type ConnectionPoint,
+  type ConnectionPointChange,
+  type ConnectionPointColumn,
+  type ConnectionPointKey,
+  type ConnectionPointProjection,
+  type ConnectionPointQuery,
+  type DispatchMode,
+  type NewConnectionPoint,
+} from './queries/connection-points.js';
+export {
+  changeInverter,
+  hasInverter,
+  insertInverter,
+  inverterText,
+  listInvertersOfAsset,
+  lockInverter,
+  removeInverters,
+  type Inverter,
+  type InverterAddress,
+  type InverterColumn,
+  type NewInverter,
+} from './queries/inverters.js';
 export {
   exportReceipts,
   listReceipts,

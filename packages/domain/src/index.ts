@@ -29,6 +29,7 @@ export {
   type UtcInstant,
 } from './time/instant.js';
 export { BackwardSpanError, type Span } from './time/span.js';
+export { overlapsAmong, type Overlap } from './time/overlaps.js';
 export { Duration, InvalidDurationError } from './time/duration.js';
 export {
   DELIVERY_AREAS,
@@ -84,4 +85,11 @@ export {
   type TradingStanding,
   type TradingState,
 } from './trading-lifecycle.js';
+export {
+  placeSpec,
+  SpecOrderError,
+  type SpecPlacement,
+  type SpecValidity,
+  type StandingSpecs,
+} from './spec-versions.js';
 export { defaultQueuePrefix } from './queue-prefix.js';
