@@ -22,7 +22,11 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'app.org_head': { ingest: ['select', 'update'], read: ['select'], control: ['select', 'update'] },
   'app.plant': { ingest: ['select'], read: ['select'], control: ['select'] },
   'app.device': { ingest: ['select'], read: ['select'], control: ['select'] },
-  'app.asset': { ingest: ['select'], read: ['select'], control: ['select'] },
+  'app.asset': { ingest: ['select'], read: ['select'], control: ['select', 'insert', 'update', 'delete'] },
+  'app.asset_owner': { ingest: ['select'], read: ['select'], control: ['select', 'insert'] },
+  'app.asset_status': VERSIONS,
+  'app.asset_status_history': FACTS,
+  'app.answered_request': { control: ['select', 'insert', 'delete'] },
   'app.connection_point': { ingest: ['select'], read: ['select'], control: ['select'] },
   'app.external_id': { ingest: ['select'], read: ['select'], control: ['select'] },
   'app.dispatch': FACTS,
@@ -52,7 +56,7 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'ops.stream': { ingest: ['select'] },
   'ops.migration': { ingest: ['select'], read: ['select'], control: ['select'] },
   'ops.migration_lock': {},
-  'ops.asset_counter': {},
+  'ops.asset_counter': { control: ['select', 'insert', 'update'] },
 };
 
 const ALL_LOGIN_ROLES = Object.values(LOGIN_ROLES).join(', ');
