@@ -26,7 +26,11 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'app.org_head': { ingest: ['select', 'update'], read: ['select'], control: ['select', 'update'] },
   'app.plant': { ingest: ['select'], read: ['select'], control: ['select'] },
   'app.device': { ingest: ['select'], read: ['select'], control: ['select'] },
-  'app.asset': { ingest: ['select'], read: ['select'], control: ['select'] },
+  'app.asset': { ingest: ['select'], read: ['select'], control: ['select', 'insert', 'update', 'delete'] },
+  'app.asset_owner': { ingest: ['select'], read: ['select'], control: ['select', 'insert'] },
+  'app.asset_status': VERSIONS,
+  'app.asset_status_history': FACTS,
+  'app.answered_request': { control: ['select', 'insert', 'delete'] },
   'app.connection_point': { ingest: ['select'], read: ['select'], control: REGISTERED },
   'app.inverter': { read: ['select'], control: REGISTERED },
   'app.inverter_asset': { read: ['select'], control: REGISTERED },
@@ -64,7 +68,7 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'ops.stream': { ingest: ['select'] },
   'ops.migration': { ingest: ['select'], read: ['select'], control: ['select'] },
   'ops.migration_lock': {},
-  'ops.asset_counter': {},
+  'ops.asset_counter': { control: ['select', 'insert', 'update'] },
   'ops.connection_point_counter': { control: ['select', 'insert', 'update'] },
 };
 

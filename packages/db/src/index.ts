@@ -39,6 +39,8 @@ export {
 } from './partitions.js';
 export { closedLines, headerLine, type LineFormat, type Lines, type LinesReader } from './lines.js';
 export { type FieldForm, type NestedObject, type Page, type Projection, type ProjectionField } from './projection.js';
+export { findAnsweredRequest, rememberAnswer, type AnsweredRequest } from './queries/answered-requests.js';
+export { findKnownAssets, type KnownAsset } from './queries/assets.js';
 export {
   createAsset,
   createDevice,

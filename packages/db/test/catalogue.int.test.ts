@@ -87,6 +87,7 @@ describe('every table of the application', () => {
       'api_key (id)',
       'api_key (key_digest)',
       'asset (id)',
+      'asset_owner (asset_id)',
       'connection_point (id)',
       'external_id (scheme, value)',
       'organisation (id)',

@@ -53,6 +53,8 @@ function meaningOf(issue: z.core.$ZodIssue, sent: unknown): Meaning {
       return bounded(issue.origin, 'max', issue.maximum, issue.inclusive, message);
     case 'invalid_value':
       return { code: 'literal_error', message, context: { expected: issue.values } };
+    case 'invalid_union':
+      return sent === undefined ? MISSING : { code: 'value_error', message };
     case 'invalid_format':
       return { code: FORMAT_CODES[issue.format] ?? 'string_pattern_mismatch', message };
     default:
@@ -67,8 +69,10 @@ function meaningOfOwnRule(params: unknown, message: string): Meaning {
   return { code: type, message, ...(ctx === undefined ? {} : { context: ctx }) };
 }
 
+const MISSING: Meaning = { code: 'missing', message: 'Field required' };
+
 function meaningOfType(expected: string, sent: unknown, message: string): Meaning {
-  if (sent === undefined) return { code: 'missing', message: 'Field required' };
+  if (sent === undefined) return MISSING;
   return { code: TYPE_CODES[expected] ?? `${expected}_type`, message };
 }
 

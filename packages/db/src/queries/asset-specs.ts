@@ -206,7 +206,7 @@ const SPEC_KEY: KeyColumns<SpecKey> = {
   validFrom: { column: 'valid_from', as: 'instant' },
 };
 
-/** Organisations instead of the register's assets: what was known of an asset outlives it. */
+/** By its owner instead of the asset itself: what was known of an asset outlives it. */
 function specSource(query: SpecQuery, projection: Projection<SpecColumn>): PageSource<SpecKey, SpecColumn> {
   const { assetIds, after, limit, offset } = query;
   const parameters = new StatementParameters();
@@ -216,7 +216,7 @@ function specSource(query: SpecQuery, projection: Projection<SpecColumn>): PageS
   const versions = versionsOf(query, [...boundsOf(query, parameters), ...(beyond?.ofVersions ?? [])], parameters);
   const rows = `
     select s.* from unnest(${assets}::text[]) as wanted (asset_id)
-    cross join unnest((select app.orgs())::uuid[]) as o (org_id)
+    join app.asset_owner a on a.asset_id = wanted.asset_id
     cross join lateral (${versions} order by valid_from desc limit ${query.latestOnly ? '1' : reach}) s
     ${beyond === undefined ? '' : `where ${beyond.ofAssets}`}
     order by s.asset_id, s.valid_from desc limit ${reach} offset ${parameters.bind(offset)}::int8`;
@@ -229,7 +229,7 @@ function versionsOf(
   conditions: readonly string[],
   parameters: StatementParameters,
 ): string {
-  const where = ['s.org_id = o.org_id', 's.asset_id = wanted.asset_id', ...conditions].join(' and ');
+  const where = ['s.org_id = a.org_id', 's.asset_id = a.asset_id', ...conditions].join(' and ');
   if (knownAt === undefined) return `select s.* from app.asset_spec s where ${where}`;
   const instant = `${parameters.bind(knownAt)}::timestamptz`;
   const known = `${where} and s.received_at <= ${instant}`;
@@ -254,9 +254,8 @@ interface Beyond {
 /** Of the asset at which a page ended the versions that begin earlier, and all of the assets after it. */
 function beyondOf({ assetId, validFrom }: SpecKey, { latestOnly }: SpecQuery, parameters: StatementParameters): Beyond {
   const asset = `${parameters.bind(assetId)}::text`;
-  const wanted = 'wanted.asset_id collate "C"';
-  if (latestOnly) return { ofAssets: `${wanted} > ${asset}`, ofVersions: [] };
+  if (latestOnly) return { ofAssets: `a.asset_id > ${asset}`, ofVersions: [] };
   const instant = `${parameters.bind(validFrom)}::timestamptz`;
-  const end = `case when wanted.asset_id = ${asset} then ${instant} else 'infinity' end`;
-  return { ofAssets: `${wanted} >= ${asset}`, ofVersions: [`s.valid_from < ${end}`] };
+  const end = `case when a.asset_id = ${asset} then ${instant} else 'infinity' end`;
+  return { ofAssets: `a.asset_id >= ${asset}`, ofVersions: [`s.valid_from < ${end}`] };
 }
