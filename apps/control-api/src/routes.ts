@@ -1,5 +1,14 @@
 import type { Route } from '@quarterhour/http';
 import type { ApiContext } from './api-context.js';
+import { createSiteInverterRoute } from './surfaces/asset/routes/create-site-inverter.js';
+import { createSiteRoute } from './surfaces/asset/routes/create-site.js';
+import { deleteSiteInverterRoute } from './surfaces/asset/routes/delete-site-inverter.js';
+import { deleteSiteRoute } from './surfaces/asset/routes/delete-site.js';
+import { patchSiteInverterRoute } from './surfaces/asset/routes/patch-site-inverter.js';
+import { patchSiteRoute } from './surfaces/asset/routes/patch-site.js';
+import { upsertSiteInverterLimitsRoute } from './surfaces/asset/routes/upsert-site-inverter-limits.js';
+import { upsertSiteLimitsRoute } from './surfaces/asset/routes/upsert-site-limits.js';
+import { upsertSpecRoute } from './surfaces/asset/routes/upsert-spec.js';
 import { drainTradingRoute, pauseTradingRoute, resumeTradingRoute } from './surfaces/own/routes/change-trading.js';
 import { discardQuarantineRoute } from './surfaces/own/routes/discard-quarantine.js';
 import { discardQuarantinedRoute } from './surfaces/own/routes/discard-quarantined.js';
@@ -19,6 +28,15 @@ import {
 import { syncPlantsRoute } from './surfaces/trading/routes/sync-plants.js';
 
 export const routes: readonly Route<ApiContext>[] = [
+  upsertSpecRoute,
+  createSiteRoute,
+  patchSiteRoute,
+  deleteSiteRoute,
+  upsertSiteLimitsRoute,
+  createSiteInverterRoute,
+  patchSiteInverterRoute,
+  deleteSiteInverterRoute,
+  upsertSiteInverterLimitsRoute,
   replayQuarantinedRoute,
   discardQuarantinedRoute,
   replayQuarantineRoute,

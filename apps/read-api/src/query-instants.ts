@@ -1,4 +1,12 @@
-import { compareInstants, DomainError, parseDeliveryDay, parseInstant, type UtcInstant } from '@quarterhour/domain';
+import {
+  compareInstants,
+  DomainError,
+  epochSeconds,
+  microsOfSecond,
+  parseDeliveryDay,
+  parseInstant,
+  type UtcInstant,
+} from '@quarterhour/domain';
 import { InvalidRequestError, type RequestIssue } from '@quarterhour/http';
 
 export function instantIn(name: string, text: string): UtcInstant {
@@ -26,6 +34,22 @@ export function assertForward(from: UtcInstant, to: UtcInstant): void {
     throw refused('to', to, { code: 'window_reversed', message: 'to lies before from' });
   }
 }
+
+/** @throws InvalidRequestError `window_too_long` when a window spans more than so many days of 24 hours */
+export function assertAtMost({ from, to }: Window, days: number): void {
+  if (from === undefined || to === undefined) return;
+  const wholeSeconds = epochSeconds(to) - epochSeconds(from);
+  const rest = microsOfSecond(to) - microsOfSecond(from);
+  const most = days * SECONDS_PER_DAY;
+  if (wholeSeconds < most || (wholeSeconds === most && rest <= 0)) return;
+  throw refused('to', to, {
+    code: 'window_too_long',
+    message: `to lies more than ${days} days after from`,
+    context: { max_days: days },
+  });
+}
+
+const SECONDS_PER_DAY = 86_400;
 
 export function refused(
   name: string,

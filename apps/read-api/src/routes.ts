@@ -1,6 +1,11 @@
 import type { Route } from '@quarterhour/http';
 import type { ApiContext } from './api-context.js';
 import { listDispatchesRoute } from './surfaces/asset/routes/list-dispatches.js';
+import { getSiteRoute } from './surfaces/asset/routes/get-site.js';
+import { listSiteInverterLimitsRoute } from './surfaces/asset/routes/list-site-inverter-limits.js';
+import { listSiteLimitsRoute } from './surfaces/asset/routes/list-site-limits.js';
+import { listAssetSitesRoute } from './surfaces/asset/routes/list-sites.js';
+import { listSpecsRoute } from './surfaces/asset/routes/list-specs.js';
 import { getDispatchRoute } from './surfaces/own/routes/get-dispatch.js';
 import { getQuarantinedRoute } from './surfaces/own/routes/get-quarantined.js';
 import { listAuditRoute } from './surfaces/own/routes/list-audit.js';
@@ -19,10 +24,15 @@ import { listMetersRoute } from './surfaces/trading/routes/list-meters.js';
 import { listTelemetryRoute } from './surfaces/trading/routes/list-telemetry.js';
 import { listSiteMetersRoute } from './surfaces/vcp/routes/list-site-meters.js';
 import { listSiteTelemetryRoute } from './surfaces/vcp/routes/list-site-telemetry.js';
-import { listSitesRoute } from './surfaces/vcp/routes/list-sites.js';
+import { listPartnerSitesRoute } from './surfaces/vcp/routes/list-partner-sites.js';
 
 export const routes: readonly Route<ApiContext>[] = [
   listDispatchesRoute,
+  listSpecsRoute,
+  listAssetSitesRoute,
+  getSiteRoute,
+  listSiteLimitsRoute,
+  listSiteInverterLimitsRoute,
   getLatestTelemetryRoute,
   listTelemetryRoute,
   listMetersRoute,
@@ -37,7 +47,7 @@ export const routes: readonly Route<ApiContext>[] = [
   getTradingConfigRoute,
   getConnectionDetailsRoute,
   listApiKeysRoute,
-  listSitesRoute,
+  listPartnerSitesRoute,
   listSiteMetersRoute,
   listSiteTelemetryRoute,
   listCommandLogRoute,

@@ -85,6 +85,7 @@ export {
   type TradingStanding,
   type TradingState,
 } from './trading-lifecycle.js';
+export { dispatchPriceFault, type DispatchPriceFault, type DispatchPrices } from './dispatch-prices.js';
 export {
   placeSpec,
   SpecOrderError,

@@ -1,4 +1,4 @@
-import type { UtcInstant } from '@quarterhour/domain';
+import { compareInstants, type UtcInstant } from '@quarterhour/domain';
 import { plainArray, textArray } from '../array-literals.js';
 import type { LineFormat, LinesReader } from '../lines.js';
 import { queryLines, startingAfter } from '../lines.js';
@@ -50,7 +50,7 @@ export async function keepConnectionLimits(
   stamp: UtcInstant,
 ): Promise<KeptLimits> {
   const { insert, archive, replace } = STATEMENTS[of];
-  const ordered = limits.toSorted((left, right) => (left.startTime < right.startTime ? -1 : 1));
+  const ordered = limits.toSorted((left, right) => compareInstants(left.startTime, right.startTime));
   const values = [
     orgId,
     id,
