@@ -90,6 +90,7 @@ describe('every table of the application', () => {
       'asset_owner (asset_id)',
       'connection_point (id)',
       'external_id (scheme, value)',
+      'inverter (id)',
       'organisation (id)',
       'organisation (queue_prefix)',
       'organisation (slug)',

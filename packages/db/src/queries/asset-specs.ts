@@ -213,30 +213,33 @@ function specSource(query: SpecQuery, projection: Projection<SpecColumn>): PageS
   const assets = parameters.bind(textArray([...new Set(assetIds)]));
   const reach = `${parameters.bind(offset + limit + 1)}::int8`;
   const beyond = after === undefined ? undefined : beyondOf(after, query, parameters);
-  const versions = versionsOf(query, [...boundsOf(query, parameters), ...(beyond?.ofVersions ?? [])], parameters);
+  const conditions = [...boundsOf(query, parameters), ...(beyond?.ofVersions ?? [])];
+  const first = `order by s.valid_from desc limit ${query.latestOnly ? '1' : reach}`;
   const rows = `
     select s.* from unnest(${assets}::text[]) as wanted (asset_id)
     join app.asset_owner a on a.asset_id = wanted.asset_id
-    cross join lateral (${versions} order by valid_from desc limit ${query.latestOnly ? '1' : reach}) s
+    cross join lateral (${versionsOf(query, conditions, first, parameters)}) s
     ${beyond === undefined ? '' : `where ${beyond.ofAssets}`}
     order by s.asset_id, s.valid_from desc limit ${reach} offset ${parameters.bind(offset)}::int8`;
   return { rows, parameters, projection, key: SPEC_KEY, limit };
 }
 
-/** Those that stand, and where another time is asked for those that stood then. */
+/** The first of those that stand, and where another time is asked for of those that stood then. */
 function versionsOf(
   { knownAt }: Pick<SpecQuery, 'knownAt'>,
   conditions: readonly string[],
+  first: string,
   parameters: StatementParameters,
 ): string {
-  const where = ['s.org_id = a.org_id', 's.asset_id = a.asset_id', ...conditions].join(' and ');
-  if (knownAt === undefined) return `select s.* from app.asset_spec s where ${where}`;
+  const rowsOf = (table: string, known: string): string => {
+    const where = ['s.org_id = a.org_id', 's.asset_id = a.asset_id', ...conditions].join(' and ');
+    return `select ${COLUMNS} from app.${table} s where ${where}${known} ${first}`;
+  };
+  if (knownAt === undefined) return rowsOf('asset_spec', '');
   const instant = `${parameters.bind(knownAt)}::timestamptz`;
-  const known = `${where} and s.received_at <= ${instant}`;
-  return `
-    select ${COLUMNS} from app.asset_spec s where ${known}
-    union all
-    select ${COLUMNS} from app.asset_spec_history s where ${known} and s.displaced_at > ${instant}`;
+  const standing = rowsOf('asset_spec', ` and s.received_at <= ${instant}`);
+  const displaced = rowsOf('asset_spec_history', ` and s.received_at <= ${instant} and s.displaced_at > ${instant}`);
+  return `select s.* from ((${standing}) union all (${displaced})) s ${first}`;
 }
 
 function boundsOf({ from, to }: SpecQuery, parameters: StatementParameters): string[] {

@@ -172,27 +172,24 @@ function limitSource(
   const most = `${parameters.bind(limit + 1)}::int8`;
   const rows = `
     select l.* from unnest((select app.orgs())::uuid[]) as o (org_id)
-    cross join lateral (${limitRows(query, parameters)}
-      order by start_time limit ${parameters.bind(offset + limit + 1)}::int8) l
+    cross join lateral (${limitRows(query, parameters)}) l
     order by l.start_time limit ${most} offset ${parameters.bind(offset)}::int8`;
   return { rows, parameters, projection, key: LIMIT_KEY, limit };
 }
 
-/** Those that stand, and where another time is asked for those that stood then. */
-function limitRows(
-  { of, id, from, to, after, knownAt }: ConnectionLimitQuery,
-  parameters: StatementParameters,
-): string {
+/** The first of those that stand, and where another time is asked for of those that stood then. */
+function limitRows(query: ConnectionLimitQuery, parameters: StatementParameters): string {
+  const { of, id, from, to, after, knownAt, limit, offset } = query;
   const { table, owner } = TABLES[of];
   const [comparison, start] = after === undefined ? (['>=', from] as const) : (['>', after.startTime] as const);
   const where = `l.org_id = o.org_id and l.${owner} = ${parameters.bind(id)}
     and l.start_time ${comparison} ${parameters.bind(start)}::timestamptz
     and l.start_time < ${parameters.bind(to)}::timestamptz`;
-  if (knownAt === undefined) return `select ${SHOWN} from ${table} l where ${where}`;
+  const first = `order by l.start_time limit ${parameters.bind(offset + limit + 1)}::int8`;
+  if (knownAt === undefined) return `select ${SHOWN} from ${table} l where ${where} ${first}`;
   const instant = `${parameters.bind(knownAt)}::timestamptz`;
   const known = `${where} and l.received_at <= ${instant}`;
-  return `
-    select ${SHOWN} from ${table} l where ${known}
-    union all
-    select ${SHOWN} from ${table}_history l where ${known} and l.displaced_at > ${instant}`;
+  const standing = `select ${SHOWN} from ${table} l where ${known} ${first}`;
+  const displaced = `select ${SHOWN} from ${table}_history l where ${known} and l.displaced_at > ${instant} ${first}`;
+  return `select l.* from ((${standing}) union all (${displaced})) l ${first}`;
 }

@@ -100,7 +100,8 @@ function listingOf(
   { cursors }: Pick<ApiContext, 'cursors'>,
   { route, id }: LimitedThing,
 ) {
-  return openListing(cursors, route, { query: { ...query, of: id }, scope, url });
+  const named = { ...query, of: id };
+  return openListing(cursors, route, { query: named, scope, url });
 }
 
 type LimitFilter = Omit<ConnectionLimitQuery, 'after' | 'knownAt' | 'limit' | 'offset'>;
