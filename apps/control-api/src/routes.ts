@@ -1,5 +1,15 @@
 import type { Route } from '@quarterhour/http';
 import type { ApiContext } from './api-context.js';
+import { createAssetRoute } from './surfaces/asset/routes/create-asset.js';
+import { deleteAssetRoute } from './surfaces/asset/routes/delete-asset.js';
+import {
+  commissionAssetRoute,
+  decommissionAssetRoute,
+  goLiveAssetRoute,
+  resumeAssetRoute,
+  suspendAssetRoute,
+} from './surfaces/asset/routes/move-asset.js';
+import { patchAssetRoute } from './surfaces/asset/routes/patch-asset.js';
 import { drainTradingRoute, pauseTradingRoute, resumeTradingRoute } from './surfaces/own/routes/change-trading.js';
 import { discardQuarantineRoute } from './surfaces/own/routes/discard-quarantine.js';
 import { discardQuarantinedRoute } from './surfaces/own/routes/discard-quarantined.js';
@@ -19,6 +29,14 @@ import {
 import { syncPlantsRoute } from './surfaces/trading/routes/sync-plants.js';
 
 export const routes: readonly Route<ApiContext>[] = [
+  createAssetRoute,
+  patchAssetRoute,
+  deleteAssetRoute,
+  commissionAssetRoute,
+  goLiveAssetRoute,
+  suspendAssetRoute,
+  resumeAssetRoute,
+  decommissionAssetRoute,
   replayQuarantinedRoute,
   discardQuarantinedRoute,
   replayQuarantineRoute,

@@ -1,6 +1,10 @@
 import type { Route } from '@quarterhour/http';
 import type { ApiContext } from './api-context.js';
+import { getAssetStatusRoute } from './surfaces/asset/routes/get-asset-status.js';
+import { getAssetRoute } from './surfaces/asset/routes/get-asset.js';
+import { listAssetsRoute } from './surfaces/asset/routes/list-assets.js';
 import { listDispatchesRoute } from './surfaces/asset/routes/list-dispatches.js';
+import { listStatusesRoute } from './surfaces/asset/routes/list-statuses.js';
 import { getDispatchRoute } from './surfaces/own/routes/get-dispatch.js';
 import { getQuarantinedRoute } from './surfaces/own/routes/get-quarantined.js';
 import { listAuditRoute } from './surfaces/own/routes/list-audit.js';
@@ -22,6 +26,10 @@ import { listSiteTelemetryRoute } from './surfaces/vcp/routes/list-site-telemetr
 import { listSitesRoute } from './surfaces/vcp/routes/list-sites.js';
 
 export const routes: readonly Route<ApiContext>[] = [
+  listAssetsRoute,
+  getAssetRoute,
+  getAssetStatusRoute,
+  listStatusesRoute,
   listDispatchesRoute,
   getLatestTelemetryRoute,
   listTelemetryRoute,
