@@ -1,5 +1,15 @@
 import type { Route } from '@quarterhour/http';
 import type { ApiContext } from './api-context.js';
+import { createAssetRoute } from './surfaces/asset/routes/create-asset.js';
+import { deleteAssetRoute } from './surfaces/asset/routes/delete-asset.js';
+import {
+  commissionAssetRoute,
+  decommissionAssetRoute,
+  goLiveAssetRoute,
+  resumeAssetRoute,
+  suspendAssetRoute,
+} from './surfaces/asset/routes/move-asset.js';
+import { patchAssetRoute } from './surfaces/asset/routes/patch-asset.js';
 import { createSiteInverterRoute } from './surfaces/asset/routes/create-site-inverter.js';
 import { createSiteRoute } from './surfaces/asset/routes/create-site.js';
 import { deleteSiteInverterRoute } from './surfaces/asset/routes/delete-site-inverter.js';
@@ -28,6 +38,14 @@ import {
 import { syncPlantsRoute } from './surfaces/trading/routes/sync-plants.js';
 
 export const routes: readonly Route<ApiContext>[] = [
+  createAssetRoute,
+  patchAssetRoute,
+  deleteAssetRoute,
+  commissionAssetRoute,
+  goLiveAssetRoute,
+  suspendAssetRoute,
+  resumeAssetRoute,
+  decommissionAssetRoute,
   upsertSpecRoute,
   createSiteRoute,
   patchSiteRoute,

@@ -1,6 +1,10 @@
 import type { Route } from '@quarterhour/http';
 import type { ApiContext } from './api-context.js';
+import { getAssetStatusRoute } from './surfaces/asset/routes/get-asset-status.js';
+import { getAssetRoute } from './surfaces/asset/routes/get-asset.js';
+import { listAssetsRoute } from './surfaces/asset/routes/list-assets.js';
 import { listDispatchesRoute } from './surfaces/asset/routes/list-dispatches.js';
+import { listStatusesRoute } from './surfaces/asset/routes/list-statuses.js';
 import { getSiteRoute } from './surfaces/asset/routes/get-site.js';
 import { listSiteInverterLimitsRoute } from './surfaces/asset/routes/list-site-inverter-limits.js';
 import { listSiteLimitsRoute } from './surfaces/asset/routes/list-site-limits.js';
@@ -27,6 +31,10 @@ import { listSiteTelemetryRoute } from './surfaces/vcp/routes/list-site-telemetr
 import { listPartnerSitesRoute } from './surfaces/vcp/routes/list-partner-sites.js';
 
 export const routes: readonly Route<ApiContext>[] = [
+  listAssetsRoute,
+  getAssetRoute,
+  getAssetStatusRoute,
+  listStatusesRoute,
   listDispatchesRoute,
   listSpecsRoute,
   listAssetSitesRoute,

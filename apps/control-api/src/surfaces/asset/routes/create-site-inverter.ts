@@ -1,7 +1,7 @@
 import { assetSitePath, createInverterBody, siteInverter } from '@quarterhour/contracts';
 import { assetSurface, createdText, noParameters, route } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
-import { MADE } from '../answers.js';
+import { MADE } from '../responses.js';
 import { createInverter } from '../inverters.js';
 import { writing } from '../writing.js';
 

@@ -1,7 +1,7 @@
 import { assetSite, createSiteBody } from '@quarterhour/contracts';
 import { assetSurface, createdText, noParameters, route } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
-import { MADE } from '../answers.js';
+import { MADE } from '../responses.js';
 import { createSite } from '../sites.js';
 import { writing } from '../writing.js';
 

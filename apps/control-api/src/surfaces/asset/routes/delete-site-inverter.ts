@@ -1,7 +1,7 @@
 import { siteInverterPath } from '@quarterhour/contracts';
 import { assetSurface, noBody, noContent, noParameters, route } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
-import { DONE } from '../answers.js';
+import { DONE } from '../responses.js';
 import { deleteInverter } from '../inverters.js';
 import { writing } from '../writing.js';
 

@@ -1,7 +1,7 @@
 import { patchInverterBody, siteInverterPath } from '@quarterhour/contracts';
 import { assetSurface, noContent, noParameters, route } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
-import { DONE } from '../answers.js';
+import { DONE } from '../responses.js';
 import { patchInverter } from '../inverters.js';
 import { writing } from '../writing.js';
 

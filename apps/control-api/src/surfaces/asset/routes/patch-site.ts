@@ -1,7 +1,7 @@
 import { assetSitePath, patchSiteBody } from '@quarterhour/contracts';
 import { assetSurface, noContent, noParameters, route } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
-import { DONE } from '../answers.js';
+import { DONE } from '../responses.js';
 import { changeSite } from '../sites.js';
 import { writing } from '../writing.js';
 

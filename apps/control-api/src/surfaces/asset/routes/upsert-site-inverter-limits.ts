@@ -1,7 +1,7 @@
 import { putConnectionLimitsBody, siteInverterPath } from '@quarterhour/contracts';
 import { assetSurface, noContent, noParameters, route } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
-import { DONE } from '../answers.js';
+import { DONE } from '../responses.js';
 import { connectionLimitsOf, upsertConnectionLimits } from '../connection-limits.js';
 import { lockedInverter } from '../inverters.js';
 import { writing } from '../writing.js';

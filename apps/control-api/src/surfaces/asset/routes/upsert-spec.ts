@@ -1,7 +1,7 @@
 import { putSpecBody } from '@quarterhour/contracts';
 import { assetSurface, noContent, noParameters, route } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
-import { DONE } from '../answers.js';
+import { DONE, UNKNOWN_ASSET_RESPONSE } from '../responses.js';
 import { specOf, upsertSpec } from '../upsert-spec.js';
 import { writing } from '../writing.js';
 
@@ -18,7 +18,7 @@ export const upsertSpecRoute = route({
   params: noParameters,
   query: noParameters,
   body: putSpecBody,
-  responses: { 204: DONE },
+  responses: { 204: DONE, ...UNKNOWN_ASSET_RESPONSE },
   handler: async (request, ctx: ApiContext) => {
     const { asset_id: assetId } = request.body;
     const offered = specOf(request.body);
