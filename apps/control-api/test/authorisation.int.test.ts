@@ -8,6 +8,13 @@ import { routes } from '../src/routes.js';
 import { openTestApi } from './api.js';
 import type { TestApi } from './api.js';
 
+const A_LIMIT = {
+  start_time: '2026-01-15T10:00:00Z',
+  end_time: '2026-01-15T11:00:00Z',
+  max_import_from_grid: { amount: '1', unit: 'MW' },
+  max_export_to_grid: { amount: '1', unit: 'MW' },
+};
+
 /** A body per operation that is fine; undefined where it takes none. */
 const BODIES: Readonly<Record<string, object | undefined>> = {
   createAsset: {
@@ -25,6 +32,26 @@ const BODIES: Readonly<Record<string, object | undefined>> = {
   suspendAsset: undefined,
   resumeAsset: undefined,
   decommissionAsset: undefined,
+  upsertSpec: { asset_id: 'NOBODY', valid_from: '2026-01-15T00:00:00Z' },
+  createSite: {
+    code: 'WU',
+    name: 'A site',
+    region: 'DE',
+    delivery_area: '50HZ',
+    dispatch_mode: { name: 'MANUAL' },
+  },
+  patchSite: {},
+  deleteSite: undefined,
+  upsertSiteLimits: { limits: [A_LIMIT] },
+  createSiteInverter: {
+    rated_power: { amount: '1', unit: 'MW' },
+    charge_efficiency: 1,
+    discharge_efficiency: 1,
+    asset_ids: ['NOBODY'],
+  },
+  patchSiteInverter: {},
+  deleteSiteInverter: undefined,
+  upsertSiteInverterLimits: { limits: [A_LIMIT] },
   replayQuarantined: {},
   discardQuarantined: { because: 'a test' },
   replayQuarantine: { ids: [randomUUID()] },
@@ -46,6 +73,9 @@ const BODIES: Readonly<Record<string, object | undefined>> = {
 /** What an operation answers that is neither 200 nor, of a thing that is not there, 404. */
 const ANSWERS: Readonly<Record<string, number>> = {
   createAsset: 201,
+  createSite: 201,
+  // Names an asset that nobody has.
+  upsertSpec: 404,
   mintApiKey: 201,
   // An organisation that never configured trading cannot do these, whoever asks.
   enableTrading: 400,
