@@ -21,6 +21,9 @@ import { openTestApi, readApiOver } from './api.js';
 import type { TestApi } from './api.js';
 import { quarantine, storeDispatches } from './facts.js';
 import { aKeyOf, revoke } from './keys.js';
+import { registerInverter, registerSite } from './registered.js';
+
+const WINDOW = 'from=2026-01-15T00:00:00Z&to=2026-01-16T00:00:00Z';
 
 /** A request per operation that its owner may make. */
 interface Owned {
@@ -47,6 +50,12 @@ async function everythingOf(organisation: OrganisationRow): Promise<Owned> {
     { assetId: asset, at: '2026-01-15T10:00:00Z' },
   ]);
   await takeIn(api.worker, sentAssetStatus(anAssetStatus({ asset_id: asset })));
+  const site = await registerSite(api.admin, organisation.id, { code: organisation.slug });
+  const inverter = await registerInverter(api.admin, {
+    orgId: organisation.id,
+    connectionPointId: site,
+    assetIds: [asset],
+  });
   const quarantined = await quarantine(api.worker, organisation.id);
   return {
     organisation,
@@ -56,6 +65,11 @@ async function everythingOf(organisation: OrganisationRow): Promise<Owned> {
       getAsset: `/asset-api/v1/assets/${asset}`,
       getAssetStatus: `/asset-api/v1/assets/${asset}/status`,
       listStatuses: `/asset-api/v1/statuses?asset_ids=${asset}&latest=true`,
+      listSpecs: `/asset-api/v1/specs?asset_ids=${asset}`,
+      listSites: '/asset-api/v1/sites',
+      getSite: `/asset-api/v1/sites/${site}`,
+      listSiteLimits: `/asset-api/v1/sites/${site}/limits?${WINDOW}`,
+      listSiteInverterLimits: `/asset-api/v1/sites/${site}/inverters/${inverter}/limits?${WINDOW}`,
       listDispatches: `/asset-api/v1/dispatches?asset_ids=${asset}&delivery_day=2026-01-15`,
       getLatestTelemetry: `/api/v1/trading/plants/${plant.id}/telemetry/latest`,
       listTelemetry: `/api/v1/trading/plants/${plant.id}/telemetry`,
@@ -71,7 +85,7 @@ async function everythingOf(organisation: OrganisationRow): Promise<Owned> {
       getTradingConfig: '/api/v1/trading/config',
       getConnectionDetails: '/api/v1/trading/connection-details',
       listApiKeys: '/api/v1/partner/api-keys',
-      listSites: '/api/v1/vcp/sites',
+      listPartnerSites: '/api/v1/vcp/sites',
       listSiteMeters: `/api/v1/vcp/sites/${plant.id}/meters?from=2026-01-15T00:00:00Z`,
       listSiteTelemetry: `/api/v1/vcp/sites/${plant.id}/telemetry?from=2026-01-15T00:00:00Z`,
       listCommandLog: `/api/v1/trading/plants/${plant.id}/command-log`,
@@ -178,11 +192,11 @@ describe('with an API key', () => {
     expect(withKeys.map(({ operationId }) => operationId).toSorted()).toEqual([
       'getQuarantined',
       'listIngestionMinutes',
+      'listPartnerSites',
       'listQuarantine',
       'listReceipts',
       'listSiteMeters',
       'listSiteTelemetry',
-      'listSites',
     ]);
   });
 

@@ -24,6 +24,7 @@ import { openTestApi } from './api.js';
 import type { TestApi } from './api.js';
 import { aKeyOf } from './keys.js';
 import { logCommand, logConfig, quarantine } from './facts.js';
+import { registerInverter, registerSite, storeLimits, storeSpec } from './registered.js';
 
 /**
  * Two organisations that hold things under the same ids wherever ids are theirs to choose: message ids, event ids, external
@@ -42,6 +43,7 @@ interface Ids {
   readonly eventId: string;
   readonly quarantinedId: string;
   readonly messageId: string;
+  readonly siteId: string;
 }
 
 const SHARED = {
@@ -50,10 +52,22 @@ const SHARED = {
   externalPlantId: 'roof',
   measuredAt: recentQuarterHour(),
 };
+const DAY = 'from=2026-01-15T00:00:00Z&to=2026-01-16T00:00:00Z';
 const SPAN = 'from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z';
 
 /** A request of each operation, by the ids that it names. An operation without one fails the first test. */
 const REQUESTS: Readonly<Record<string, (ids: Ids) => readonly string[]>> = {
+  listSpecs: ({ assetId }) => [
+    `/asset-api/v1/specs?asset_ids=${assetId}`,
+    `/asset-api/v1/specs?asset_ids=${assetId}&latest=true`,
+  ],
+  listSites: ({ assetId }) => [
+    '/asset-api/v1/sites?expand=inverters&limit=1',
+    `/asset-api/v1/sites?asset_id=${assetId}`,
+  ],
+  getSite: ({ siteId }) => [`/asset-api/v1/sites/${siteId}`],
+  listSiteLimits: ({ siteId }) => [`/asset-api/v1/sites/${siteId}/limits?${DAY}`],
+  listSiteInverterLimits: ({ siteId }) => [`/asset-api/v1/sites/${siteId}/inverters/${siteId}_INV_1/limits?${DAY}`],
   listDispatches: ({ assetId }) => [
     `/asset-api/v1/dispatches?asset_ids=${assetId}&${SPAN}`,
     `/asset-api/v1/dispatches?asset_ids=${assetId}&${SPAN}&limit=1&order=desc`,
@@ -150,7 +164,16 @@ async function aTenant(mark: string): Promise<Tenant> {
     waitsFor: `asset ${assetId}`,
   });
   await quarantine(api.worker, organisation.id, { ...faulty, messageId, routingKey: canary });
-  return { canary, organisation, ids: { assetId, plantId: plant.id, eventId, quarantinedId, messageId } };
+  const orgId = organisation.id;
+  await storeSpec(api.admin, { orgId, assetId }, { from: '2026-01-15T10:00:00Z', rampType: canary });
+  const connectionPointId = await registerSite(api.admin, orgId, { name: canary });
+  await registerSite(api.admin, orgId, { name: canary });
+  const inverterId = await registerInverter(api.admin, { orgId, connectionPointId, assetIds: [assetId] });
+  const limits = [{ at: '2026-01-15T10:00:00Z' }];
+  await storeLimits(api.admin, { orgId, of: 'connection-point', id: connectionPointId }, limits);
+  await storeLimits(api.admin, { orgId, of: 'inverter', id: inverterId }, limits);
+  const ids = { assetId, plantId: plant.id, eventId, quarantinedId, messageId, siteId: connectionPointId };
+  return { canary, organisation, ids };
 }
 
 /** A bucket's times are the caller's own: with them both answers to a foreign plant are the same. */
@@ -169,6 +192,7 @@ const nobodys = (): Ids => ({
   eventId: randomUUID(),
   quarantinedId: randomUUID(),
   messageId: 'nobody-1',
+  siteId: 'DE_AMPN_NOBODY_SITE_1',
 });
 const requestsOf = ({ operationId }: Route<never>, ids: Ids): readonly string[] => REQUESTS[operationId]?.(ids) ?? [];
 const ask = (url: string, tenant: Tenant, role = 'operator', headers = {}): Promise<Response> =>
@@ -251,8 +275,8 @@ describe.each(operations)('%s', (operationId, route) => {
   });
 });
 
-/** Counts say nothing but numbers. */
-const COUNTS_ONLY: ReadonlySet<string> = new Set(['listIngestionMinutes']);
+/** Counts and limits say nothing but numbers. */
+const COUNTS_ONLY: ReadonlySet<string> = new Set(['listIngestionMinutes', 'listSiteLimits', 'listSiteInverterLimits']);
 
 test('counts of one organisation are not moved by the other', async () => {
   const url = requestsOf(routeOf('listIngestionMinutes'), a.ids)[0] ?? '';

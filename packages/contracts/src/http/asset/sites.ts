@@ -38,7 +38,7 @@ export type CreateSiteBody = z.output<typeof createSiteBody>;
 export const patchSiteBody = z
   .strictObject({
     name: nameInput.nullish(),
-    dispatch_mode_name: dispatchModeName.nullish(),
+    dispatch_mode_name: z.enum(dispatchModeName.options).nullish(),
     dispatch_mode_floor_price: priceInput.nullish(),
     dispatch_mode_strike_price: priceInput.nullish(),
   })
