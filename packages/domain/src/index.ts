@@ -57,6 +57,7 @@ export {
 export {
   MAX_DELIVERY_PERIODS,
   TooManyDeliveryPeriodsError,
+  countDeliveryPeriods,
   dailyWindows,
   expandDailyWindow,
   expandToDeliveryPeriods,
@@ -84,4 +85,21 @@ export {
   type TradingStanding,
   type TradingState,
 } from './trading-lifecycle.js';
+export {
+  areCrossed,
+  limitStretches,
+  mostRestrictive,
+  type ComputedLimits,
+  type LimitSetting,
+  type LimitStretch,
+  type PeriodLimits,
+} from './period-limits.js';
+export {
+  READING_QUALITIES,
+  energyMoves,
+  totalOfMoves,
+  type EnergyMove,
+  type ReadingQuality,
+  type StoredEnergyReading,
+} from './stored-energy.js';
 export { defaultQueuePrefix } from './queue-prefix.js';
