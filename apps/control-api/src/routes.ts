@@ -1,5 +1,10 @@
 import type { Route } from '@quarterhour/http';
 import type { ApiContext } from './api-context.js';
+import { deleteLimitsRoute } from './surfaces/asset/routes/delete-limits.js';
+import { patchLimitsRoute } from './surfaces/asset/routes/patch-limits.js';
+import { putForecastsRoute } from './surfaces/asset/routes/put-forecasts.js';
+import { putReservationsRoute } from './surfaces/asset/routes/put-reservations.js';
+import { putStateSnapshotsRoute } from './surfaces/asset/routes/put-state-snapshots.js';
 import { drainTradingRoute, pauseTradingRoute, resumeTradingRoute } from './surfaces/own/routes/change-trading.js';
 import { discardQuarantineRoute } from './surfaces/own/routes/discard-quarantine.js';
 import { discardQuarantinedRoute } from './surfaces/own/routes/discard-quarantined.js';
@@ -36,4 +41,9 @@ export const routes: readonly Route<ApiContext>[] = [
   getPlantConfigRoute,
   updatePlantConfigRoute,
   validatePlantConfigRoute,
+  putStateSnapshotsRoute,
+  patchLimitsRoute,
+  deleteLimitsRoute,
+  putForecastsRoute,
+  putReservationsRoute,
 ];

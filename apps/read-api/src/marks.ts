@@ -19,6 +19,25 @@ export async function agreedBound(trx: Trx, asked: Asked, position: Position | u
 }
 
 /**
+ * The same for a list whose window ends now: a window that is left open ends at this bound, so that the bound, as `as_of`,
+ * gives the same window again. Of one organisation the stamp of its last change may be long ago, and nothing has changed
+ * since then.
+ */
+export async function agreedBoundNow(trx: Trx, asked: Asked, position: Position | undefined): Promise<UtcInstant> {
+  if (typeof position?.knownAt === 'string') return parseInstant(position.knownAt);
+  const agreed = await knownAt(trx);
+  const settled = await measuredKnownAt(trx);
+  return boundBy(asked, {
+    ...settled,
+    knownAt: agreed === null ? settled.knownAt : later(agreed.knownAt, settled.knownAt),
+  });
+}
+
+function later(left: UtcInstant, right: UtcInstant): UtcInstant {
+  return compareInstants(left, right) < 0 ? right : left;
+}
+
+/**
  * The same for one page; undefined where the page itself tells: the first one of a single organisation, of which nothing
  * older is asked for.
  */

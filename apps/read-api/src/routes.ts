@@ -1,6 +1,10 @@
 import type { Route } from '@quarterhour/http';
 import type { ApiContext } from './api-context.js';
 import { listDispatchesRoute } from './surfaces/asset/routes/list-dispatches.js';
+import { listForecastsRoute } from './surfaces/asset/routes/list-forecasts.js';
+import { listLimitsRoute } from './surfaces/asset/routes/list-limits.js';
+import { listReservationsRoute } from './surfaces/asset/routes/list-reservations.js';
+import { listStateSnapshotsRoute } from './surfaces/asset/routes/list-state-snapshots.js';
 import { getDispatchRoute } from './surfaces/own/routes/get-dispatch.js';
 import { getQuarantinedRoute } from './surfaces/own/routes/get-quarantined.js';
 import { listAuditRoute } from './surfaces/own/routes/list-audit.js';
@@ -23,6 +27,10 @@ import { listSitesRoute } from './surfaces/vcp/routes/list-sites.js';
 
 export const routes: readonly Route<ApiContext>[] = [
   listDispatchesRoute,
+  listStateSnapshotsRoute,
+  listLimitsRoute,
+  listForecastsRoute,
+  listReservationsRoute,
   getLatestTelemetryRoute,
   listTelemetryRoute,
   listMetersRoute,
