@@ -19,6 +19,11 @@ import { patchSiteRoute } from './surfaces/asset/routes/patch-site.js';
 import { upsertSiteInverterLimitsRoute } from './surfaces/asset/routes/upsert-site-inverter-limits.js';
 import { upsertSiteLimitsRoute } from './surfaces/asset/routes/upsert-site-limits.js';
 import { upsertSpecRoute } from './surfaces/asset/routes/upsert-spec.js';
+import { deleteLimitsRoute } from './surfaces/asset/routes/delete-limits.js';
+import { patchLimitsRoute } from './surfaces/asset/routes/patch-limits.js';
+import { putForecastsRoute } from './surfaces/asset/routes/put-forecasts.js';
+import { putReservationsRoute } from './surfaces/asset/routes/put-reservations.js';
+import { putStateSnapshotsRoute } from './surfaces/asset/routes/put-state-snapshots.js';
 import { drainTradingRoute, pauseTradingRoute, resumeTradingRoute } from './surfaces/own/routes/change-trading.js';
 import { discardQuarantineRoute } from './surfaces/own/routes/discard-quarantine.js';
 import { discardQuarantinedRoute } from './surfaces/own/routes/discard-quarantined.js';
@@ -72,4 +77,9 @@ export const routes: readonly Route<ApiContext>[] = [
   getPlantConfigRoute,
   updatePlantConfigRoute,
   validatePlantConfigRoute,
+  putStateSnapshotsRoute,
+  patchLimitsRoute,
+  deleteLimitsRoute,
+  putForecastsRoute,
+  putReservationsRoute,
 ];

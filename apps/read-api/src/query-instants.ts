@@ -29,6 +29,13 @@ export function windowOf(query: { readonly from?: string | undefined; readonly t
   return { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
 }
 
+/** A window of which both ends are given. */
+export function requiredWindowOf(query: { readonly from: string; readonly to: string }): Required<Window> {
+  const window = { from: instantIn('from', query.from), to: instantIn('to', query.to) };
+  assertForward(window.from, window.to);
+  return window;
+}
+
 export function assertForward(from: UtcInstant, to: UtcInstant): void {
   if (compareInstants(to, from) < 0) {
     throw refused('to', to, { code: 'window_reversed', message: 'to lies before from' });

@@ -10,6 +10,10 @@ import { listSiteInverterLimitsRoute } from './surfaces/asset/routes/list-site-i
 import { listSiteLimitsRoute } from './surfaces/asset/routes/list-site-limits.js';
 import { listAssetSitesRoute } from './surfaces/asset/routes/list-sites.js';
 import { listSpecsRoute } from './surfaces/asset/routes/list-specs.js';
+import { listForecastsRoute } from './surfaces/asset/routes/list-forecasts.js';
+import { listLimitsRoute } from './surfaces/asset/routes/list-limits.js';
+import { listReservationsRoute } from './surfaces/asset/routes/list-reservations.js';
+import { listStateSnapshotsRoute } from './surfaces/asset/routes/list-state-snapshots.js';
 import { getDispatchRoute } from './surfaces/own/routes/get-dispatch.js';
 import { getQuarantinedRoute } from './surfaces/own/routes/get-quarantined.js';
 import { listAuditRoute } from './surfaces/own/routes/list-audit.js';
@@ -41,6 +45,10 @@ export const routes: readonly Route<ApiContext>[] = [
   getSiteRoute,
   listSiteLimitsRoute,
   listSiteInverterLimitsRoute,
+  listStateSnapshotsRoute,
+  listLimitsRoute,
+  listForecastsRoute,
+  listReservationsRoute,
   getLatestTelemetryRoute,
   listTelemetryRoute,
   listMetersRoute,

@@ -16,6 +16,10 @@ const REGISTERED: readonly Privilege[] = ['select', 'insert', 'update', 'delete'
 /** What of it was displaced. */
 const DISPLACED: Grants = { read: ['select'], control: ['select', 'insert'] };
 
+/** What is agreed over HTTP, and what it displaces. */
+const AGREED: Grants = { read: ['select'], control: ['select', 'insert', 'update', 'delete'] };
+const DISPLACED: Grants = { read: ['select'], control: ['select', 'insert'] };
+
 /**
  * What each login role may do with each table, and nothing else. Partitions are reached through their parents.
  *
@@ -50,6 +54,14 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'app.telemetry_meter_history': FACTS,
   'app.dirty_period': { ingest: ['select', 'insert', 'delete'], read: ['select'], control: ['select', 'insert'] },
   'app.telemetry_rollup': { ingest: ['select', 'insert', 'update'], read: ['select'] },
+  'app.state_snapshot': AGREED,
+  'app.state_snapshot_history': DISPLACED,
+  'app.period_limit': AGREED,
+  'app.period_limit_history': DISPLACED,
+  'app.forecast': AGREED,
+  'app.forecast_history': DISPLACED,
+  'app.reservation': AGREED,
+  'app.reservation_history': DISPLACED,
   'app.quarantine': { ingest: ['select', 'insert', 'update'], read: ['select'], control: ['select', 'update'] },
   'app.quarantine_day': { ingest: ['select', 'insert', 'update'] },
   'app.ingest_minute': { ingest: ['select', 'insert', 'update'], read: ['select'] },

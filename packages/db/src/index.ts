@@ -39,6 +39,8 @@ export {
 } from './partitions.js';
 export { closedLines, headerLine, type LineFormat, type Lines, type LinesReader } from './lines.js';
 export { type FieldForm, type NestedObject, type Page, type Projection, type ProjectionField } from './projection.js';
+export { type AssetList, type AssetTimeKey } from './queries/agreed-rows.js';
+export { type Stamping, type Written } from './queries/agreed-table.js';
 export { findAnsweredRequest, rememberAnswer, type AnsweredRequest } from './queries/answered-requests.js';
 export {
   exportAssetStatuses,
@@ -199,6 +201,51 @@ export {
   type Attempt,
   type Waiting,
 } from './queries/quarantine-decisions.js';
+export {
+  exportForecasts,
+  keepForecasts,
+  listForecasts,
+  type Forecast,
+  type ForecastColumn,
+  type ForecastQuery,
+} from './queries/forecasts.js';
+export { closePeriodData } from './queries/period-data.js';
+export {
+  clearLimits,
+  exportLimits,
+  listLimits,
+  setLimits,
+  type Cleared,
+  type LimitProjection,
+  type LimitsOfSource,
+  type PeriodLimitColumn,
+  type PeriodLimitQuery,
+  type SourceLimitColumn,
+} from './queries/period-limits.js';
+export {
+  exportReservations,
+  keepReservations,
+  listReservations,
+  type Reservation,
+  type ReservationColumn,
+  type ReservationKey,
+  type ReservationQuery,
+} from './queries/reservations.js';
+export {
+  exportLatestSnapshots,
+  exportSnapshots,
+  keepSnapshots,
+  listLatestSnapshots,
+  listSnapshots,
+  readSnapshots,
+  totalMoves,
+  type LatestSnapshotQuery,
+  type SnapshotKey,
+  type SnapshotQuery,
+  type StateSnapshot,
+  type StateSnapshotColumn,
+  type StoredSnapshotColumn,
+} from './queries/state-snapshots.js';
 export { type RowVerdict } from './queries/insert-once.js';
 export {
   exportDispatches,

@@ -58,6 +58,7 @@ export {
 export {
   MAX_DELIVERY_PERIODS,
   TooManyDeliveryPeriodsError,
+  countDeliveryPeriods,
   dailyWindows,
   expandDailyWindow,
   expandToDeliveryPeriods,
@@ -102,4 +103,21 @@ export {
   type SpecValidity,
   type StandingSpecs,
 } from './spec-versions.js';
+export {
+  areCrossed,
+  limitStretches,
+  mostRestrictive,
+  type ComputedLimits,
+  type LimitSetting,
+  type LimitStretch,
+  type PeriodLimits,
+} from './period-limits.js';
+export {
+  READING_QUALITIES,
+  energyMoves,
+  totalOfMoves,
+  type EnergyMove,
+  type ReadingQuality,
+  type StoredEnergyReading,
+} from './stored-energy.js';
 export { defaultQueuePrefix } from './queue-prefix.js';

@@ -52,7 +52,7 @@ function meaningOf(issue: z.core.$ZodIssue, sent: unknown): Meaning {
     case 'too_big':
       return bounded(issue.origin, 'max', issue.maximum, issue.inclusive, message);
     case 'invalid_value':
-      return { code: 'literal_error', message, context: { expected: issue.values } };
+      return sent === undefined ? MISSING : { code: 'literal_error', message, context: { expected: issue.values } };
     case 'invalid_union':
       return sent === undefined ? MISSING : { code: 'value_error', message };
     case 'invalid_format':

@@ -10,6 +10,7 @@ import { provisioning } from './0008-provisioning.js';
 import { partnersInUse } from './0009-partners-in-use.js';
 import { configLog } from './0010-config-log.js';
 import { assetRegistry } from './0011-asset-registry.js';
+import { periods } from './0012-periods.js';
 import { specsAndSites } from './0013-specs-and-sites.js';
 
 /** Every migration in order of its name. Forward only; a name that has run anywhere never changes. */
@@ -25,6 +26,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0009-partners-in-use': partnersInUse,
   '0010-config-log': configLog,
   '0011-asset-registry': assetRegistry,
+  '0012-periods': periods,
   '0013-specs-and-sites': specsAndSites,
 };
 

@@ -2,6 +2,7 @@ import type { CreateAssetBody, PatchAssetBody } from '@quarterhour/contracts';
 import {
   AssetInUseError,
   changeAsset,
+  closePeriodData,
   createAsset,
   deleteAsset,
   displaceSpecs,
@@ -73,6 +74,7 @@ export async function removeAsset(
     throw conflict(`The asset is ${before.lifecycle}; only one that is DRAFT or DECOMMISSIONED can be deleted.`);
   }
   await writeDown(writing, { action: 'asset.delete', before, after: null });
+  await closePeriodData(trx, id, { orgId, stamp });
   await displaceSpecs(trx, { orgId, assetId: id }, stamp);
   try {
     await deleteAsset(trx, orgId, id);

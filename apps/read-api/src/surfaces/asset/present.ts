@@ -3,8 +3,13 @@ import type {
   AssetStatusColumn,
   ConnectionLimitColumn,
   DispatchColumn,
+  ForecastColumn,
+  LimitProjection,
   Projection,
+  ReservationColumn,
   SpecColumn,
+  StateSnapshotColumn,
+  StoredSnapshotColumn,
 } from '@quarterhour/db';
 
 /** As `presentAsset` shows one. */
@@ -67,4 +72,78 @@ export const CONNECTION_LIMIT_PROJECTION: Projection<ConnectionLimitColumn> = [
   { name: 'end_time', column: 'end_time', as: 'instant' },
   { name: 'max_import_from_grid', column: 'max_import_mw', as: { quantity: 'MW' } },
   { name: 'max_export_to_grid', column: 'max_export_mw', as: { quantity: 'MW' } },
+];
+
+const LIMIT_VALUES = [
+  { name: 'power_charge', column: 'power_charge_mw', as: { quantity: 'MW' } },
+  { name: 'power_discharge', column: 'power_discharge_mw', as: { quantity: 'MW' } },
+  { name: 'energy_low', column: 'energy_low_mwh', as: { quantity: 'MWh' } },
+  { name: 'energy_high', column: 'energy_high_mwh', as: { quantity: 'MWh' } },
+  { name: 'trading_locked', column: 'trading_locked', as: 'boolean' },
+] as const;
+
+export const LIMIT_PROJECTION: LimitProjection = {
+  ofPeriod: [
+    { name: 'asset_id', column: 'asset_id', as: 'text' },
+    { name: 'start_time', column: 'start_time', as: 'instant' },
+    { name: 'end_time', column: 'end_time', as: 'instant' },
+    { name: 'delivery_day', column: 'delivery_day', as: 'date' },
+    { name: 'computed_limits', as: { object: LIMIT_VALUES, unlessNull: 'start_time' } },
+    { name: 'sources', column: 'sources', as: 'json' },
+  ],
+  ofSource: [
+    { name: 'source', column: 'source', as: 'text' },
+    ...LIMIT_VALUES,
+    { name: 'created_at', column: 'created_at', as: 'instant' },
+    { name: 'updated_at', column: 'updated_at', as: 'instant' },
+  ],
+};
+
+export const FORECAST_PROJECTION: Projection<ForecastColumn> = [
+  { name: 'asset_id', column: 'asset_id', as: 'text' },
+  { name: 'start_time', column: 'start_time', as: 'instant' },
+  { name: 'end_time', column: 'end_time', as: 'instant' },
+  { name: 'delivery_day', column: 'delivery_day', as: 'date' },
+  { name: 'generation', column: 'generation_mw', as: { quantity: 'MW' } },
+  { name: 'consumption', column: 'consumption_mw', as: { quantity: 'MW' } },
+  { name: 'import_from_grid_fee', column: 'import_fee_eur_per_mwh', as: 'decimal' },
+  { name: 'created_at', column: 'created_at', as: 'instant' },
+  { name: 'updated_at', column: 'updated_at', as: 'instant' },
+];
+
+export const RESERVATION_PROJECTION: Projection<ReservationColumn> = [
+  { name: 'asset_id', column: 'asset_id', as: 'text' },
+  { name: 'start_time', column: 'start_time', as: 'instant' },
+  { name: 'end_time', column: 'end_time', as: 'instant' },
+  { name: 'delivery_day', column: 'delivery_day', as: 'date' },
+  { name: 'market', column: 'market', as: 'text' },
+  { name: 'source', column: 'source', as: 'text' },
+  { name: 'power', column: 'power_mw', as: { quantity: 'MW' } },
+  { name: 'energy_change', column: 'energy_change_mwh', as: { quantity: 'MWh' } },
+  { name: 'energy_buffer_low', column: 'energy_buffer_low_mwh', as: { quantity: 'MWh' } },
+  { name: 'energy_buffer_high', column: 'energy_buffer_high_mwh', as: { quantity: 'MWh' } },
+  { name: 'created_at', column: 'created_at', as: 'instant' },
+  { name: 'updated_at', column: 'updated_at', as: 'instant' },
+];
+
+const STORED_SNAPSHOT: Projection<StoredSnapshotColumn> = [
+  { name: 'asset_id', column: 'asset_id', as: 'text' },
+  { name: 'effective_at', column: 'effective_at', as: 'instant' },
+  { name: 'stored_energy', column: 'stored_energy_mwh', as: { quantity: 'MWh' } },
+  { name: 'reading_quality', column: 'reading_quality', as: 'text' },
+  { name: 'created_at', column: 'created_at', as: 'instant' },
+  { name: 'updated_at', column: 'updated_at', as: 'instant' },
+];
+
+export const SNAPSHOT_PROJECTION: Projection<StateSnapshotColumn> = [
+  ...STORED_SNAPSHOT,
+  { name: 'charged_energy', column: 'charged_energy_mwh', as: { quantity: 'MWh' } },
+  { name: 'discharged_energy', column: 'discharged_energy_mwh', as: { quantity: 'MWh' } },
+];
+
+/** The newest of each asset stand for themselves. */
+export const LATEST_SNAPSHOT_PROJECTION: Projection<StoredSnapshotColumn> = [
+  ...STORED_SNAPSHOT,
+  { name: 'charged_energy', as: 'null' },
+  { name: 'discharged_energy', as: 'null' },
 ];
