@@ -11,11 +11,6 @@ const VERSIONS: Grants = {
   read: ['select'],
   control: ['select', 'insert', 'update'],
 };
-/** What the control API makes, changes and takes away. */
-const REGISTERED: readonly Privilege[] = ['select', 'insert', 'update', 'delete'];
-/** What of it was displaced. */
-const DISPLACED: Grants = { read: ['select'], control: ['select', 'insert'] };
-
 /** What is agreed over HTTP, and what it displaces. */
 const AGREED: Grants = { read: ['select'], control: ['select', 'insert', 'update', 'delete'] };
 const DISPLACED: Grants = { read: ['select'], control: ['select', 'insert'] };
@@ -35,15 +30,15 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'app.asset_status': VERSIONS,
   'app.asset_status_history': FACTS,
   'app.answered_request': { control: ['select', 'insert', 'delete'] },
-  'app.connection_point': { ingest: ['select'], read: ['select'], control: REGISTERED },
-  'app.inverter': { read: ['select'], control: REGISTERED },
-  'app.inverter_asset': { read: ['select'], control: REGISTERED },
+  'app.connection_point': { ingest: ['select'], ...AGREED },
+  'app.inverter': AGREED,
+  'app.inverter_asset': AGREED,
   'app.external_id': { ingest: ['select'], read: ['select'], control: ['select'] },
-  'app.asset_spec': { read: ['select'], control: REGISTERED },
+  'app.asset_spec': AGREED,
   'app.asset_spec_history': DISPLACED,
-  'app.connection_point_limit': { read: ['select'], control: REGISTERED },
+  'app.connection_point_limit': AGREED,
   'app.connection_point_limit_history': DISPLACED,
-  'app.inverter_limit': { read: ['select'], control: REGISTERED },
+  'app.inverter_limit': AGREED,
   'app.inverter_limit_history': DISPLACED,
   'app.dispatch': FACTS,
   'app.trading_config_event': FACTS,
