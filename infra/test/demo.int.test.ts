@@ -44,7 +44,16 @@ describe('the register of the demo', () => {
     const before = await registered();
     expect(await seedDemo(database.admin, state.organisationId)).toEqual(plants);
     expect(await registered()).toEqual(before);
-    expect(before).toEqual({ organisations: 1, plants: 3, assets: 498 });
+    expect(before).toEqual({
+      organisations: 1,
+      plants: 3,
+      assets: 498,
+      specs: 499,
+      sites: 1,
+      inverters: 1,
+      siteLimits: 31,
+      inverterLimits: 31,
+    });
   });
 });
 
@@ -100,6 +109,11 @@ async function registered() {
     organisations: await count('select count(*)::int as n from app.organisation'),
     plants: await count('select count(*)::int as n from app.plant'),
     assets: await count('select count(*)::int as n from app.asset'),
+    specs: await count('select count(*)::int as n from app.asset_spec'),
+    sites: await count('select count(*)::int as n from app.connection_point'),
+    inverters: await count('select count(*)::int as n from app.inverter'),
+    siteLimits: await count('select count(*)::int as n from app.connection_point_limit'),
+    inverterLimits: await count('select count(*)::int as n from app.inverter_limit'),
   };
 }
 

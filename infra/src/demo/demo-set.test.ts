@@ -8,6 +8,7 @@ import { homeSamples } from './home.js';
 import { hornsdaleDispatches, hornsdaleSamples } from './hornsdale.js';
 import type { DemoMessage } from './messages.js';
 import { DEMO_ORGANISATION, DEMO_PLANTS } from './register.js';
+import { fleetSpecs, HORNSDALE_SPECS } from './specs.js';
 import { rawExports, samplesWithoutValues } from './vendor-exports.js';
 
 const ORGANISATION = '01890000-0000-7000-8000-000000000001';
@@ -109,6 +110,25 @@ describe('the day that was computed twice', () => {
       ['46.974', '2018-04-30T14:00:06Z'],
     ]);
     expect(new Set(dispatches.map(({ source }) => source)).size).toBe(2);
+  });
+});
+
+describe('the technical data', () => {
+  test('of each unit is its registered capacity, since it was seen so', () => {
+    const specs = fleetSpecs();
+    expect(specs).toHaveLength(497);
+    expect(specs.find(({ assetId }) => assetId === 'DE_50HZ_HPRG1_1')?.spec).toMatchObject({
+      validFrom: '2024-07-10T02:00:00Z',
+      validTo: null,
+      ratedPowerMw: '150',
+      maxCapacityMwh: null,
+    });
+  });
+
+  test('of Hornsdale are two versions without a gap', () => {
+    const [built, extended] = HORNSDALE_SPECS;
+    expect(built?.validTo).toBe(extended?.validFrom);
+    expect(extended?.validTo).toBeNull();
   });
 });
 

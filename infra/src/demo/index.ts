@@ -1,5 +1,6 @@
 export { demoAssets, demoMessages } from './demo-set.js';
 export { HORNSDALE_ASSET, hornsdaleHours } from './hornsdale.js';
+export { HORNSDALE_SITE } from './hornsdale-site.js';
 export { load, LoadStalledError } from './load.js';
 export type { DemoMessage } from './messages.js';
 export { readApi, type ReadApi, type TimeSpan } from './read-api.js';
