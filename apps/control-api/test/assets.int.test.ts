@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import request from 'supertest';
 import {
   assetEventMessage,
   assetOutput,
@@ -135,6 +136,19 @@ describe('registering an asset', () => {
       ['body.lifecycle', 'extra_forbidden'],
     ]);
     expect(await knownAt()).toBe(before);
+  });
+
+  test('refuses a JSON number that a double may have rounded, where it stands', async () => {
+    const body = JSON.stringify(aBody()).replace(/}$/, ',"extra":[0.1000000000000000001]}');
+    const claims = await api.issuer.token(operator());
+    const response = await request(api.app)
+      .post(ASSETS)
+      .set({ authorization: `Bearer ${claims}`, 'content-type': 'application/json' })
+      .send(body);
+    expect([response.status, assetValidationProblem.parse(response.body).detail]).toMatchObject([
+      422,
+      [{ loc: ['body', 'extra', 0], type: 'decimal_max_digits' }],
+    ]);
   });
 
   test('refuses an area of the other region at delivery_area', async () => {
