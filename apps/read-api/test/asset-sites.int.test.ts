@@ -45,14 +45,15 @@ const page = async (path: string) => {
 };
 const idsOf = async (path: string) => (await page(path)).sites.map(({ id }) => id);
 
-const INVERTERS = [1, 2].map((number) => ({
-  id: `DE_TNBW_BB_SITE_1_INV_${number}`,
-  site_id: 'DE_TNBW_BB_SITE_1',
-  rated_power: { amount: '5.5', unit: 'MW' },
-  charge_efficiency: '0.95',
-  discharge_efficiency: '1',
-  asset_ids: [] as string[],
-}));
+const inverters = () =>
+  [1, 2].map((number) => ({
+    id: `DE_TNBW_BB_SITE_1_INV_${number}`,
+    site_id: 'DE_TNBW_BB_SITE_1',
+    rated_power: { amount: '5.5', unit: 'MW' },
+    charge_efficiency: '0.95',
+    discharge_efficiency: '1',
+    asset_ids: [asset],
+  }));
 
 describe('one site', () => {
   test('shows all of it, its inverters always included', async () => {
@@ -68,7 +69,7 @@ describe('one site', () => {
       dispatch_mode: { name: 'PRICE_BASED', floor_price: { amount: '-10.5', unit: 'EUR/MWh' }, strike_price: null },
       created_at: site.created_at,
       updated_at: site.updated_at,
-      inverters: INVERTERS.map((inverter) => ({ ...inverter, asset_ids: [asset] })),
+      inverters: inverters(),
     });
   });
 
