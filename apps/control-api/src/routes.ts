@@ -1,5 +1,15 @@
 import type { Route } from '@quarterhour/http';
 import type { ApiContext } from './api-context.js';
+import { createAssetRoute } from './surfaces/asset/routes/create-asset.js';
+import { deleteAssetRoute } from './surfaces/asset/routes/delete-asset.js';
+import {
+  commissionAssetRoute,
+  decommissionAssetRoute,
+  goLiveAssetRoute,
+  resumeAssetRoute,
+  suspendAssetRoute,
+} from './surfaces/asset/routes/move-asset.js';
+import { patchAssetRoute } from './surfaces/asset/routes/patch-asset.js';
 import { deleteLimitsRoute } from './surfaces/asset/routes/delete-limits.js';
 import { patchLimitsRoute } from './surfaces/asset/routes/patch-limits.js';
 import { putForecastsRoute } from './surfaces/asset/routes/put-forecasts.js';
@@ -24,6 +34,14 @@ import {
 import { syncPlantsRoute } from './surfaces/trading/routes/sync-plants.js';
 
 export const routes: readonly Route<ApiContext>[] = [
+  createAssetRoute,
+  patchAssetRoute,
+  deleteAssetRoute,
+  commissionAssetRoute,
+  goLiveAssetRoute,
+  suspendAssetRoute,
+  resumeAssetRoute,
+  decommissionAssetRoute,
   replayQuarantinedRoute,
   discardQuarantinedRoute,
   replayQuarantineRoute,

@@ -60,7 +60,13 @@ export interface TestApi {
   aProvisioner(changes?: Partial<ProvisioningContext>): Provisioner;
   delete(url: string, claims: TokenClaims, headers?: Readonly<Record<string, string>>): Promise<Response>;
   /** @param body left out for none */
-  send(method: Method, url: string, claims: TokenClaims, body?: object): Promise<Response>;
+  send(
+    method: Method,
+    url: string,
+    claims: TokenClaims,
+    body?: object,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Response>;
   post(url: string, body: object, claims: TokenClaims, headers?: Readonly<Record<string, string>>): Promise<Response>;
   close(): Promise<void>;
 }
@@ -147,10 +153,10 @@ export async function openTestApi({
       request(app)
         .delete(url)
         .set({ ...headers, authorization: `Bearer ${await issuer.token(claims)}` }),
-    send: async (method, url, claims, body) =>
+    send: async (method, url, claims, body, headers = {}) =>
       request(app)
         [method](url)
-        .set('authorization', `Bearer ${await issuer.token(claims)}`)
+        .set({ ...headers, authorization: `Bearer ${await issuer.token(claims)}` })
         .send(body),
     post: async (url, body, claims, headers = {}) =>
       request(app)

@@ -1,4 +1,4 @@
-import { knownAt, measuredKnownAt, type Mark, type Page, type Trx } from '@quarterhour/db';
+import { knownAt, knownNow, measuredKnownAt, type Mark, type Page, type Trx } from '@quarterhour/db';
 import { compareInstants, parseInstant, type UtcInstant } from '@quarterhour/domain';
 import type { Position, Scope } from '@quarterhour/http';
 import { instantIn, refused } from './query-instants.js';
@@ -19,22 +19,11 @@ export async function agreedBound(trx: Trx, asked: Asked, position: Position | u
 }
 
 /**
- * The same for a list whose window ends now: a window that is left open ends at this bound, so that the bound, as `as_of`,
- * gives the same window again. Of one organisation the stamp of its last change may be long ago, and nothing has changed
- * since then.
+ * The same for a list whose window ends now: its end is this bound, so that `as_of` with it gives the same window again.
  */
-export async function agreedBoundNow(trx: Trx, asked: Asked, position: Position | undefined): Promise<UtcInstant> {
+export async function boundOfNow(trx: Trx, asked: Asked, position: Position | undefined): Promise<UtcInstant> {
   if (typeof position?.knownAt === 'string') return parseInstant(position.knownAt);
-  const agreed = await knownAt(trx);
-  const settled = await measuredKnownAt(trx);
-  return boundBy(asked, {
-    ...settled,
-    knownAt: agreed === null ? settled.knownAt : later(agreed.knownAt, settled.knownAt),
-  });
-}
-
-function later(left: UtcInstant, right: UtcInstant): UtcInstant {
-  return compareInstants(left, right) < 0 ? right : left;
+  return boundBy(asked, (await knownNow(trx)) ?? (await measuredKnownAt(trx)));
 }
 
 /**

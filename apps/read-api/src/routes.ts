@@ -1,10 +1,14 @@
 import type { Route } from '@quarterhour/http';
 import type { ApiContext } from './api-context.js';
+import { getAssetStatusRoute } from './surfaces/asset/routes/get-asset-status.js';
+import { getAssetRoute } from './surfaces/asset/routes/get-asset.js';
+import { listAssetsRoute } from './surfaces/asset/routes/list-assets.js';
 import { listDispatchesRoute } from './surfaces/asset/routes/list-dispatches.js';
 import { listForecastsRoute } from './surfaces/asset/routes/list-forecasts.js';
 import { listLimitsRoute } from './surfaces/asset/routes/list-limits.js';
 import { listReservationsRoute } from './surfaces/asset/routes/list-reservations.js';
 import { listStateSnapshotsRoute } from './surfaces/asset/routes/list-state-snapshots.js';
+import { listStatusesRoute } from './surfaces/asset/routes/list-statuses.js';
 import { getDispatchRoute } from './surfaces/own/routes/get-dispatch.js';
 import { getQuarantinedRoute } from './surfaces/own/routes/get-quarantined.js';
 import { listAuditRoute } from './surfaces/own/routes/list-audit.js';
@@ -26,6 +30,10 @@ import { listSiteTelemetryRoute } from './surfaces/vcp/routes/list-site-telemetr
 import { listSitesRoute } from './surfaces/vcp/routes/list-sites.js';
 
 export const routes: readonly Route<ApiContext>[] = [
+  listAssetsRoute,
+  getAssetRoute,
+  getAssetStatusRoute,
+  listStatusesRoute,
   listDispatchesRoute,
   listStateSnapshotsRoute,
   listLimitsRoute,

@@ -42,7 +42,33 @@ export { type FieldForm, type NestedObject, type Page, type Projection, type Pro
 export { type AssetList, type AssetTimeKey } from './queries/agreed-rows.js';
 export { type Stamping, type Written } from './queries/agreed-table.js';
 export { findAnsweredRequest, rememberAnswer, type AnsweredRequest } from './queries/answered-requests.js';
-export { findKnownAssets, type KnownAsset } from './queries/assets.js';
+export {
+  exportAssetStatuses,
+  findAssetStatus,
+  insertAssetStatuses,
+  listAssetStatuses,
+  type AssetStatusColumn,
+  type AssetStatusKey,
+  type AssetStatusQuery,
+  type FoundStatus,
+  type NewAssetStatus,
+} from './queries/asset-statuses.js';
+export {
+  AssetInUseError,
+  changeAsset,
+  deleteAsset,
+  findAsset,
+  findKnownAssets,
+  listAssetsPage,
+  lockAsset,
+  takeAssetStep,
+  type AssetChange,
+  type AssetColumn,
+  type AssetKey,
+  type AssetQuery,
+  type AssetRecord,
+  type KnownAsset,
+} from './queries/assets.js';
 export {
   createAsset,
   createDevice,
@@ -72,7 +98,7 @@ export {
   type TradingState,
   type TradingStateRow,
 } from './queries/trading-states.js';
-export { knownAt, measuredKnownAt, raiseKnownAt, takeStamp, type Mark } from './queries/known-at.js';
+export { knownAt, knownNow, measuredKnownAt, raiseKnownAt, takeStamp, type Mark } from './queries/known-at.js';
 export { type VersionVerdict } from './queries/keep-versions.js';
 export {
   AUDIT_START,

@@ -76,6 +76,15 @@ export { energyOfSamplesPerDeliveryPeriod, type PowerSample } from './aggregatio
 export { SeriesOrderError } from './aggregation/series.js';
 
 export {
+  ASSET_ACTIONS,
+  ASSET_LIFECYCLES,
+  assetStep,
+  mayBeDeleted,
+  type AssetAction,
+  type AssetLifecycle,
+  type AssetStep,
+} from './asset-lifecycle.js';
+export {
   TRADING_ACTIONS,
   TRADING_STATES,
   TradingTransitionError,

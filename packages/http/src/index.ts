@@ -9,6 +9,7 @@ export type { ApiKeyVerifier, ApiKeyVerifierOptions, FoundApiKey } from './api-k
 export { createCursors } from './cursor.js';
 export type { Cursors, ListIdentity, Position } from './cursor.js';
 export type { DocsOptions } from './docs.js';
+export { entityTagOf } from './entity-tag.js';
 export type { ErrorClassifier } from './error-responder.js';
 export { pathAndQueryOf, requestIdOr } from './exchange.js';
 export type { ExportFormat, Format } from './formats.js';
@@ -43,6 +44,8 @@ export { MAX_BODY_BYTES, maxBodyBytesOf } from './surface.js';
 export type { ErrorAnswer, Surface } from './surface.js';
 export { SURFACES } from './surfaces/index.js';
 export { assetSurface } from './surfaces/asset.js';
+export { assetReply, presentAsset } from './surfaces/asset-resource.js';
+export type { PresentableAsset } from './surfaces/asset-resource.js';
 export { ownSurface } from './surfaces/own.js';
 export { partnerSurface, vcpSurface } from './surfaces/partner.js';
 export { tradingSurface } from './surfaces/trading.js';

@@ -1,6 +1,6 @@
 export { testDatabase } from './database.js';
 export type { TestDatabase } from './database.js';
-export { sentConfig, sentDispatch, sentTelemetry, sentTradingEvent, takeIn } from './deliveries.js';
+export { sentAssetStatus, sentConfig, sentDispatch, sentTelemetry, sentTradingEvent, takeIn } from './deliveries.js';
 export type { SentMessage } from './deliveries.js';
 export { testServers } from './environment.js';
 export type { TestServers } from './environment.js';
@@ -10,6 +10,7 @@ export type { TestIssuer, TokenClaims } from './issuer.js';
 export {
   aConfigEnvelope,
   aDispatch,
+  anAssetStatus,
   aMeterEnvelope,
   aRealtimeEnvelope,
   aTradingChange,

@@ -1,3 +1,4 @@
+export * from './asset/assets.js';
 export * from './asset/dispatches.js';
 export * from './asset/enums.js';
 export * from './asset/errors.js';
@@ -7,6 +8,7 @@ export * from './asset/limits.js';
 export * from './asset/list-query.js';
 export * from './asset/reservations.js';
 export * from './asset/state-snapshots.js';
+export * from './asset/statuses.js';
 export * from './merge-documents.js';
 export * from './openapi.js';
 export * from './outputs.js';

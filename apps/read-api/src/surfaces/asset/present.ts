@@ -1,4 +1,6 @@
 import type {
+  AssetColumn,
+  AssetStatusColumn,
   DispatchColumn,
   ForecastColumn,
   LimitProjection,
@@ -7,6 +9,29 @@ import type {
   StateSnapshotColumn,
   StoredSnapshotColumn,
 } from '@quarterhour/db';
+
+/** As `presentAsset` shows one. */
+export const ASSET_PROJECTION: Projection<AssetColumn> = [
+  { name: 'id', column: 'id', as: 'text' },
+  { name: 'code', column: 'code', as: 'text' },
+  { name: 'name', column: 'name', as: 'text' },
+  { name: 'type', column: 'type', as: 'text' },
+  { name: 'region', column: 'region', as: 'text' },
+  { name: 'delivery_area', column: 'delivery_area', as: 'text' },
+  { name: 'lifecycle', column: 'lifecycle', as: 'text' },
+  { name: 'provider', column: 'provider', as: 'text' },
+  { name: 'go_live_date', column: 'go_live_date', as: 'date' },
+  { name: 'created_at', column: 'created_at', as: 'instant' },
+  { name: 'updated_at', column: 'updated_at', as: 'instant' },
+];
+
+export const ASSET_STATUS_PROJECTION: Projection<AssetStatusColumn> = [
+  { name: 'asset_id', column: 'asset_id', as: 'text' },
+  { name: 'status', column: 'status', as: 'text' },
+  { name: 'effective_at', column: 'effective_at', as: 'instant' },
+  { name: 'reasons', column: 'reasons', as: 'json' },
+  { name: 'created_at', column: 'received_at', as: 'instant' },
+];
 
 export const DISPATCH_PROJECTION: Projection<DispatchColumn> = [
   { name: 'source', column: 'source', as: 'text' },

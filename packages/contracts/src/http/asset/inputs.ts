@@ -96,7 +96,6 @@ export const energyInput = quantityInput('MWh');
 /** A price in the currency of the region. */
 export const priceInput = quantityInput('EUR/MWh', 'PLN/MWh');
 
-const WITH_SECONDS = /T\d\d:\d\d:\d\d/;
 const HAS_FRACTION = /\.\d*[1-9]/;
 const MILLIS_PER_QUARTER_HOUR = 900_000;
 const END_OF_TIME = Date.parse('9999-12-31T23:59:59.999Z');
@@ -107,13 +106,10 @@ const END_OF_TIME = Date.parse('9999-12-31T23:59:59.999Z');
  */
 export const instantInput = instantText
   .pipe(
-    z
-      .string()
-      .refine((text) => WITH_SECONDS.test(text), { error: 'Give the seconds as well', ...typed('datetime_parsing') })
-      .refine((text) => isReadable(Date.parse(text)), {
-        error: 'Instants are from 1970-01-01T00:00:00Z to the end of the year 9999',
-        ...typed('datetime_range'),
-      }),
+    z.string().refine((text) => isReadable(Date.parse(text)), {
+      error: 'Instants are from 1970-01-01T00:00:00Z to the end of the year 9999',
+      ...typed('datetime_range'),
+    }),
   )
   .meta({ format: 'date-time' });
 

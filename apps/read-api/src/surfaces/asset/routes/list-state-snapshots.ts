@@ -30,7 +30,7 @@ import {
 import type { ApiContext } from '../../../api-context.js';
 import { exported } from '../../../exporting.js';
 import { openListing } from '../../../listing.js';
-import { agreedBoundNow, saying } from '../../../marks.js';
+import { boundOfNow, saying } from '../../../marks.js';
 import { windowOf } from '../../../query-instants.js';
 import { answerExport, answerPage, PAGE_HEADERS, type AgreedList } from '../agreed-list.js';
 import { LATEST_SNAPSHOT_PROJECTION, SNAPSHOT_PROJECTION } from '../present.js';
@@ -94,7 +94,7 @@ function answerWindow(request: Request<ListStateSnapshotsQuery>, { db, cursors }
   const place = placeOf(listing.position);
 
   return db.read(scope.organisations, async (trx) => {
-    const bound = await agreedBoundNow(trx, query, listing.position);
+    const bound = await boundOfNow(trx, query, listing.position);
     const filter = { ...assetsOf(query), ...windowUntil(bound, query), knownAt: bound };
     const start = place === undefined ? {} : { after: place.key };
     const page = await listSnapshots(trx, { ...filter, ...start, limit, offset }, SNAPSHOT_PROJECTION);
@@ -116,7 +116,7 @@ function exportWindow(
   const { query } = request;
   const listing = openListing(cursors, 'listStateSnapshots', request);
   return exported(db, request, format, async (trx) => {
-    const bound = await agreedBoundNow(trx, query, listing.position);
+    const bound = await boundOfNow(trx, query, listing.position);
     const filter = { ...assetsOf(query), ...windowUntil(bound, query), knownAt: bound };
     return {
       name: 'state_snapshots',
