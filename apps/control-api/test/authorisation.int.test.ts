@@ -8,9 +8,9 @@ import { routes } from '../src/routes.js';
 import { openTestApi } from './api.js';
 import type { TestApi } from './api.js';
 
+const HOUR = { start_time: '2026-01-15T10:00:00Z', end_time: '2026-01-15T11:00:00Z' };
 const A_LIMIT = {
-  start_time: '2026-01-15T10:00:00Z',
-  end_time: '2026-01-15T11:00:00Z',
+  ...HOUR,
   max_import_from_grid: { amount: '1', unit: 'MW' },
   max_export_to_grid: { amount: '1', unit: 'MW' },
 };
@@ -69,6 +69,32 @@ const BODIES: Readonly<Record<string, object | undefined>> = {
   getPlantConfig: undefined,
   updatePlantConfig: { timeConfigs: [] },
   validatePlantConfig: { timeConfigs: [] },
+  upsertStateSnapshots: {
+    state_snapshots: [
+      { asset_id: 'NOBODY', effective_at: '2026-01-15T10:00:00Z', stored_energy: { amount: '1', unit: 'MWh' } },
+    ],
+  },
+  patchLimits: { limits: [{ asset_id: 'NOBODY', ...HOUR, source: 'PV', trading_locked: true }] },
+  deleteLimits: undefined,
+  upsertForecasts: { forecasts: [{ asset_id: 'NOBODY', ...HOUR, generation: { amount: '1', unit: 'MW' } }] },
+  upsertReservations: {
+    reservations: [
+      {
+        asset_id: 'NOBODY',
+        ...HOUR,
+        market: 'DAA',
+        source: 'EXTERNAL',
+        power: { amount: '1', unit: 'MW' },
+        energy_change: { amount: '1', unit: 'MWh' },
+        energy_buffer_low: { amount: '0', unit: 'MWh' },
+        energy_buffer_high: { amount: '1', unit: 'MWh' },
+      },
+    ],
+  },
+};
+/** A query per operation that needs one. */
+const QUERIES: Readonly<Record<string, string>> = {
+  deleteLimits: `?${new URLSearchParams({ asset_id: 'NOBODY', ...HOUR, source: 'PV' }).toString()}`,
 };
 /** What an operation answers that is neither 200 nor, of a thing that is not there, 404. */
 const ANSWERS: Readonly<Record<string, number>> = {
@@ -83,6 +109,12 @@ const ANSWERS: Readonly<Record<string, number>> = {
   resumeTrading: 400,
   drainTrading: 400,
   syncPlants: 400,
+  // There are no assets.
+  upsertStateSnapshots: 422,
+  patchLimits: 404,
+  deleteLimits: 404,
+  upsertForecasts: 404,
+  upsertReservations: 404,
 };
 
 let api: TestApi;
@@ -112,7 +144,7 @@ describe.each(cases)('%s', (operationId, route) => {
   const body = BODIES[operationId];
   const decider = ROLES.find((role) => isAllowed([role], route.capability)) ?? 'nobody';
   const ask = (claims: TokenClaims, changes: { readonly query?: string; readonly body?: object } = {}) =>
-    api.send(route.method, `${addressOf(route)}${changes.query ?? ''}`, claims, changes.body ?? body);
+    api.send(route.method, `${addressOf(route)}${changes.query ?? QUERIES[operationId] ?? ''}`, claims, changes.body ?? body);
   const allowed = () => ({ orgs: [ours.id], roles: [decider] });
 
   test.each([...ROLES, 'guest'])('as %s', async (role) => {

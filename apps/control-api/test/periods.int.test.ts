@@ -212,7 +212,7 @@ describe('setting limits', () => {
 
   test('is on record: who, of what, and as of when it was otherwise', async () => {
     const response = await patchLimits(aLimit(), aLimit({ asset_id: second }));
-    const [entry] = await auditOf('limits.set');
+    const [entry] = await auditOf('limit.set');
     expect(entry).toMatchObject({ actor: expect.any(String), subject: [asset, second].sort().join(' ') });
     expect(entry?.detail).toMatchObject({
       inserted: 8,
@@ -292,7 +292,7 @@ describe('clearing limits', () => {
     await patchLimits(aLimit({ trading_locked: false }), aLimit({ source: 'PV' }));
     expect((await clear()).status).toBe(204);
     expect(await startsOf(asset)).toHaveLength(4);
-    expect((await auditOf('limits.clear'))[0]?.detail).toMatchObject({ removed: 4, replaced: 0, source: 'CUSTOMER' });
+    expect((await auditOf('limit.clear'))[0]?.detail).toMatchObject({ removed: 4, replaced: 0, source: 'CUSTOMER' });
   });
 
   test('of nothing is done as well', async () => {

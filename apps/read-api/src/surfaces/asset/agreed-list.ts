@@ -92,7 +92,7 @@ export function answerExport<Query extends Asked, Filter, Key>(
   return exported(db, request, format, async (trx) => {
     const bound = await agreedBound(trx, query, position);
     return {
-      name: list.name,
+      name: list.name.replaceAll('_', '-'),
       header: list.headerLine(format),
       listing,
       read: list.readLines({ ...filter, knownAt: bound }, format),

@@ -27,7 +27,7 @@ export const deleteLimitsRoute = route({
       await knownAssets(work, [assetId]);
       const { removed, kept } = await clearLimits(work.trx, { assetId, source, from, to }, work);
       const written = { inserted: 0, replaced: kept };
-      await auditBatch(work, 'limits.clear', [assetId], written, { removed, source, from, to });
+      await auditBatch(work, 'limit.clear', [assetId], written, { removed, source, from, to });
       return noContent();
     });
   },

@@ -52,7 +52,7 @@ export const patchLimitsRoute = route({
       const assets = await knownAssets(work, ids);
       const settings = readAll(entriesOf('limits', limits), (sent, path) => settingOf(sent, path, assets));
       const written = await setLimits(work.trx, stretchesOf(settings, limits), work);
-      await auditBatch(work, 'limits.set', ids, written, { entries: limits.length, sources: sourcesOf(limits) });
+      await auditBatch(work, 'limit.set', ids, written, { entries: limits.length, sources: sourcesOf(limits) });
       return noContent();
     });
   },

@@ -32,7 +32,7 @@ export const putForecastsRoute = route({
         importFeeEurPerMwh: feeOf(sent.import_from_grid_fee),
       }));
       const toKeep = distinct(entries, rows, ({ assetId, startTime }) => [assetId, startTime]);
-      await auditBatch(work, 'forecasts.set', ids, await keepForecasts(work.trx, toKeep, work));
+      await auditBatch(work, 'forecast.store', ids, await keepForecasts(work.trx, toKeep, work));
       return noContent();
     });
   },

@@ -40,7 +40,7 @@ export const putReservationsRoute = route({
         market,
         source,
       ]);
-      await auditBatch(work, 'reservations.set', ids, await keepReservations(work.trx, toKeep, work));
+      await auditBatch(work, 'reservation.store', ids, await keepReservations(work.trx, toKeep, work));
       return noContent();
     });
   },

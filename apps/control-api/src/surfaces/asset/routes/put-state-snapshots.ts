@@ -39,7 +39,7 @@ export const putStateSnapshotsRoute = route({
         readingQuality: reading_quality,
       }));
       const toKeep = distinct(entries, rows, ({ assetId, effectiveAt }) => [assetId, effectiveAt]);
-      await auditBatch(work, 'state-snapshots.set', ids, await keepSnapshots(work.trx, toKeep, work));
+      await auditBatch(work, 'snapshot.store', ids, await keepSnapshots(work.trx, toKeep, work));
       const stored = await readSnapshots(work.trx, work.orgId, toKeep, STORED_SNAPSHOT_PROJECTION);
       return jsonText(`{"state_snapshots":${stored}}`);
     });

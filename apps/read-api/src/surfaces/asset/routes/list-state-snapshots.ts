@@ -119,7 +119,7 @@ function exportWindow(
     const bound = await boundOfNow(trx, query, listing.position);
     const filter = { ...assetsOf(query), ...windowUntil(bound, query), knownAt: bound };
     return {
-      name: 'state_snapshots',
+      name: 'state-snapshots',
       header: headerLine(SNAPSHOT_PROJECTION, format),
       listing,
       read: exportSnapshots(filter, SNAPSHOT_PROJECTION, format),
