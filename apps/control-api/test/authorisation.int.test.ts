@@ -144,7 +144,12 @@ describe.each(cases)('%s', (operationId, route) => {
   const body = BODIES[operationId];
   const decider = ROLES.find((role) => isAllowed([role], route.capability)) ?? 'nobody';
   const ask = (claims: TokenClaims, changes: { readonly query?: string; readonly body?: object } = {}) =>
-    api.send(route.method, `${addressOf(route)}${changes.query ?? QUERIES[operationId] ?? ''}`, claims, changes.body ?? body);
+    api.send(
+      route.method,
+      `${addressOf(route)}${changes.query ?? QUERIES[operationId] ?? ''}`,
+      claims,
+      changes.body ?? body,
+    );
   const allowed = () => ({ orgs: [ours.id], roles: [decider] });
 
   test.each([...ROLES, 'guest'])('as %s', async (role) => {

@@ -26,6 +26,7 @@ import { openTestApi } from './api.js';
 import type { TestApi } from './api.js';
 import { aKeyOf } from './keys.js';
 import { logCommand, logConfig, quarantine } from './facts.js';
+import { openPeriodFacts } from './period-facts.js';
 import { registerInverter, registerSite, storeLimits, storeSpec } from './registered.js';
 
 /**
@@ -66,6 +67,13 @@ const REQUESTS: Readonly<Record<string, (ids: Ids) => readonly string[]>> = {
     `/asset-api/v1/statuses?asset_ids=${assetId}&${SPAN}`,
     `/asset-api/v1/statuses?asset_ids=${assetId}&latest=true`,
   ],
+  listStateSnapshots: ({ assetId }) => [
+    `/asset-api/v1/state-snapshots?asset_ids=${assetId}&${SPAN}`,
+    `/asset-api/v1/state-snapshots?asset_ids=${assetId}&latest=true`,
+  ],
+  listLimits: ({ assetId }) => [`/asset-api/v1/limits?asset_ids=${assetId}&${SPAN}`],
+  listForecasts: ({ assetId }) => [`/asset-api/v1/forecasts?asset_ids=${assetId}&${SPAN}`],
+  listReservations: ({ assetId }) => [`/asset-api/v1/reservations?asset_ids=${assetId}&${SPAN}`],
   listSpecs: ({ assetId }) => [
     `/asset-api/v1/specs?asset_ids=${assetId}`,
     `/asset-api/v1/specs?asset_ids=${assetId}&latest=true`,
@@ -182,8 +190,19 @@ async function aTenant(mark: string): Promise<Tenant> {
   const limits = [{ at: '2026-01-15T10:00:00Z' }];
   await storeLimits(api.admin, { orgId, of: 'connection-point', id: connectionPointId }, limits);
   await storeLimits(api.admin, { orgId, of: 'inverter', id: inverterId }, limits);
+  await keepPeriods(orgId, assetId, canary);
   const ids = { assetId, plantId: plant.id, eventId, quarantinedId, messageId, siteId: connectionPointId };
   return { canary, organisation, ids };
+}
+
+async function keepPeriods(orgId: string, assetId: string, market: string): Promise<void> {
+  const facts = openPeriodFacts(api.controlUrl, orgId);
+  const startTime = '2026-01-15T10:00:00Z';
+  await facts.snapshots({ assetId, at: startTime });
+  await facts.limits({ assetId, from: startTime, powerChargeMw: '-1' });
+  await facts.forecasts({ assetId, startTime });
+  await facts.reservations({ assetId, startTime, market });
+  await facts.db.close();
 }
 
 /** A bucket's times are the caller's own: with them both answers to a foreign plant are the same. */
@@ -240,7 +259,7 @@ describe.each(operations)('%s', (operationId, route) => {
       );
       const shown = texts.join();
       const { canary, organisation, ids } = tenant;
-      const marks = [canary, organisation.id, organisation.slug, ids.plantId];
+      const marks = [canary, organisation.id, organisation.slug, ids.plantId, ids.assetId];
       expect(COUNTS_ONLY.has(operationId) || marks.some((mark) => shown.includes(mark))).toBe(true);
     }
   });
