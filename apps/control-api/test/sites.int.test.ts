@@ -118,7 +118,7 @@ describe('registering a site', () => {
     ['a code that is none', { code: '_x' }, ['body.code string_pattern_mismatch']],
     ['an empty name', { name: '' }, ['body.name string_too_short']],
     ['no dispatch mode', { dispatch_mode: undefined }, ['body.dispatch_mode missing']],
-    ['a dispatch mode without a name', { dispatch_mode: {} }, ['body.dispatch_mode.name literal_error']],
+    ['a dispatch mode without a name', { dispatch_mode: {} }, ['body.dispatch_mode.name missing']],
     ['a mode that is not known', { dispatch_mode: { name: 'AUTO' } }, ['body.dispatch_mode.name literal_error']],
     ['flat prices', { dispatch_mode_floor_price: eur(1) }, ['body.dispatch_mode_floor_price extra_forbidden']],
     ['a price in MW', mode({ floor_price: mw(1) }), ['body.dispatch_mode.floor_price.unit unit_mismatch']],

@@ -227,9 +227,9 @@ const requestsOf = ({ operationId }: Route<never>, ids: Ids): readonly string[] 
 const ask = (url: string, tenant: Tenant, role = 'operator', headers = {}): Promise<Response> =>
   api.get(url, { orgs: [tenant.organisation.id], roles: [role] }, headers);
 
-/** Everything of an answer that its reader sees, but for what is different in every answer. */
+/** Everything of an answer that its reader sees, but for what is different in every answer; the clock is in some marks. */
 function seen({ status, text, headers }: Response, requestId = String(headers['x-request-id'])) {
-  const { 'x-request-id': _id, date: _date, ratelimit: _whatIsLeft, ...rest } = headers;
+  const { 'x-request-id': _id, date: _date, ratelimit: _whatIsLeft, 'quarterhour-known-at': _mark, ...rest } = headers;
   return { status, text: text.replaceAll(requestId, ''), headers: rest };
 }
 

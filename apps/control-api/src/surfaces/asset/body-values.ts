@@ -1,11 +1,6 @@
 import { canonicalDecimal, compareInstants, type UtcInstant } from '@quarterhour/domain';
 import { InvalidRequestError, type RequestIssue } from '@quarterhour/http';
 
-/** The canonical amount of a quantity that may be left out, or null. */
-export function amountOf(quantity: { readonly amount: string } | null | undefined): string | null {
-  return decimalOf(quantity?.amount);
-}
-
 /** A decimal that may be left out, or null, in its canonical form. */
 export function decimalOf(text: string | null | undefined): string | null {
   return text == null ? null : canonicalDecimal(text);

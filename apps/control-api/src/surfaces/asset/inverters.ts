@@ -11,7 +11,8 @@ import {
 } from '@quarterhour/db';
 import { canonicalDecimal } from '@quarterhour/domain';
 import { NotFoundError, SITE_PROJECTION } from '@quarterhour/http';
-import { amountOf, decimalOf } from './body-values.js';
+import { amountOf } from './batches.js';
+import { decimalOf } from './body-values.js';
 import { lockedSite, valueOf } from './sites.js';
 import { knownAssetsOfBody, type Writing } from './writing.js';
 

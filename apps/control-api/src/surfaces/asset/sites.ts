@@ -11,7 +11,8 @@ import {
 } from '@quarterhour/db';
 import { dispatchPriceFault, Price, type PriceUnit, type Region } from '@quarterhour/domain';
 import { NotFoundError, SITE_PROJECTION, type Precondition, type RequestIssue } from '@quarterhour/http';
-import { amountOf, assertNone, inBody } from './body-values.js';
+import { amountOf } from './batches.js';
+import { assertNone, inBody } from './body-values.js';
 import type { Writing } from './writing.js';
 
 interface PriceBody {

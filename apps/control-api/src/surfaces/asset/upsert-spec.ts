@@ -3,7 +3,8 @@ import type { PutSpecBody } from '@quarterhour/contracts';
 import { insertSpec, lockSpecs, replaceSpec, SpecOverlapError, type AssetSpec } from '@quarterhour/db';
 import { parseInstant, placeSpec, SpecOrderError, type SpecPlacement } from '@quarterhour/domain';
 import { InvalidRequestError } from '@quarterhour/http';
-import { amountOf, assertNone, backwardSpan, decimalOf, inBody } from './body-values.js';
+import { amountOf } from './batches.js';
+import { assertNone, backwardSpan, decimalOf, inBody } from './body-values.js';
 import { knownAssets, type Writing } from './writing.js';
 
 /** A version as it is offered; null is left out. */

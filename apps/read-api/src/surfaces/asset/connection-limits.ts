@@ -5,30 +5,19 @@ import {
   headerLine,
   listConnectionLimits,
   type ConnectionLimitKey,
-  type ConnectionLimitQuery,
   type LimitedKind,
   type Trx,
 } from '@quarterhour/db';
-import { parseInstant, type UtcInstant } from '@quarterhour/domain';
-import {
-  jsonText,
-  type ExportFormat,
-  type ParsedRequest,
-  type Position,
-  type StreamedReply,
-  type TextReply,
-} from '@quarterhour/http';
+import { parseInstant } from '@quarterhour/domain';
+import type { ExportFormat, ParsedRequest, Reply } from '@quarterhour/http';
 import type { ApiContext } from '../../api-context.js';
-import { exported } from '../../exporting.js';
-import { openListing } from '../../listing.js';
-import { agreedBound, boundOfPage, markOfPage, saying } from '../../marks.js';
-import { assertAtMost, assertForward, instantIn } from '../../query-instants.js';
+import { assertAtMost, requiredWindowOf } from '../../query-instants.js';
+import { answerExport, answerPage, type AgreedList } from './agreed-list.js';
 import { CONNECTION_LIMIT_PROJECTION } from './present.js';
 
 /** What limits are asked of, and how. */
 export interface LimitedThing {
-  /** Of the list: cursors of one list open no other. */
-  readonly route: string;
+  readonly operationId: string;
   readonly of: LimitedKind;
   readonly id: string;
   /** Longest window. */
@@ -37,87 +26,60 @@ export interface LimitedThing {
   assertThere(trx: Trx): Promise<void>;
 }
 
-type Asked<Query> = Pick<ParsedRequest<unknown, Query, unknown>, 'query' | 'scope' | 'url'>;
+type Request<Query> = Pick<ParsedRequest<unknown, Query, unknown>, 'query' | 'scope' | 'url'>;
 
 /** One page of the limits of a site or an inverter. */
 export function limitsPage(
-  request: Asked<ListConnectionLimitsQuery>,
-  { db, cursors }: ApiContext,
+  request: Request<ListConnectionLimitsQuery>,
+  ctx: ApiContext,
   thing: LimitedThing,
-): Promise<TextReply> {
-  const { query, scope } = request;
-  const { limit, offset = 0 } = query;
-  const filter = filterOf(query, thing);
-  const listing = listingOf(request, { cursors }, thing);
-  const { position } = listing;
-
-  return db.read(scope.organisations, async (trx) => {
-    await thing.assertThere(trx);
-    const bound = await boundOfPage(trx, query, position, scope);
-    const start = position === undefined ? {} : { after: keyOf(position) };
-    const known = bound === undefined ? {} : { knownAt: bound };
-    const asked = { ...filter, ...start, ...known, limit, offset };
-    const page = await listConnectionLimits(trx, asked, CONNECTION_LIMIT_PROJECTION);
-    const { lastKey } = page;
-    const mark = bound ?? (await markOfPage(trx, page));
-    return jsonText(`{"limit":${limit},"offset":${offset},"limits":${page.json}}`, {
-      ...saying(mark),
-      ...(page.hasMore && lastKey !== null ? listing.linkAfter(positionOf(lastKey, mark)) : {}),
-    });
-  });
+): Promise<Reply> {
+  return answerPage(limitsOf(thing), askedOf(request, thing), ctx);
 }
 
 /** The same as a file. */
 export function limitsExport(
-  request: Asked<ExportConnectionLimitsQuery>,
-  { db, cursors }: ApiContext,
+  request: Request<ExportConnectionLimitsQuery>,
+  ctx: ApiContext,
   format: ExportFormat,
   thing: LimitedThing,
-): Promise<StreamedReply> {
-  const { query } = request;
-  const filter = filterOf(query, thing);
-  const listing = listingOf(request, { cursors }, thing);
-  const { position } = listing;
-
-  return exported(db, request, format, async (trx) => {
-    await thing.assertThere(trx);
-    const bound = await agreedBound(trx, query, position);
-    return {
-      name: `${thing.of}-limits`,
-      header: headerLine(CONNECTION_LIMIT_PROJECTION, format),
-      listing,
-      read: exportConnectionLimits({ ...filter, knownAt: bound }, CONNECTION_LIMIT_PROJECTION, format),
-      after: position && keyOf(position),
-      positionOf: (key: ConnectionLimitKey) => positionOf(key, bound),
-      knownAt: bound,
-    };
-  });
+): Promise<Reply> {
+  return answerExport(limitsOf(thing), askedOf(request, thing), ctx, format);
 }
 
-/** The thing is part of what the list is of, as if it were a filter. */
-function listingOf(
-  { query, scope, url }: Asked<{ readonly cursor?: string | undefined }>,
-  { cursors }: Pick<ApiContext, 'cursors'>,
-  { route, id }: LimitedThing,
-) {
-  const named = { ...query, of: id };
-  return openListing(cursors, route, { query: named, scope, url });
+/** The thing is part of what the list is of, as if it were a filter: a cursor of one opens no other. */
+function askedOf<Query>({ query, scope, url }: Request<Query>, { id }: LimitedThing) {
+  return { query: { ...query, of: id }, scope, url };
 }
 
-type LimitFilter = Omit<ConnectionLimitQuery, 'after' | 'knownAt' | 'limit' | 'offset'>;
+const sortKeyShape = z.tuple([z.string()]);
 
-function filterOf(query: Pick<ListConnectionLimitsQuery, 'from' | 'to'>, { of, id, days }: LimitedThing): LimitFilter {
-  const window = { from: instantIn('from', query.from), to: instantIn('to', query.to) };
-  assertForward(window.from, window.to);
-  assertAtMost(window, days);
-  return { of, id, ...window };
+function limitsOf({ operationId, of, id, days, assertThere }: LimitedThing) {
+  const filterOf = (query: Asked) => {
+    const window = requiredWindowOf(query);
+    assertAtMost(window, days);
+    return { of, id, ...window };
+  };
+  const list: AgreedList<Asked, ReturnType<typeof filterOf>, ConnectionLimitKey> = {
+    operationId,
+    name: 'limits',
+    filterOf,
+    read: async (trx, query) => {
+      await assertThere(trx);
+      return listConnectionLimits(trx, query, CONNECTION_LIMIT_PROJECTION);
+    },
+    headerLine: (format) => headerLine(CONNECTION_LIMIT_PROJECTION, format),
+    readLines: (query, format) => {
+      const read = exportConnectionLimits(query, CONNECTION_LIMIT_PROJECTION, format);
+      return async (trx, after, limit) => {
+        await assertThere(trx);
+        return read(trx, after, limit);
+      };
+    },
+    keyOf: (sortKey) => ({ startTime: parseInstant(sortKeyShape.parse(sortKey)[0]) }),
+    sortKeyOf: ({ startTime }) => [startTime],
+  };
+  return list;
 }
 
-function keyOf({ sortKey }: Position): ConnectionLimitKey {
-  const [startTime] = z.tuple([z.string()]).parse(sortKey);
-  return { startTime: parseInstant(startTime) };
-}
-
-function positionOf({ startTime }: ConnectionLimitKey, knownAt: UtcInstant): Position {
-  return { sortKey: [startTime], knownAt };
-}
+type Asked = Omit<ListConnectionLimitsQuery, 'limit' | 'offset'>;

@@ -8,7 +8,7 @@ import {
 import { hasInverter } from '@quarterhour/db';
 import { assetSurface, noBody, NotFoundError, route } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
-import { KNOWN_AT_HEADER } from '../../../marks.js';
+import { PAGE_HEADERS } from '../agreed-list.js';
 import { limitsExport, limitsPage, type LimitedThing } from '../connection-limits.js';
 
 export const listSiteInverterLimitsRoute = route({
@@ -24,11 +24,7 @@ export const listSiteInverterLimitsRoute = route({
   query: listConnectionLimitsQuery,
   body: noBody,
   responses: {
-    200: {
-      description: 'One page of limits.',
-      schema: listConnectionLimitsResponse,
-      headers: { Link: 'The next page, as rel="next", relative; absent on the last.', ...KNOWN_AT_HEADER },
-    },
+    200: { description: 'One page of limits.', schema: listConnectionLimitsResponse, headers: PAGE_HEADERS },
   },
   handler: (request, ctx: ApiContext) => limitsPage(request, ctx, inverterOf(request.params)),
   exports: {
@@ -39,7 +35,7 @@ export const listSiteInverterLimitsRoute = route({
 
 function inverterOf({ site_id, inverter_id: id }: { site_id: string; inverter_id: string }): LimitedThing {
   return {
-    route: 'listSiteInverterLimits',
+    operationId: 'listSiteInverterLimits',
     of: 'inverter',
     id,
     days: MAX_INVERTER_LIMIT_DAYS,

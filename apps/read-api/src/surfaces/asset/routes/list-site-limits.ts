@@ -8,7 +8,7 @@ import {
 import { hasConnectionPoint } from '@quarterhour/db';
 import { assetSurface, noBody, NotFoundError, route } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
-import { KNOWN_AT_HEADER } from '../../../marks.js';
+import { PAGE_HEADERS } from '../agreed-list.js';
 import { limitsExport, limitsPage, type LimitedThing } from '../connection-limits.js';
 
 export const listSiteLimitsRoute = route({
@@ -24,11 +24,7 @@ export const listSiteLimitsRoute = route({
   query: listConnectionLimitsQuery,
   body: noBody,
   responses: {
-    200: {
-      description: 'One page of limits.',
-      schema: listConnectionLimitsResponse,
-      headers: { Link: 'The next page, as rel="next", relative; absent on the last.', ...KNOWN_AT_HEADER },
-    },
+    200: { description: 'One page of limits.', schema: listConnectionLimitsResponse, headers: PAGE_HEADERS },
   },
   handler: (request, ctx: ApiContext) => limitsPage(request, ctx, siteOf(request.params.site_id)),
   exports: {
@@ -39,7 +35,7 @@ export const listSiteLimitsRoute = route({
 
 function siteOf(id: string): LimitedThing {
   return {
-    route: 'listSiteLimits',
+    operationId: 'listSiteLimits',
     of: 'connection-point',
     id,
     days: MAX_SITE_LIMIT_DAYS,

@@ -4,16 +4,14 @@ import {
   listSpecsQuery,
   listSpecsResponse,
   MAX_SPEC_DAYS,
-  type ExportSpecsQuery,
+  type ListSpecsQuery,
 } from '@quarterhour/contracts';
-import { exportSpecs, headerLine, listSpecs, type SpecKey, type SpecQuery } from '@quarterhour/db';
-import { parseInstant, type UtcInstant } from '@quarterhour/domain';
-import { assetSurface, jsonText, noBody, noParameters, route, type Position } from '@quarterhour/http';
+import { exportSpecs, headerLine, listSpecs, type SpecKey } from '@quarterhour/db';
+import { parseInstant } from '@quarterhour/domain';
+import { assetSurface, noBody, noParameters, route } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
-import { exported } from '../../../exporting.js';
-import { openListing } from '../../../listing.js';
-import { agreedBound, boundOfPage, KNOWN_AT_HEADER, markOfPage, saying } from '../../../marks.js';
 import { assertAtMost, windowOf } from '../../../query-instants.js';
+import { answerExport, answerPage, PAGE_HEADERS, type AgreedList } from '../agreed-list.js';
 import { SPEC_PROJECTION } from '../present.js';
 
 export const listSpecsRoute = route({
@@ -29,72 +27,34 @@ export const listSpecsRoute = route({
   params: noParameters,
   query: listSpecsQuery,
   body: noBody,
-  responses: {
-    200: {
-      description: 'One page of versions.',
-      schema: listSpecsResponse,
-      headers: { Link: 'The next page, as rel="next", relative; absent on the last.', ...KNOWN_AT_HEADER },
-    },
-  },
-  handler: async (request, { db, cursors }: ApiContext) => {
-    const { query, scope } = request;
-    const { limit, offset = 0 } = query;
-    const filter = filterOf(query);
-    const listing = openListing(cursors, 'listSpecs', request);
-    const { position } = listing;
-
-    return db.read(scope.organisations, async (trx) => {
-      const bound = await boundOfPage(trx, query, position, scope);
-      const start = position === undefined ? {} : { after: keyOf(position) };
-      const known = bound === undefined ? {} : { knownAt: bound };
-      const page = await listSpecs(trx, { ...filter, ...start, ...known, limit, offset }, SPEC_PROJECTION);
-      const { lastKey } = page;
-      const mark = bound ?? (await markOfPage(trx, page));
-      return jsonText(`{"limit":${limit},"offset":${offset},"specs":${page.json}}`, {
-        ...saying(mark),
-        ...(page.hasMore && lastKey !== null ? listing.linkAfter(positionOf(lastKey, mark)) : {}),
-      });
-    });
-  },
+  responses: { 200: { description: 'One page of versions.', schema: listSpecsResponse, headers: PAGE_HEADERS } },
+  handler: (request, ctx: ApiContext) => answerPage(SPECS, request, ctx),
   exports: {
     query: exportSpecsQuery,
-    handler: (request, { db, cursors }: ApiContext, format) => {
-      const { query } = request;
-      const filter = filterOf(query);
-      const listing = openListing(cursors, 'listSpecs', request);
-      const { position } = listing;
-
-      return exported(db, request, format, async (trx) => {
-        const bound = await agreedBound(trx, query, position);
-        return {
-          name: 'specs',
-          header: headerLine(SPEC_PROJECTION, format),
-          listing,
-          read: exportSpecs({ ...filter, knownAt: bound }, SPEC_PROJECTION, format),
-          after: position && keyOf(position),
-          positionOf: (key: SpecKey) => positionOf(key, bound),
-          knownAt: bound,
-        };
-      });
-    },
+    handler: (request, ctx: ApiContext, format) => answerExport(SPECS, request, ctx, format),
   },
 });
 
-type SpecFilter = Omit<SpecQuery, 'after' | 'knownAt' | 'limit' | 'offset'>;
+const sortKeyShape = z.tuple([z.string(), z.string()]);
 
-function filterOf({ asset_ids, latest, from, to }: Omit<ExportSpecsQuery, 'limit'>): SpecFilter {
+const SPECS: AgreedList<Asked, ReturnType<typeof filterOf>, SpecKey> = {
+  operationId: 'listSpecs',
+  name: 'specs',
+  filterOf,
+  read: (trx, query) => listSpecs(trx, query, SPEC_PROJECTION),
+  headerLine: (format) => headerLine(SPEC_PROJECTION, format),
+  readLines: (query, format) => exportSpecs(query, SPEC_PROJECTION, format),
+  keyOf: (sortKey) => {
+    const [assetId, validFrom] = sortKeyShape.parse(sortKey);
+    return { assetId, validFrom: parseInstant(validFrom) };
+  },
+  sortKeyOf: ({ assetId, validFrom }) => [assetId, validFrom],
+};
+
+type Asked = Omit<ListSpecsQuery, 'limit' | 'offset'>;
+
+function filterOf({ asset_ids, latest, from, to }: Asked) {
   const window = windowOf({ from, to });
   assertAtMost(window, MAX_SPEC_DAYS);
   return { assetIds: asset_ids, latestOnly: latest, ...window };
-}
-
-const sortKeyShape = z.tuple([z.string(), z.string()]);
-
-function keyOf({ sortKey }: Position): SpecKey {
-  const [assetId, validFrom] = sortKeyShape.parse(sortKey);
-  return { assetId, validFrom: parseInstant(validFrom) };
-}
-
-function positionOf({ assetId, validFrom }: SpecKey, knownAt: UtcInstant): Position {
-  return { sortKey: [assetId, validFrom], knownAt };
 }
