@@ -150,7 +150,9 @@ describe('a corrected status', () => {
       const then = before[index];
       const known = then?.headers['quarterhour-known-at'] ?? '';
       expect((await page(`${search}&as_of=${known}`)).text).toBe(then?.text);
-      expect((await page(search)).statuses.map(({ status }) => status)).toEqual(['DEGRADED']);
+      const now = await page(search);
+      expect(now.statuses.map(({ status }) => status)).toEqual(['DEGRADED']);
+      expect((await page(`${search}&as_of=${now.headers['quarterhour-known-at'] ?? ''}`)).text).toBe(now.text);
     }
   });
 
@@ -159,6 +161,9 @@ describe('a corrected status', () => {
     await said(asset, 'ONLINE', T(9), { published_at: T(10) });
     expect(await takeIn(api.worker, message(asset, 'FAULT', T(9), { published_at: T(9) }))).toBe('revised');
     expect(await shown(`asset_ids=${asset}&latest=true`)).toEqual([`${asset} ONLINE ${T(9)}`]);
+    const { headers } = await page(`asset_ids=${asset}&latest=true`);
+    const asOf = `as_of=${headers['quarterhour-known-at'] ?? ''}`;
+    expect(await shown(`asset_ids=${asset}&from=${T(0)}&${asOf}`)).toEqual([`${asset} ONLINE ${T(9)}`]);
   });
 
   test('that says the same is a duplicate', async () => {

@@ -17,6 +17,7 @@ import { measureGrowth } from './sections/growth.js';
 import { measureIngest } from './sections/ingest.js';
 import { measureLatency } from './sections/latency.js';
 import { measurePages } from './sections/pages.js';
+import { measurePeriods } from './sections/periods.js';
 import { measureRollups } from './sections/rollups.js';
 import { FULL, QUICK } from './sizes.js';
 import { timed } from './timed.js';
@@ -33,6 +34,7 @@ const MEASURING: Readonly<Record<Section, (bench: Bench) => Promise<Measurement[
   pages: measurePages,
   export: measureExport,
   rollups: measureRollups,
+  periods: measurePeriods,
 };
 
 process.exit(await main(process.argv.slice(2)));

@@ -22,6 +22,8 @@ export interface Sizes {
   readonly exportedAssets: number;
   /** Repetitions of one bucket query within a round. */
   readonly bucketQueries: number;
+  /** Rows of limits, over all assets and three sources. */
+  readonly limits: number;
 }
 
 export const FULL: Sizes = {
@@ -39,6 +41,7 @@ export const FULL: Sizes = {
   deepLimits: [50, 1_000],
   exportedAssets: 20,
   bucketQueries: 5,
+  limits: 10_000_000,
 };
 
 export const QUICK: Sizes = {
@@ -56,4 +59,5 @@ export const QUICK: Sizes = {
   deepLimits: [50],
   exportedAssets: 20,
   bucketQueries: 2,
+  limits: 900_000,
 };

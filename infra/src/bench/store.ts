@@ -10,10 +10,12 @@ export interface Store {
   readonly adminUrl: string;
   readonly ingestUrl: string;
   readonly readUrl: string;
+  readonly controlUrl: string;
   /** The server's administrator, with all the time it takes. */
   readonly admin: Database;
   readonly ingest: Database;
   readonly read: Database;
+  readonly control: Database;
   readonly assets: readonly string[];
   close(): Promise<void>;
 }
@@ -43,17 +45,20 @@ export async function openStore(
   const admin = openDatabase({ ...patient, url: adminUrl, maxConnections: 2 });
   const ingest = openDatabase({ ...patient, url: as('ingest'), maxConnections: 2 });
   const read = openDatabase({ ...patient, url: as('read'), maxConnections: 2 });
+  const control = openDatabase({ ...patient, url: as('control'), maxConnections: 2 });
   return {
     name,
     adminUrl,
     ingestUrl: as('ingest'),
     readUrl: as('read'),
+    controlUrl: as('control'),
     admin,
     ingest,
     read,
+    control,
     assets: await registerFleet(admin, fleet),
     close: async () => {
-      await Promise.all([admin.close(), ingest.close(), read.close()]);
+      await Promise.all([admin.close(), ingest.close(), read.close(), control.close()]);
     },
   };
 }

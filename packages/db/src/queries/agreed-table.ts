@@ -34,29 +34,50 @@ export interface Written {
   readonly replaced: number;
 }
 
+/** The statements by which rows of a table become current. `$1` is the organisation, `$2` the stamp. */
+export interface KeepingStatements {
+  /** Puts the versions that will be displaced into the history; answers `n`, how many. */
+  readonly archive: string;
+  /** Gives their keys what is offered; answers `n`, how many. */
+  readonly replace: string;
+  /** Inserts what is offered. A key that is there is an error. */
+  readonly insert: string;
+}
+
 /**
- * Makes these rows the current ones of their keys; versions that they displace go to the history, even when they say the same.
+ * Makes what is offered current; versions that it displaces go to the history, even when they say the same.
  *
- * One statement where everything is new. Else three, never one: a statement that waited for another transaction would go on
- * with the row that it saw before, and lose the version in between.
+ * Three statements at most, each of which sees what the one before did. Whoever has a stamp holds the organisation's head, so
+ * that nobody else changes its rows meanwhile, and they need no locks of their own; if somebody did, this would fail and
+ * change nothing.
  *
- * @param rows of distinct keys
+ * @param wanted how many keys are offered, each once
+ * @param values of the statements
  */
-export async function keepAgreed<Row>(
+export async function keep(
+  trx: Trx,
+  { archive, replace, insert }: KeepingStatements,
+  wanted: number,
+  values: readonly unknown[],
+): Promise<Written> {
+  const count = async (text: string): Promise<number> => (await trx.query<{ n: number }>({ text, values }))[0]?.n ?? 0;
+  const displaced = await count(archive);
+  const replaced = displaced === 0 ? 0 : await count(replace);
+  if (replaced !== displaced) throw new Error(`${displaced} versions were displaced, and ${replaced} rows changed`);
+  if (replaced < wanted)
+    await trx.query({ text: replaced === 0 ? insert : `${insert} on conflict do nothing`, values });
+  return { inserted: wanted - replaced, replaced };
+}
+
+/** Makes these rows the current ones of their keys, see {@link keep}. @param rows of distinct keys */
+export function keepAgreed<Row>(
   trx: Trx,
   table: AgreedTable<Row>,
   rows: readonly Row[],
   { orgId, stamp }: Stamping,
 ): Promise<Written> {
-  const { insert, archive, replace } = statementsOf(table);
-  const columns = [...table.key, ...table.content];
-  const values = [orgId, stamp, ...columns.map((column) => arrayOf(column, rows))];
-  const [counted] = await trx.query<{ inserted: number }>({ text: insert, values });
-  const inserted = counted?.inserted ?? 0;
-  if (inserted === rows.length) return { inserted, replaced: 0 };
-  await trx.query({ text: archive, values: values.slice(0, 2 + table.key.length) });
-  await trx.query({ text: replace, values });
-  return { inserted, replaced: rows.length - inserted };
+  const values = [orgId, stamp, ...[...table.key, ...table.content].map((column) => arrayOf(column, rows))];
+  return keep(trx, statementsOf(table), rows.length, values);
 }
 
 /** Takes everything of an asset out of a table of agreed rows; what was current stays in the history. */
@@ -67,37 +88,31 @@ export async function closeAgreed(trx: Trx, table: string, assetId: string, { or
   await trx.query({ text: remove, values: [orgId, assetId] });
 }
 
-/**
- * The statement that locks current rows and puts them into the history, displaced at `$2`.
- *
- * A row that another transaction changed while this one waited is archived as that one left it.
- */
+/** The statement that puts current rows `t` into the history, displaced at `$2`; answers `n`, how many. */
 export function archiveStatement(table: string, from: string, where: string): string {
-  return `
-    with displaced as (select t.* from ${from} where ${where} for update of t)
-    insert into app.${table}_history select displaced.*, $2::timestamptz from displaced`;
+  return counted(`insert into app.${table}_history select t.*, $2::timestamptz from ${from} where ${where}`);
 }
 
-/** Without names: a plan that is kept from when a table was small would read all of it when it is not. */
-function statementsOf<Row>({ table, key, content }: AgreedTable<Row>) {
-  const columns = [...key, ...content];
-  const names = columns.map(({ name }) => name).join(', ');
-  const isSameKey = ['t.org_id = $1::uuid', ...key.map(({ name }) => `t.${name} = o.${name}`)].join(' and ');
-  const isStanding = `${isSameKey} and t.updated_at <> $2::timestamptz`;
+/** A statement that answers `n`, how many rows another one wrote. */
+export function counted(statement: string): string {
+  return `with written as (${statement} returning 1) select count(*)::int as n from written`;
+}
+
+/** Run without names: a plan that is kept from when a table was small would read all of it when it is not. */
+function statementsOf<Row>({ table, key, content }: AgreedTable<Row>): KeepingStatements {
+  const offered = unnest([...key, ...content]);
+  const names = [...key, ...content].map(({ name }) => name).join(', ');
+  const isSameKey = key.map(({ name }) => `t.${name} = o.${name}`).join(' and ');
+  const isStanding = `t.org_id = $1::uuid and ${isSameKey} and t.updated_at < $2::timestamptz`;
   return {
-    insert: `
-      with stored as (
-        insert into app.${table} (org_id, ${names}, created_at, updated_at)
-        select $1::uuid, ${names}, $2::timestamptz, $2::timestamptz from ${unnest(columns)}
-        on conflict (org_id, ${key.map(({ name }) => name).join(', ')}) do nothing
-        returning 1
-      )
-      select count(*)::int as inserted from stored`,
-    archive: archiveStatement(table, `${unnest(key)} join app.${table} t on ${isSameKey}`, isStanding),
-    replace: `
+    archive: archiveStatement(table, `${offered} cross join app.${table} t`, isStanding),
+    replace: counted(`
       update app.${table} t
          set ${content.map(({ name }) => `${name} = o.${name}`).join(', ')}, updated_at = $2::timestamptz
-        from ${unnest(columns)} where ${isStanding}`,
+        from ${offered} where ${isStanding}`),
+    insert: `
+      insert into app.${table} (org_id, ${names}, created_at, updated_at)
+      select $1::uuid, ${names}, $2::timestamptz, $2::timestamptz from ${offered}`,
   };
 }
 

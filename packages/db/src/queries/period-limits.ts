@@ -7,7 +7,14 @@ import type { KeyColumns, Page, PageSource, Projection } from '../projection.js'
 import { objectText, queryPage } from '../projection.js';
 import { StatementParameters } from '../statement.js';
 import { knownRows, wantedAssets, windowConditions, type AssetList, type AssetTimeKey } from './agreed-rows.js';
-import { archiveStatement, type Stamping, type Written } from './agreed-table.js';
+import {
+  archiveStatement,
+  counted,
+  keep,
+  type KeepingStatements,
+  type Stamping,
+  type Written,
+} from './agreed-table.js';
 
 /** Limits of one source in the delivery periods of a stretch; `$1` is the organisation, `$2` the stamp. */
 const STRETCHES = `
@@ -16,61 +23,47 @@ const STRETCHES = `
   as s (asset_id, source, from_time, to_time, delivery_day, power_charge_mw, power_discharge_mw, energy_low_mwh,
     energy_high_mwh, trading_locked)`;
 
-/** The quarter hours are made here, not sent: a year of them is 35,040 rows. */
-const INSERT = `
-  with stored as (
+/**
+ * Periods of a stretch that stood there before, straight from the key. Asset and source are compared with arrays of one: as
+ * plain equalities they would be joined by hash, every stretch with all periods of its asset.
+ */
+const STANDING = `t.org_id = $1::uuid and t.asset_id = any (array[s.asset_id]) and t.source = any (array[s.source])
+  and t.start_time >= s.from_time and t.start_time < s.to_time and t.updated_at < $2::timestamptz`;
+
+/** Run without names: a plan that is kept from when the table was small would read all of it when it is not. */
+const STATEMENTS: KeepingStatements = {
+  archive: archiveStatement('period_limit', `${STRETCHES} cross join app.period_limit t`, STANDING),
+  /** What a stretch leaves open stays as it is. */
+  replace: counted(`
+    update app.period_limit t
+       set delivery_day = s.delivery_day,
+         power_charge_mw = coalesce(s.power_charge_mw, t.power_charge_mw),
+         power_discharge_mw = coalesce(s.power_discharge_mw, t.power_discharge_mw),
+         energy_low_mwh = coalesce(s.energy_low_mwh, t.energy_low_mwh),
+         energy_high_mwh = coalesce(s.energy_high_mwh, t.energy_high_mwh),
+         trading_locked = coalesce(s.trading_locked, t.trading_locked),
+         updated_at = $2::timestamptz
+      from ${STRETCHES} where ${STANDING}`),
+  /** The quarter hours are made here, not sent: a year of them is 35,040 rows. */
+  insert: `
     insert into app.period_limit (org_id, asset_id, start_time, source, delivery_day, power_charge_mw, power_discharge_mw,
       energy_low_mwh, energy_high_mwh, trading_locked, created_at, updated_at)
     select $1::uuid, s.asset_id, p.start_time, s.source, s.delivery_day, s.power_charge_mw, s.power_discharge_mw,
       s.energy_low_mwh, s.energy_high_mwh, s.trading_locked, $2::timestamptz, $2::timestamptz
     from ${STRETCHES}
     cross join lateral generate_series(s.from_time, s.to_time - interval '15 minutes', interval '15 minutes')
-      as p (start_time)
-    on conflict (org_id, asset_id, start_time, source) do nothing
-    returning 1
-  )
-  select count(*)::int as inserted from stored`;
-
-/** Periods of a stretch that stood there before. */
-const STANDING = `t.org_id = $1::uuid and t.asset_id = s.asset_id and t.source = s.source
-  and t.start_time >= s.from_time and t.start_time < s.to_time and t.updated_at <> $2::timestamptz`;
-
-const ARCHIVE = archiveStatement('period_limit', `${STRETCHES} cross join app.period_limit t`, STANDING);
-
-/** What the stretch leaves open stays as it is. */
-const REPLACE = `
-  update app.period_limit t
-     set delivery_day = s.delivery_day,
-       power_charge_mw = coalesce(s.power_charge_mw, t.power_charge_mw),
-       power_discharge_mw = coalesce(s.power_discharge_mw, t.power_discharge_mw),
-       energy_low_mwh = coalesce(s.energy_low_mwh, t.energy_low_mwh),
-       energy_high_mwh = coalesce(s.energy_high_mwh, t.energy_high_mwh),
-       trading_locked = coalesce(s.trading_locked, t.trading_locked),
-       updated_at = $2::timestamptz
-    from ${STRETCHES} where ${STANDING}`;
+      as p (start_time)`,
+};
 
 /**
  * Sets limits for the delivery periods of some stretches, over what their source said before: where a stretch says nothing,
- * that stays. Versions that are displaced go to the history.
- *
- * One statement where all periods are new, three otherwise; see `keepAgreed` for why never one. They are planned anew each
- * time, since a plan from when the table was small would read all of it.
+ * that stays. Versions that are displaced go to the history, see {@link keep}.
  *
  * @param stretches without overlap within one asset and source
  */
-export async function setLimits(
-  trx: Trx,
-  stretches: readonly LimitStretch[],
-  { orgId, stamp }: Stamping,
-): Promise<Written> {
-  const values = [orgId, stamp, ...arraysOf(stretches)];
-  const [counted] = await trx.query<{ inserted: number }>({ text: INSERT, values });
-  const inserted = counted?.inserted ?? 0;
+export function setLimits(trx: Trx, stretches: readonly LimitStretch[], { orgId, stamp }: Stamping): Promise<Written> {
   const wanted = stretches.reduce((sum, stretch) => sum + periodsIn(stretch), 0);
-  if (inserted === wanted) return { inserted, replaced: 0 };
-  await trx.query({ text: ARCHIVE, values });
-  await trx.query({ text: REPLACE, values });
-  return { inserted, replaced: wanted - inserted };
+  return keep(trx, STATEMENTS, wanted, [orgId, stamp, ...arraysOf(stretches)]);
 }
 
 function periodsIn({ start, end }: LimitStretch): number {
