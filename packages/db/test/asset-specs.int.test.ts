@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { UtcInstant } from '@quarterhour/domain';
+import { overlapsAmong, type Span, type UtcInstant } from '@quarterhour/domain';
 import { anAsset, anOrganisation, testDatabase, type TestDatabase } from '@quarterhour/testkit';
+import fc from 'fast-check';
 import { z } from 'zod';
 import {
   displaceSpecs,
@@ -137,6 +138,31 @@ describe('a version of technical data', () => {
     await inserted(asset, { validFrom: day(10) });
     await expect(replaced(asset, aSpec({ validTo: day(11) }))).rejects.toBeInstanceOf(SpecOverlapError);
     expect(await rowsOf()).toMatchObject([{ from: day(10) }, { from: day(1), to: day(5) }]);
+  });
+
+  test('is refused exactly when it overlaps another one, as the domain has it', async () => {
+    const windows = fc.array(
+      fc.record({ start: fc.integer({ min: 1, max: 20 }), length: fc.option(fc.integer({ min: 1, max: 6 })) }),
+      { minLength: 2, maxLength: 8 },
+    );
+    await fc.assert(
+      fc.asyncProperty(windows, async (offered) => {
+        const assetId = await anAsset(server.admin, { id: orgId });
+        let kept: Span[] = [];
+        for (const { start, length } of offered) {
+          const validTo = length === null ? null : day(start + length);
+          const all = [...kept, { start: day(start), end: validTo ?? at('9999-12-31T00:00:00Z') }];
+          const isApart = overlapsAmong(all).length === 0;
+          const isKept = await inserted(assetId, { validFrom: day(start), validTo }).then(
+            () => true,
+            () => false,
+          );
+          expect(isKept).toBe(isApart);
+          if (isKept) kept = all;
+        }
+      }),
+      { numRuns: 20 },
+    );
   });
 
   test('overlaps no other, whoever tries at the same time', async () => {

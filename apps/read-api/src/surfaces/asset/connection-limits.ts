@@ -23,7 +23,7 @@ export interface LimitedThing {
   /** Longest window. */
   readonly days: number;
   /** @throws NotFoundError when it is not there */
-  assertThere(trx: Trx): Promise<void>;
+  readonly assertThere: (trx: Trx) => Promise<void>;
 }
 
 type Request<Query> = Pick<ParsedRequest<unknown, Query, unknown>, 'query' | 'scope' | 'url'>;
