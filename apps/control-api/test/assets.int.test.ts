@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import request from 'supertest';
 import {
   assetEventMessage,
   assetOutput,
@@ -8,7 +9,7 @@ import {
   type AssetOutput,
 } from '@quarterhour/contracts';
 import { findAsset, firstBrokenAudit, type OrganisationRow } from '@quarterhour/db';
-import { assetReply, entityTagOf, type Method } from '@quarterhour/http';
+import { assetReply, entityTagOf, presentAsset, type Method } from '@quarterhour/http';
 import { anOrganisation, aDispatch, sentDispatch, takeIn } from '@quarterhour/testkit';
 import { openTestApi } from './api.js';
 import type { TestApi } from './api.js';
@@ -61,6 +62,11 @@ const anAssetThatIs = async (lifecycle: string): Promise<string> => {
   return id;
 };
 const stored = (id: string) => api.admin.read([ours.id, theirs.id], (trx) => findAsset(trx, id));
+const found = async (id: string) => {
+  const asset = await stored(id);
+  if (asset === null) throw new Error(`there is no asset ${id}`);
+  return asset;
+};
 const rows = <R extends object>(text: string, ...values: unknown[]) =>
   api.admin.read([ours.id, theirs.id], (trx) => trx.query<R>({ text, values }));
 const auditOf = (id: string) =>
@@ -137,6 +143,19 @@ describe('registering an asset', () => {
     expect(await knownAt()).toBe(before);
   });
 
+  test('refuses a JSON number that a double may have rounded, where it stands', async () => {
+    const body = JSON.stringify(aBody()).replace(/}$/, ',"extra":[0.1000000000000000001]}');
+    const claims = await api.issuer.token(operator());
+    const response = await request(api.app)
+      .post(ASSETS)
+      .set({ authorization: `Bearer ${claims}`, 'content-type': 'application/json' })
+      .send(body);
+    expect([response.status, assetValidationProblem.parse(response.body).detail]).toMatchObject([
+      422,
+      [{ loc: ['body', 'extra', 0], type: 'decimal_max_digits' }],
+    ]);
+  });
+
   test('refuses an area of the other region at delivery_area', async () => {
     const response = await send('post', '', aBody({ delivery_area: 'PSE' }));
     expect([response.status, assetValidationProblem.parse(response.body).detail]).toMatchObject([
@@ -180,6 +199,20 @@ describe('changing an asset', () => {
     expect((await stored(id))?.updatedAt).toBe(before);
     expect(await auditOf(id)).toHaveLength(1);
     expect(await eventsOf(id)).toHaveLength(1);
+  });
+
+  test('by fifty at once loses no change: each begins where the one before ended', async () => {
+    const asset = await anAsset();
+    const changes = Array.from({ length: 50 }, (_one, index) =>
+      index % 2 === 0 ? { name: `name ${index}` } : { go_live_date: `20${10 + index}-01-01` },
+    );
+    const answers = await Promise.all(changes.map((change) => send('patch', `/${asset.id}`, change)));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([204]));
+    const details = (await auditOf(asset.id)).map(({ detail }) => detail);
+    expect(details).toHaveLength(51);
+    for (const [index, { before }] of details.entries()) expect(before).toEqual(details[index - 1]?.['after'] ?? null);
+    expect(details.at(-1)?.['after']).toEqual(presentAsset(await found(asset.id)));
+    expect((await eventsOf(asset.id)).map((event) => event.asset)).toEqual(details.map(({ after }) => after));
   });
 
   test('does not clear the date of going live', async () => {
@@ -378,11 +411,8 @@ describe('what a write leaves behind', () => {
 });
 
 describe('If-Match', () => {
-  const tagOf = async (id: string): Promise<string> => {
-    const asset = await stored(id);
-    if (asset === null) throw new Error(`there is no asset ${id}`);
-    return entityTagOf('getAsset', [ours.id], assetReply(asset).text);
-  };
+  const tagOf = async (id: string): Promise<string> =>
+    entityTagOf('getAsset', [ours.id], assetReply(await found(id)).text);
 
   test.each<[string, (id: string, headers: object) => ReturnType<typeof send>]>([
     ['a change', (id, headers) => send('patch', `/${id}`, { name: 'x' }, headers)],

@@ -150,7 +150,9 @@ describe('a corrected status', () => {
       const then = before[index];
       const known = then?.headers['quarterhour-known-at'] ?? '';
       expect((await page(`${search}&as_of=${known}`)).text).toBe(then?.text);
-      expect((await page(search)).statuses.map(({ status }) => status)).toEqual(['DEGRADED']);
+      const now = await page(search);
+      expect(now.statuses.map(({ status }) => status)).toEqual(['DEGRADED']);
+      expect((await page(`${search}&as_of=${now.headers['quarterhour-known-at'] ?? ''}`)).text).toBe(now.text);
     }
   });
 
@@ -159,6 +161,9 @@ describe('a corrected status', () => {
     await said(asset, 'ONLINE', T(9), { published_at: T(10) });
     expect(await takeIn(api.worker, message(asset, 'FAULT', T(9), { published_at: T(9) }))).toBe('revised');
     expect(await shown(`asset_ids=${asset}&latest=true`)).toEqual([`${asset} ONLINE ${T(9)}`]);
+    const { headers } = await page(`asset_ids=${asset}&latest=true`);
+    const asOf = `as_of=${headers['quarterhour-known-at'] ?? ''}`;
+    expect(await shown(`asset_ids=${asset}&from=${T(0)}&${asOf}`)).toEqual([`${asset} ONLINE ${T(9)}`]);
   });
 
   test('that says the same is a duplicate', async () => {
@@ -177,7 +182,7 @@ test('statuses outlive their asset', async () => {
 });
 
 describe('the newest status of one asset', () => {
-  const get = (id: string) => api.get(`/asset-api/v1/assets/${id}/status`, reader());
+  const get = (id: string, search = '') => api.get(`/asset-api/v1/assets/${id}/status${search}`, reader());
 
   test('is one entry', async () => {
     const { status, body, headers } = await get(first);
@@ -186,6 +191,19 @@ describe('the newest status of one asset', () => {
       { asset_id: first, status: 'FAULT', effective_at: T(12) },
     ]);
     expect(headers['etag']).toBeDefined();
+  });
+
+  test('is answered as it was known then, also of an asset that is gone', async () => {
+    const asset = await anAsset(api.admin, ours);
+    await said(asset, 'ONLINE', T(9));
+    const before = await get(asset);
+    expect(await takeIn(api.worker, message(asset, 'FAULT', T(9), { published_at: T(10) }))).toBe('revised');
+    await said(asset, 'MAINTENANCE', T(11));
+    expect((await get(asset)).body.status).toBe('MAINTENANCE');
+    await api.admin.transaction([ours.id], (trx) => deleteAsset(trx, ours.id, asset));
+    const again = await get(asset, `?as_of=${before.headers['quarterhour-known-at'] ?? ''}`);
+    expect([again.status, again.text]).toEqual([200, before.text]);
+    expect((await get(asset)).status).toBe(404);
   });
 
   test('is 404 in other words where the asset is unknown and where it has none', async () => {

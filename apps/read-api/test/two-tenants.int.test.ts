@@ -8,11 +8,13 @@ import {
   aDispatch,
   aMeterEnvelope,
   anAsset,
+  anAssetStatus,
   anOrganisation,
   aPlant,
   aRealtimeEnvelope,
   aTradingChange,
   recentQuarterHour,
+  sentAssetStatus,
   sentConfig,
   sentDispatch,
   sentTelemetry,
@@ -54,6 +56,13 @@ const SPAN = 'from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z';
 
 /** A request of each operation, by the ids that it names. An operation without one fails the first test. */
 const REQUESTS: Readonly<Record<string, (ids: Ids) => readonly string[]>> = {
+  listAssets: () => ['/asset-api/v1/assets?limit=1', '/asset-api/v1/assets?region=DE'],
+  getAsset: ({ assetId }) => [`/asset-api/v1/assets/${assetId}`],
+  getAssetStatus: ({ assetId }) => [`/asset-api/v1/assets/${assetId}/status`],
+  listStatuses: ({ assetId }) => [
+    `/asset-api/v1/statuses?asset_ids=${assetId}&${SPAN}`,
+    `/asset-api/v1/statuses?asset_ids=${assetId}&latest=true`,
+  ],
   listDispatches: ({ assetId }) => [
     `/asset-api/v1/dispatches?asset_ids=${assetId}&${SPAN}`,
     `/asset-api/v1/dispatches?asset_ids=${assetId}&${SPAN}&limit=1&order=desc`,
@@ -108,6 +117,7 @@ async function aTenant(mark: string): Promise<Tenant> {
   const { eventId, messageId, externalPlantId: siteId, measuredAt: timestamp } = SHARED;
   const prefix = organisation.slug;
   const taken = [
+    sentAssetStatus(anAssetStatus({ asset_id: assetId, reasons: [{ category: 'OPERATOR', detail: canary }] })),
     sentDispatch(aDispatch({ event_id: eventId, asset_id: assetId, source: canary })),
     sentDispatch(aDispatch({ asset_id: assetId, source: canary })),
     sentTelemetry(

@@ -13,6 +13,7 @@ import type { DocsOptions } from './docs.js';
 import { entityTagOf, matchingTag, tagCodings } from './entity-tag.js';
 import { errorResponder } from './error-responder.js';
 import type { ErrorClassifier } from './error-responder.js';
+import { keepNumbers, refuseInexactNumbers } from './exact-numbers.js';
 import { beginExchange, exchangeOf } from './exchange.js';
 import { formatFor } from './formats.js';
 import { healthRouter } from './health.js';
@@ -166,7 +167,7 @@ function mount<Ctx>(
       begin(route, gates.admission),
       gates.authenticate(route),
       authorise(route),
-      ...(route.hasBody ? [requireJson(route), jsonBody(route.surface)] : []),
+      ...(route.hasBody ? [requireJson(route), jsonBody(route.surface), refuseInexactNumbers()] : []),
       answer(route, options, gates.admission),
     ];
     address[route.method](...steps);
@@ -220,7 +221,7 @@ function isUtf8(contentType: string): boolean {
 }
 
 function jsonBody(surface: Surface): RequestHandler {
-  return express.json({ limit: maxBodyBytesOf(surface), strict: true, inflate: false });
+  return express.json({ limit: maxBodyBytesOf(surface), strict: true, inflate: false, verify: keepNumbers });
 }
 
 function answer<Ctx>(

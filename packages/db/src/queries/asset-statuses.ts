@@ -178,37 +178,39 @@ function windowConditions({ from, to }: AssetStatusQuery, parameters: StatementP
   ];
 }
 
-interface OfEachAsset {
+interface OfOneAsset {
   readonly conditions: readonly string[];
   readonly order: string;
   readonly most: string;
-  /** Leaves out assets as a whole. */
-  readonly of: string;
 }
 
-/** Found by whose an asset is or was: statuses outlive their asset. */
+/**
+ * Found by whose an asset is or was: statuses outlive their asset.
+ *
+ * @param of leaves out assets as a whole
+ */
 function ofEachAsset(
   { assetIds, knownAt }: AssetStatusQuery,
-  { conditions, order, most, of }: OfEachAsset,
+  { of, ...rows }: OfOneAsset & { readonly of: string },
   parameters: StatementParameters,
 ): string {
   const assets = parameters.bind(textArray([...new Set(assetIds)]));
+  return `
+    select s.* from unnest(${assets}::text[]) as wanted (asset_id)
+    join app.asset_owner a on a.asset_id = wanted.asset_id
+    cross join lateral (${knownRows(knownAt, rows, parameters)}) s ${of}`;
+}
+
+/** Rows of the asset `a`: those that stand, and with a bound those that stood then. */
+function knownRows(
+  knownAt: UtcInstant | undefined,
+  { conditions, order, most }: OfOneAsset,
+  parameters: StatementParameters,
+): string {
   const rowsOf = (table: string, ...known: readonly string[]): string => `
     (select ${COLUMNS.map((name) => `t.${name}`).join(', ')} from app.${table} t
       where ${['t.org_id = a.org_id', 't.asset_id = a.asset_id', ...known, ...conditions].join(' and ')}
       order by ${order} limit ${most})`;
-  return `
-    select s.* from unnest(${assets}::text[]) as wanted (asset_id)
-    join app.asset_owner a on a.asset_id = wanted.asset_id
-    cross join lateral (${knownRows(rowsOf, knownAt, { order, most }, parameters)}) s ${of}`;
-}
-
-function knownRows(
-  rowsOf: (table: string, ...known: readonly string[]) => string,
-  knownAt: UtcInstant | undefined,
-  { order, most }: Pick<OfEachAsset, 'order' | 'most'>,
-  parameters: StatementParameters,
-): string {
   if (knownAt === undefined) return rowsOf('asset_status');
   const bound = `${parameters.bind(knownAt)}::timestamptz`;
   const standing = rowsOf('asset_status', `t.received_at <= ${bound}`);
@@ -216,24 +218,29 @@ function knownRows(
   return `select t.* from (${standing} union all ${displaced}) t order by ${order} limit ${most}`;
 }
 
-/** The newest status of an asset. */
+/** The newest status of an asset, as it was known. */
 export interface FoundStatus {
-  /** As a JSON object; null when it has none yet. */
+  /** As a JSON object; null when it had none yet. */
   readonly json: string | null;
 }
 
-/** The newest status of an asset that is registered; null when there is no such asset in scope. */
+/**
+ * The newest status of an asset; null when there is no such asset in scope.
+ *
+ * @param isOfThePast whether what was known earlier is asked for: then the asset may be gone by now
+ */
 export async function findAssetStatus(
   trx: Trx,
-  assetId: string,
+  { assetId, knownAt, isOfThePast }: { assetId: string; knownAt: UtcInstant; isOfThePast: boolean },
   projection: Projection<AssetStatusColumn>,
 ): Promise<FoundStatus | null> {
+  const parameters = new StatementParameters(assetId);
+  const order = { conditions: [], order: 't.effective_at desc', most: '1' };
   const text = `
     select case when s.asset_id is not null then ${objectText(projection, 's')} end as json
-    from app.asset a left join lateral (
-      select ${COLUMNS.map((name) => `t.${name}`).join(', ')} from app.asset_status t
-       where t.org_id = a.org_id and t.asset_id = a.id order by t.effective_at desc limit 1) s on true
-    where a.id = $1`;
-  const [found] = await trx.query<FoundStatus>(prepared(text, [assetId]));
+    from ${isOfThePast ? 'app.asset_owner' : '(select org_id, id as asset_id from app.asset)'} a
+    left join lateral (${knownRows(knownAt, order, parameters)}) s on true
+    where a.asset_id = $1`;
+  const [found] = await trx.query<FoundStatus>(prepared(text, parameters.values));
   return found ?? null;
 }

@@ -48,6 +48,9 @@ export const exportStatusesQuery = z
   .superRefine(requireWindow, { when: () => true });
 export type ExportStatusesQuery = z.output<typeof exportStatusesQuery>;
 
+/** Query of `GET /asset-api/v1/assets/{asset_id}/status`. */
+export const getAssetStatusQuery = z.strictObject(asOfParameter);
+
 /** Asked whatever else is wrong, so that a request learns of everything that it left out at once. */
 function requireWindow({ latest, from }: Window, ctx: z.RefinementCtx): void {
   if (latest !== false || from !== undefined) return;

@@ -2,6 +2,7 @@ import { assetOutput, createAssetBody } from '@quarterhour/contracts';
 import { assetSurface, created, noParameters, presentAsset, route } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
 import { registerAsset } from '../change-assets.js';
+import { MADE } from '../responses.js';
 import { writing } from '../writing.js';
 
 export const createAssetRoute = route({
@@ -17,7 +18,7 @@ export const createAssetRoute = route({
   params: noParameters,
   query: noParameters,
   body: createAssetBody,
-  responses: { 201: { description: 'The asset, with its id.', schema: assetOutput } },
+  responses: { 201: { ...MADE, schema: assetOutput } },
   handler: (request, ctx: ApiContext) =>
     writing(ctx, request, null, async (write) => created(presentAsset(await registerAsset(write, request.body)))),
 });

@@ -2,7 +2,7 @@ import { assetPath } from '@quarterhour/contracts';
 import { assetSurface, noBody, noContent, noParameters, route } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
 import { removeAsset } from '../change-assets.js';
-import { CONFLICT_RESPONSE } from '../responses.js';
+import { CONFLICT_RESPONSE, DONE } from '../responses.js';
 import { writing } from '../writing.js';
 
 export const deleteAssetRoute = route({
@@ -18,7 +18,7 @@ export const deleteAssetRoute = route({
   params: assetPath,
   query: noParameters,
   body: noBody,
-  responses: { 204: { description: 'It is gone.' }, ...CONFLICT_RESPONSE },
+  responses: { 204: DONE, ...CONFLICT_RESPONSE },
   handler: (request, ctx: ApiContext) => {
     const { params, precondition } = request;
     return writing(ctx, request, 'asset', async (write) => {

@@ -3,7 +3,7 @@ import { assetStep, type AssetAction } from '@quarterhour/domain';
 import { assetSurface, noBody, noContent, noParameters, route, type Route } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
 import { moveAsset } from '../change-assets.js';
-import { CONFLICT_RESPONSE } from '../responses.js';
+import { CONFLICT_RESPONSE, DONE } from '../responses.js';
 import { writing } from '../writing.js';
 
 export const commissionAssetRoute = moving('commission', 'commissionAsset');
@@ -28,7 +28,7 @@ function moving(action: AssetAction, operationId: string): Route<ApiContext> {
     params: assetPath,
     query: noParameters,
     body: noBody,
-    responses: { 204: { description: 'It is so.' }, ...CONFLICT_RESPONSE },
+    responses: { 204: DONE, ...CONFLICT_RESPONSE },
     handler: (request, ctx: ApiContext) => {
       const { params, precondition } = request;
       return writing(ctx, request, 'asset', async (write) => {

@@ -2,6 +2,7 @@ import { assetPath, patchAssetBody } from '@quarterhour/contracts';
 import { assetSurface, noContent, noParameters, route } from '@quarterhour/http';
 import type { ApiContext } from '../../../api-context.js';
 import { editAsset } from '../change-assets.js';
+import { DONE } from '../responses.js';
 import { writing } from '../writing.js';
 
 export const patchAssetRoute = route({
@@ -17,7 +18,7 @@ export const patchAssetRoute = route({
   params: assetPath,
   query: noParameters,
   body: patchAssetBody,
-  responses: { 204: { description: 'It is so.' } },
+  responses: { 204: DONE },
   handler: (request, ctx: ApiContext) => {
     const { params, body, precondition } = request;
     return writing(ctx, request, 'asset', async (write) => {
