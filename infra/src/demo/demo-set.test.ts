@@ -4,7 +4,7 @@ import { Register, dispatchStream, plantTelemetryStream } from '@quarterhour/ing
 import { Decimal, epochMicros, parseInstant } from '@quarterhour/domain';
 import { demoAssets, demoMessages, shiftsToEndAt } from './demo-set.js';
 import { doubleDispatches, fleetAssets, fleetDispatches } from './fleet.js';
-import { homeSamples } from './home.js';
+import { homeForecasts, homeSamples } from './home.js';
 import { hornsdaleDispatches, hornsdaleSamples } from './hornsdale.js';
 import type { DemoMessage } from './messages.js';
 import { DEMO_ORGANISATION, DEMO_PLANTS } from './register.js';
@@ -49,6 +49,12 @@ describe('Hornsdale', () => {
 });
 
 describe('the house', () => {
+  test('has the forecasts that were made of its PV, in MW', () => {
+    const forecasts = homeForecasts();
+    expect(forecasts).toHaveLength(643);
+    for (const { generationMw } of forecasts) expect(generationMw).toMatch(/^-?0(\.\d{1,6})?$/);
+  });
+
   test('has a sample every half hour, and null where PV was not recorded', () => {
     const samples = homeSamples();
     expect(samples).toHaveLength(1_680);
@@ -186,7 +192,7 @@ describe('the whole demo', () => {
     expect(surprises).toEqual([]);
   });
 
-  test('is about assets that the demo registers, each with at least one command', () => {
+  test('is about assets that the demo registers, each but the PV of the house with at least one command', () => {
     const commanded = new Set(
       messages
         .filter(({ stream }) => stream === 'dispatch')
@@ -194,6 +200,7 @@ describe('the whole demo', () => {
     );
     expect([...commanded].sort()).toEqual(
       demoAssets()
+        .filter(({ type }) => type !== 'PV')
         .map(({ id }) => id)
         .sort(),
     );
