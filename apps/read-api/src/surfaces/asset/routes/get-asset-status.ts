@@ -12,7 +12,7 @@ export const getAssetStatusRoute = route({
   operationId: 'getAssetStatus',
   summary: 'Read the newest status of one asset',
   tag: 'Assets',
-  capability: 'registry:read',
+  capability: 'periods:read',
   answersOneResource: true,
   params: assetPath,
   query: getAssetStatusQuery,

@@ -31,7 +31,7 @@ export const listStatusesRoute = route({
   description:
     'All of a window by effective_at, then asset_id; with latest=true the newest of each asset by asset_id. Needs latest=true, or from.',
   tag: 'Status',
-  capability: 'registry:read',
+  capability: 'periods:read',
   params: noParameters,
   query: listStatusesQuery,
   body: noBody,
