@@ -42,6 +42,12 @@ Define these two in another terminal, then paste any of the lines below. The tok
 What the battery at Hornsdale was told, quarter hour by quarter hour, the latest first:
   curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/asset-api/v1/dispatches?asset_ids=${page.assetId}&from=${dispatches.from}&to=${dispatches.to}&order=desc&limit=5"
 
+What that battery can do, and could before it was extended:
+  curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/asset-api/v1/specs?asset_ids=${page.assetId}"
+
+Within what it may be run, quarter hour by quarter hour: three sources, and the most restrictive of them:
+  curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/asset-api/v1/limits?asset_ids=${page.assetId}&from=${dispatches.from}&to=${dispatches.to}&order=desc&limit=5"
+
 What the house in France did, its latest sample; null is what was not measured:
   curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/api/v1/trading/plants/${page.plantId}/telemetry/latest"
 

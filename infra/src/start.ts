@@ -20,6 +20,7 @@ import {
   readDemoState,
   reconcile,
   seedDemo,
+  seedDemoPeriods,
   wholeMinutes,
   writeDemoState,
   type DemoState,
@@ -146,6 +147,7 @@ async function migrateAndSeed(
     const seededBefore = await findDemoOrganisation(register);
     if (seededBefore !== null && seededBefore !== state.organisationId) throw new DemoTakenError(NOT_OURS);
     const plants = await seedDemo(register, state.organisationId);
+    await seedDemoPeriods(register, state);
     return { state, plants, isResumed: seededBefore !== null && state.finishedAt === null };
   } finally {
     await register.close();

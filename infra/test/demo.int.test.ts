@@ -12,10 +12,12 @@ import {
   demoMessages,
   newDemoState,
   seedDemo,
+  seedDemoPeriods,
   type DemoMessage,
   type DemoState,
   type PlantIds,
 } from '../src/demo/index.js';
+import { homeForecasts } from '../src/demo/home.js';
 import { replay } from '../src/demo/replay.js';
 
 const log = createLogger({ name: 'test', level: 'fatal' });
@@ -33,6 +35,7 @@ beforeEach(async () => {
   closings.push(() => vhost.drop());
   state = newDemoState(systemClock);
   plants = await seedDemo(database.admin, state.organisationId);
+  await seedDemoPeriods(database.admin, state);
 });
 
 afterEach(async () => {
@@ -43,8 +46,21 @@ describe('the register of the demo', () => {
   test('is made once, however often it is asked for', async () => {
     const before = await registered();
     expect(await seedDemo(database.admin, state.organisationId)).toEqual(plants);
+    await seedDemoPeriods(database.admin, state);
     expect(await registered()).toEqual(before);
-    expect(before).toEqual({ organisations: 1, plants: 3, assets: 498 });
+    expect(before).toEqual({
+      organisations: 1,
+      plants: 3,
+      assets: 499,
+      specs: 499,
+      sites: 1,
+      inverters: 1,
+      siteLimits: 31,
+      inverterLimits: 31,
+      forecasts: homeForecasts().length,
+      reservations: 48,
+      limits: 48 + 16 + 4,
+    });
   });
 });
 
@@ -100,6 +116,14 @@ async function registered() {
     organisations: await count('select count(*)::int as n from app.organisation'),
     plants: await count('select count(*)::int as n from app.plant'),
     assets: await count('select count(*)::int as n from app.asset'),
+    specs: await count('select count(*)::int as n from app.asset_spec'),
+    sites: await count('select count(*)::int as n from app.connection_point'),
+    inverters: await count('select count(*)::int as n from app.inverter'),
+    siteLimits: await count('select count(*)::int as n from app.connection_point_limit'),
+    inverterLimits: await count('select count(*)::int as n from app.inverter_limit'),
+    forecasts: await count('select count(*)::int as n from app.forecast'),
+    reservations: await count('select count(*)::int as n from app.reservation'),
+    limits: await count('select count(*)::int as n from app.period_limit'),
   };
 }
 

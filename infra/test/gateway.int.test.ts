@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { tradingError } from '@quarterhour/contracts';
+import { assetSite, tradingError } from '@quarterhour/contracts';
 import { createKeyRing } from '@quarterhour/runtime';
 import {
   anOrganisation,
@@ -94,6 +94,12 @@ describe.each(fronts)('behind %s', (_name, startFront) => {
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body,
     });
+  const write = (method: string, url: string, body: object, headers: Record<string, string> = {}) =>
+    fetch(`${front.url}${url}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
   const latest = () => `/api/v1/trading/plants/${plantId}/telemetry/latest`;
 
   test('one address answers reads and decisions, and shows one reference', async () => {
@@ -131,6 +137,36 @@ describe.each(fronts)('behind %s', (_name, startFront) => {
     const exported = await get(events, { accept: 'text/csv' });
     expect(exported.headers.get('content-disposition')).toContain('trading-config-events');
     expect(await exported.text()).toBe(await (await get(events, { accept: 'text/csv' }, readApi.url)).text());
+  });
+
+  test('both APIs mean the same: a tag that was read guards a change, the instant of a change can be asked for', async () => {
+    const sites = '/asset-api/v1/sites';
+    const made = await write('POST', sites, {
+      name: 'A site',
+      code: 'gate',
+      region: 'DE',
+      delivery_area: '50HZ',
+      dispatch_mode: { name: 'MANUAL' },
+    });
+    const { id } = assetSite.parse(await made.json());
+    const site = `${sites}/${id}`;
+    const read = { 'if-match': (await get(site)).headers.get('etag') ?? '' };
+    expect((await write('PATCH', site, { name: 'Another' }, read)).status).toBe(204);
+    expect((await write('PATCH', site, { name: 'A third' }, read)).status).toBe(412);
+
+    const limit = (amount: string) => ({
+      start_time: '2026-01-15T10:00:00Z',
+      end_time: '2026-01-15T11:00:00Z',
+      max_import_from_grid: { amount, unit: 'MW' },
+      max_export_to_grid: { amount, unit: 'MW' },
+    });
+    const kept = await write('PUT', `${site}/limits`, { limits: [limit('1')] });
+    const window = 'from=2026-01-15T00:00:00Z&to=2026-01-16T00:00:00Z';
+    const then = await (await get(`${site}/limits?${window}`)).text();
+    expect((await write('PUT', `${site}/limits`, { limits: [limit('2')] })).status).toBe(204);
+    const asOf = kept.headers.get('quarterhour-known-at') ?? '';
+    expect(await (await get(`${site}/limits?${window}&as_of=${asOf}`)).text()).toBe(then);
+    expect(await (await get(`${site}/limits?${window}`)).text()).not.toBe(then);
   });
 
   test('a client is counted by its own address, whatever it says about that', async () => {

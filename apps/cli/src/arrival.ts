@@ -1,9 +1,11 @@
 import { EXCHANGES, type StreamName } from '@quarterhour/contracts';
 import { NO_ORGANISATION, findSample, getDispatch, getQuarantined, listReadings, type Trx } from '@quarterhour/db';
 import {
+  assetStatusStream,
   dispatchStream,
   plantTelemetryStream,
   tradingConfigStream,
+  type AssetStatusFact,
   type Delivery,
   type DispatchFact,
   type PlantTelemetryFact,
@@ -19,6 +21,7 @@ export type Destination = { readonly stream: StreamName; readonly orgId: string 
   | { readonly kind: 'dispatch'; readonly fact: DispatchFact }
   | { readonly kind: 'telemetry'; readonly fact: PlantTelemetryFact }
   | { readonly kind: 'trading-config'; readonly fact: TradingConfigFact }
+  | { readonly kind: 'asset-status'; readonly fact: AssetStatusFact }
   | { readonly kind: 'quarantine' }
 );
 
@@ -60,18 +63,24 @@ export function destinationOf(message: Message, ctx: ReceiveContext): Destinatio
       if (received.kind === 'refused') return { stream: 'trading-config', orgId, kind: 'quarantine' };
       return { stream: 'trading-config', orgId, kind: 'trading-config', fact: received.fact };
     }
+    case 'asset-status': {
+      const received = assetStatusStream.receive(delivery, ctx);
+      const { orgId } = received;
+      if (received.kind === 'refused') return { stream: 'asset-status', orgId, kind: 'quarantine' };
+      return { stream: 'asset-status', orgId, kind: 'asset-status', fact: received.fact };
+    }
     case null:
       return null;
   }
 }
 
 /** What the queues are bound for: partners' config is told from their telemetry by the second word of its key. */
-function streamOf({ exchange, routingKey }: Message): 'dispatch' | 'plant-telemetry' | 'trading-config' | null {
+function streamOf({ exchange, routingKey }: Message): Exclude<StreamName, 'dead-letter'> | null {
   switch (exchange) {
     case EXCHANGES.dispatch:
       return 'dispatch';
     case EXCHANGES.fleet:
-      return 'plant-telemetry';
+      return routingKey.startsWith('status.') ? 'asset-status' : 'plant-telemetry';
     case EXCHANGES.vcp:
       return routingKey.split('.')[1] === 'config' ? 'trading-config' : 'plant-telemetry';
     case EXCHANGES.trading:
@@ -96,6 +105,8 @@ async function storedArrival(trx: Trx, message: Message, destination: Destinatio
       return telemetryArrival(trx, destination.fact);
     case 'trading-config':
       return configArrival(trx, destination.fact);
+    case 'asset-status':
+      return statusArrival(trx, destination.fact);
     case 'quarantine':
       return null;
   }
@@ -139,6 +150,28 @@ async function configArrival(trx: Trx, { orgId, messageId, kind }: TradingConfig
       copies: String(receipt.copies ?? 1),
     },
     path: `/quarterhour/v1/trading-config-events?${new URLSearchParams({ message_id: messageId }).toString()}`,
+  };
+}
+
+async function statusArrival(trx: Trx, fact: AssetStatusFact): Promise<Arrival | null> {
+  const { orgId, assetId, messageId, status, effectiveAt } = fact;
+  const receipts = await receiptsOf(trx, { messageId });
+  const receipt = receipts.find(
+    (one) => one.orgId === orgId && one.stream === 'asset-status' && one.quarantineId === null,
+  );
+  if (receipt === undefined) return null;
+  return {
+    mark: `status ${receipt.copies ?? 1}`,
+    title: 'Stored as the status of an asset',
+    orgId,
+    fields: {
+      asset: assetId,
+      status,
+      'effective at': effectiveAt,
+      'received at': receipt.firstReceivedAt,
+      copies: String(receipt.copies ?? 1),
+    },
+    path: `/asset-api/v1/statuses?${new URLSearchParams({ asset_ids: assetId, from: effectiveAt }).toString()}`,
   };
 }
 

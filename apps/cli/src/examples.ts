@@ -1,9 +1,11 @@
 import {
+  assetStatusKey,
   EXCHANGES,
   VCP_VERSION,
   dispatchKey,
   partnerConfigKey,
   partnerTelemetryKey,
+  type AssetStatusMessage,
   type DispatchMessage,
   type VcpEnvelope,
   type VcpMeterPayload,
@@ -11,7 +13,7 @@ import {
 } from '@quarterhour/contracts';
 import type { Message } from './message.js';
 
-export const EXAMPLES = ['telemetry', 'meter', 'config', 'dispatch'] as const;
+export const EXAMPLES = ['telemetry', 'meter', 'config', 'dispatch', 'status'] as const;
 export type Example = (typeof EXAMPLES)[number];
 
 const QUARTER_HOUR_MS = 15 * 60 * 1000;
@@ -45,6 +47,20 @@ export function meterExample(prefix: string, siteId: string, now: string, id: st
 export function configExample(prefix: string, siteId: string, now: string, id: string): Message {
   const payload: VcpEnvelope['payload'] = { maxExportKw: 5000, maxImportKw: 4000, validFrom: now };
   return envelopeExample(partnerConfigKey(prefix, 'constraints', siteId), { siteId, now, id, payload });
+}
+
+/** What somebody who watches the asset would send now: it is online, and nothing is wrong. */
+export function statusExample(assetId: string, now: string, id: string): Message {
+  const body: AssetStatusMessage = {
+    source: 'quarterhour publish',
+    event_id: id,
+    published_at: now,
+    asset_id: assetId,
+    status: 'ONLINE',
+    effective_at: now,
+    reasons: [],
+  };
+  return message(EXCHANGES.fleet, assetStatusKey(assetId), id, body);
 }
 
 /** A command of the optimiser: the asset gives 1.25 MW from the next quarter hour on. */

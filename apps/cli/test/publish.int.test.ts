@@ -69,6 +69,7 @@ test.each([
     /kind +constraints/,
     '/quarterhour/v1/trading-config-events?message_id=',
   ],
+  ['status', /^Stored as the status of an asset:$/m, /status +ONLINE/, '/asset-api/v1/statuses?asset_ids='],
   ['dispatch', /^Stored as a dispatch:$/m, /target power +1\.25 MW/, '/quarterhour/v1/dispatches/'],
 ])(
   'an example of %s is confirmed, stored, and shown with the line that fetches it',

@@ -20,6 +20,7 @@ import {
 } from '@quarterhour/runtime';
 import {
   AUDIENCE,
+  documentOfSurface,
   ISSUER,
   openTestIssuer,
   testDatabase,
@@ -37,6 +38,8 @@ import { Quiet } from '../src/provisioning/quiet.js';
 export const PEPPER = Buffer.alloc(32, 7);
 
 export const CA = '-----BEGIN CERTIFICATE-----';
+
+const assertDocumented = documentOfSurface('asset');
 
 /** The broker of tests samples its counts twice in half a second each. */
 const SAMPLING_MS = 1_100;
@@ -60,7 +63,13 @@ export interface TestApi {
   aProvisioner(changes?: Partial<ProvisioningContext>): Provisioner;
   delete(url: string, claims: TokenClaims, headers?: Readonly<Record<string, string>>): Promise<Response>;
   /** @param body left out for none */
-  send(method: Method, url: string, claims: TokenClaims, body?: object): Promise<Response>;
+  send(
+    method: Method,
+    url: string,
+    claims: TokenClaims,
+    body?: object,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Response>;
   post(url: string, body: object, claims: TokenClaims, headers?: Readonly<Record<string, string>>): Promise<Response>;
   close(): Promise<void>;
 }
@@ -131,6 +140,14 @@ export async function openTestApi({
     metrics: createMetrics(),
     clock: systemClock,
   });
+  const send: TestApi['send'] = async (method, url, claims, body, headers = {}) => {
+    const answer = await request(app)
+      [method](url)
+      .set({ ...headers, authorization: `Bearer ${await issuer.token(claims)}` })
+      .send(body);
+    if (url.startsWith('/asset-api/')) assertDocumented({ method, url, requestBody: body, answer });
+    return answer;
+  };
   return {
     app,
     admin: database.admin,
@@ -143,20 +160,9 @@ export async function openTestApi({
     vhost,
     provisioning: provisioning(),
     aProvisioner,
-    delete: async (url, claims, headers = {}) =>
-      request(app)
-        .delete(url)
-        .set({ ...headers, authorization: `Bearer ${await issuer.token(claims)}` }),
-    send: async (method, url, claims, body) =>
-      request(app)
-        [method](url)
-        .set('authorization', `Bearer ${await issuer.token(claims)}`)
-        .send(body),
-    post: async (url, body, claims, headers = {}) =>
-      request(app)
-        .post(url)
-        .set({ ...headers, authorization: `Bearer ${await issuer.token(claims)}` })
-        .send(body),
+    delete: (url, claims, headers) => send('delete', url, claims, undefined, headers),
+    send,
+    post: (url, body, claims, headers) => send('post', url, claims, body, headers),
     async close() {
       stopping.abort();
       await Promise.all(Object.values(pools).map((open) => open.close()));

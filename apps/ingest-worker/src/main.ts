@@ -1,6 +1,7 @@
 import { QUEUES, staticTopology } from '@quarterhour/contracts';
 import { assertReady, openDatabase } from '@quarterhour/db';
 import {
+  assetStatusStream,
   deadLetterStream,
   dispatchStream,
   plantTelemetryStream,
@@ -98,8 +99,9 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const dispatches = new StreamIngest(ctx, dispatchStream);
   const telemetry = new StreamIngest(ctx, plantTelemetryStream);
   const tradingConfig = new StreamIngest(ctx, tradingConfigStream);
+  const assetStatuses = new StreamIngest(ctx, assetStatusStream);
   const deadLetters = new StreamIngest(ctx, deadLetterStream);
-  const streams = [dispatches, telemetry, tradingConfig, deadLetters];
+  const streams = [dispatches, telemetry, tradingConfig, assetStatuses, deadLetters];
   const partners = new Partners(
     { ...ctx, source: ctx, amqpUrl: config.amqpUrl, applicationName: APPLICATION },
     { telemetry, tradingConfig, deadLetters },
@@ -116,6 +118,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   await dispatches.consume(QUEUES.dispatch);
   await telemetry.consume(QUEUES.fleetTelemetry);
   await tradingConfig.consume(QUEUES.tradingConfig);
+  await assetStatuses.consume(QUEUES.assetStatus);
   await deadLetters.consume(QUEUES.dead);
   await endsWithin(PARTNERS_MS, partners.follow());
 

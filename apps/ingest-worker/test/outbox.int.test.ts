@@ -473,6 +473,8 @@ describe("a partner's virtual host", () => {
     await enqueue({ vhost: partnerVhost(randomUUID()) });
     const id = await enqueue();
     await eventually(() => expect(idsIn(queue)).toEqual([id]));
-    expect(await waiting()).toMatchObject([{ trouble: expect.stringMatching(/^unreachable: /) }]);
+    await eventually(async () =>
+      expect(await waiting()).toMatchObject([{ trouble: expect.stringMatching(/^unreachable: /) }]),
+    );
   });
 });

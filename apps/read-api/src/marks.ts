@@ -1,4 +1,4 @@
-import { knownAt, measuredKnownAt, type Mark, type Page, type Trx } from '@quarterhour/db';
+import { knownAt, knownNow, measuredKnownAt, type Mark, type Page, type Trx } from '@quarterhour/db';
 import { compareInstants, parseInstant, type UtcInstant } from '@quarterhour/domain';
 import type { Position, Scope } from '@quarterhour/http';
 import { instantIn, refused } from './query-instants.js';
@@ -16,6 +16,14 @@ export const KNOWN_AT_HEADER = {
 export async function agreedBound(trx: Trx, asked: Asked, position: Position | undefined): Promise<UtcInstant> {
   if (typeof position?.knownAt === 'string') return parseInstant(position.knownAt);
   return boundBy(asked, (await knownAt(trx)) ?? (await measuredKnownAt(trx)));
+}
+
+/**
+ * The same for a list whose window ends now: its end is this bound, so that `as_of` with it gives the same window again.
+ */
+export async function boundOfNow(trx: Trx, asked: Asked, position: Position | undefined): Promise<UtcInstant> {
+  if (typeof position?.knownAt === 'string') return parseInstant(position.knownAt);
+  return boundBy(asked, (await knownNow(trx)) ?? (await measuredKnownAt(trx)));
 }
 
 /**

@@ -7,6 +7,7 @@ import { createApiKeyVerifier, createCursors, DEFAULT_PROTECTION, openTokenVerif
 import { createLogger, createMetrics, systemClock, type Logger } from '@quarterhour/runtime';
 import {
   AUDIENCE,
+  documentOfSurface,
   ISSUER,
   openTestIssuer,
   testDatabase,
@@ -17,6 +18,8 @@ import { createReadApi } from '../src/app.js';
 
 /** What keys of the tests are found by. */
 export const PEPPER = Buffer.alloc(32, 7);
+
+const assertDocumented = documentOfSurface('asset');
 
 /** The read API over a database of its own, and a pool that writes as the worker does. */
 export interface TestApi {
@@ -42,10 +45,13 @@ export async function openTestApi(): Promise<TestApi> {
     worker,
     controlUrl: database.controlUrl,
     issuer,
-    get: async (url, claims, headers = {}) =>
-      request(app)
+    get: async (url, claims, headers = {}) => {
+      const answer = await request(app)
         .get(url)
-        .set({ ...headers, authorization: `Bearer ${await issuer.token(claims)}` }),
+        .set({ ...headers, authorization: `Bearer ${await issuer.token(claims)}` });
+      if (url.startsWith('/asset-api/')) assertDocumented({ method: 'get', url, answer });
+      return answer;
+    },
     head: async (url, claims, headers) =>
       request(app)
         .head(url)

@@ -63,7 +63,7 @@ function valueAt(row: Row, column: string): unknown {
   const whole = row[memberOf(row, column)] ?? null;
   if (whole === null) return null;
   if (!column.includes('.')) return quantity.parse(whole).amount;
-  return nested.parse(whole)[column.slice(column.indexOf('.') + 1)];
+  return valueAt(nested.parse(whole), column.slice(column.indexOf('.') + 1));
 }
 
 function cellOf(value: unknown): string {

@@ -14,6 +14,7 @@ import {
 } from '@quarterhour/testkit';
 import { openTestApi, type TestApi } from './api.js';
 import { asRecord, readCsv, readNdjson, rowsOfPage, unsaid, type Exported, type Row } from './exported.js';
+import { openPeriodFacts } from './period-facts.js';
 import { countMinutes, fillDispatches, quarantine, storeDispatches, storeReading, storeSample } from './facts.js';
 
 const CSV = { accept: 'text/csv' };
@@ -58,6 +59,7 @@ beforeAll(async () => {
     HOSTILE.map((source, n) => ({ assetId: asset, at: `2026-01-15T10:00:0${n % 5}.00${n}Z`, source, mw: '-2.50' })),
   );
   await storeDispatches(api.worker, theirs.id, [{ assetId: foreign, at: '2026-01-15T10:00:00Z' }]);
+  await fillPeriods();
   await fillMeasurements();
   for (const [n, detail] of HOSTILE.entries()) {
     await quarantine(api.worker, ours.id, { detail, firstSeen: minute(n), path: n % 2 === 0 ? null : 'a.b' });
@@ -89,6 +91,24 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => api.close());
 
+async function fillPeriods(): Promise<void> {
+  const facts = openPeriodFacts(api.controlUrl, ours.id);
+  const from = '2026-01-15T10:00:00Z';
+  await facts.limits(
+    { assetId: asset, from, quarters: 40, powerChargeMw: '-1.50', isTradingLocked: true },
+    { assetId: asset, from, quarters: 4, source: 'PV', energyHighMwh: '3' },
+  );
+  await facts.forecasts(
+    { assetId: asset, startTime: from },
+    { assetId: asset, startTime: '2026-01-15T10:15:00Z', generationMw: null, consumptionMw: '-2.5' },
+  );
+  await facts.reservations(...HOSTILE.map((market) => ({ assetId: asset, startTime: from, market, powerMw: '-2.5' })));
+  await facts.snapshots(
+    ...['0', '1', '2'].map((n) => ({ assetId: asset, at: `2026-01-15T10:0${n}:00.5Z`, storedEnergyMwh: n })),
+  );
+  await facts.db.close();
+}
+
 async function fillMeasurements(): Promise<void> {
   const days = [-1, 0, 1].map((n) => new Date(YESTERDAY + n * DAY_MS).toISOString().slice(0, 10));
   await ensurePartitions(api.worker, 'plant-telemetry', days);
@@ -106,6 +126,7 @@ const operator = (...orgs: string[]) => ({ orgs: orgs.length === 0 ? [ours.id] :
 
 const plantList = (what: string, search: string) => `/api/v1/trading/plants/${plantId}/${what}?${search}`;
 const twoDays = () => `from=${minute(2)}&to=${minute(1_462)}`;
+const PERIODS = 'from=2026-01-15T00:00:00Z&to=2026-01-16T00:00:00Z';
 const LISTS: readonly [list: string, url: () => string, fewest: number][] = [
   ['dispatches', () => `${DISPATCHES}?asset_ids=${asset}&from=2026-01-15T00:00:00Z&to=2026-01-16T00:00:00Z`, 11],
   [
@@ -113,6 +134,12 @@ const LISTS: readonly [list: string, url: () => string, fewest: number][] = [
     () => `${DISPATCHES}?asset_ids=${asset},${foreign}&delivery_day=2026-01-15&order=desc`,
     11,
   ],
+  ['limits', () => `/asset-api/v1/limits?asset_ids=${asset},${foreign}&${PERIODS}`, 40],
+  ['limits of a source', () => `/asset-api/v1/limits?asset_ids=${asset}&${PERIODS}&sources=PV&order=desc`, 4],
+  ['forecasts', () => `/asset-api/v1/forecasts?asset_ids=${asset}&${PERIODS}`, 2],
+  ['reservations', () => `/asset-api/v1/reservations?asset_ids=${asset}&${PERIODS}`, 11],
+  ['snapshots', () => `/asset-api/v1/state-snapshots?asset_ids=${asset}&from=2026-01-15T00:00:00Z`, 3],
+  ['the newest snapshots', () => `/asset-api/v1/state-snapshots?asset_ids=${asset}&latest=true`, 1],
   ['telemetry by 5 minutes', () => plantList('telemetry', twoDays()), 290],
   ['telemetry by 30 minutes', () => plantList('telemetry', `${twoDays()}&bucket=30`), 49],
   ['telemetry by 7 minutes', () => plantList('telemetry', `${twoDays()}&bucket=7`), 200],

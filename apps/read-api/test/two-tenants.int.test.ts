@@ -8,11 +8,13 @@ import {
   aDispatch,
   aMeterEnvelope,
   anAsset,
+  anAssetStatus,
   anOrganisation,
   aPlant,
   aRealtimeEnvelope,
   aTradingChange,
   recentQuarterHour,
+  sentAssetStatus,
   sentConfig,
   sentDispatch,
   sentTelemetry,
@@ -24,6 +26,8 @@ import { openTestApi } from './api.js';
 import type { TestApi } from './api.js';
 import { aKeyOf } from './keys.js';
 import { logCommand, logConfig, quarantine } from './facts.js';
+import { openPeriodFacts } from './period-facts.js';
+import { registerInverter, registerSite, storeLimits, storeSpec } from './registered.js';
 
 /**
  * Two organisations that hold things under the same ids wherever ids are theirs to choose: message ids, event ids, external
@@ -42,6 +46,7 @@ interface Ids {
   readonly eventId: string;
   readonly quarantinedId: string;
   readonly messageId: string;
+  readonly siteId: string;
 }
 
 const SHARED = {
@@ -50,10 +55,36 @@ const SHARED = {
   externalPlantId: 'roof',
   measuredAt: recentQuarterHour(),
 };
+const DAY = 'from=2026-01-15T00:00:00Z&to=2026-01-16T00:00:00Z';
 const SPAN = 'from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z';
 
 /** A request of each operation, by the ids that it names. An operation without one fails the first test. */
 const REQUESTS: Readonly<Record<string, (ids: Ids) => readonly string[]>> = {
+  listAssets: () => ['/asset-api/v1/assets?limit=1', '/asset-api/v1/assets?region=DE'],
+  getAsset: ({ assetId }) => [`/asset-api/v1/assets/${assetId}`],
+  getAssetStatus: ({ assetId }) => [`/asset-api/v1/assets/${assetId}/status`],
+  listStatuses: ({ assetId }) => [
+    `/asset-api/v1/statuses?asset_ids=${assetId}&${SPAN}`,
+    `/asset-api/v1/statuses?asset_ids=${assetId}&latest=true`,
+  ],
+  listStateSnapshots: ({ assetId }) => [
+    `/asset-api/v1/state-snapshots?asset_ids=${assetId}&${SPAN}`,
+    `/asset-api/v1/state-snapshots?asset_ids=${assetId}&latest=true`,
+  ],
+  listLimits: ({ assetId }) => [`/asset-api/v1/limits?asset_ids=${assetId}&${SPAN}`],
+  listForecasts: ({ assetId }) => [`/asset-api/v1/forecasts?asset_ids=${assetId}&${SPAN}`],
+  listReservations: ({ assetId }) => [`/asset-api/v1/reservations?asset_ids=${assetId}&${SPAN}`],
+  listSpecs: ({ assetId }) => [
+    `/asset-api/v1/specs?asset_ids=${assetId}`,
+    `/asset-api/v1/specs?asset_ids=${assetId}&latest=true`,
+  ],
+  listSites: ({ assetId }) => [
+    '/asset-api/v1/sites?expand=inverters&limit=1',
+    `/asset-api/v1/sites?asset_id=${assetId}`,
+  ],
+  getSite: ({ siteId }) => [`/asset-api/v1/sites/${siteId}`],
+  listSiteLimits: ({ siteId }) => [`/asset-api/v1/sites/${siteId}/limits?${DAY}`],
+  listSiteInverterLimits: ({ siteId }) => [`/asset-api/v1/sites/${siteId}/inverters/${siteId}_INV_1/limits?${DAY}`],
   listDispatches: ({ assetId }) => [
     `/asset-api/v1/dispatches?asset_ids=${assetId}&${SPAN}`,
     `/asset-api/v1/dispatches?asset_ids=${assetId}&${SPAN}&limit=1&order=desc`,
@@ -108,6 +139,7 @@ async function aTenant(mark: string): Promise<Tenant> {
   const { eventId, messageId, externalPlantId: siteId, measuredAt: timestamp } = SHARED;
   const prefix = organisation.slug;
   const taken = [
+    sentAssetStatus(anAssetStatus({ asset_id: assetId, reasons: [{ category: 'OPERATOR', detail: canary }] })),
     sentDispatch(aDispatch({ event_id: eventId, asset_id: assetId, source: canary })),
     sentDispatch(aDispatch({ asset_id: assetId, source: canary })),
     sentTelemetry(
@@ -150,7 +182,27 @@ async function aTenant(mark: string): Promise<Tenant> {
     waitsFor: `asset ${assetId}`,
   });
   await quarantine(api.worker, organisation.id, { ...faulty, messageId, routingKey: canary });
-  return { canary, organisation, ids: { assetId, plantId: plant.id, eventId, quarantinedId, messageId } };
+  const orgId = organisation.id;
+  await storeSpec(api.admin, { orgId, assetId }, { from: '2026-01-15T10:00:00Z', rampType: canary });
+  const connectionPointId = await registerSite(api.admin, orgId, { name: canary });
+  await registerSite(api.admin, orgId, { name: canary });
+  const inverterId = await registerInverter(api.admin, { orgId, connectionPointId, assetIds: [assetId] });
+  const limits = [{ at: '2026-01-15T10:00:00Z' }];
+  await storeLimits(api.admin, { orgId, of: 'connection-point', id: connectionPointId }, limits);
+  await storeLimits(api.admin, { orgId, of: 'inverter', id: inverterId }, limits);
+  await keepPeriods(orgId, assetId, canary);
+  const ids = { assetId, plantId: plant.id, eventId, quarantinedId, messageId, siteId: connectionPointId };
+  return { canary, organisation, ids };
+}
+
+async function keepPeriods(orgId: string, assetId: string, market: string): Promise<void> {
+  const facts = openPeriodFacts(api.controlUrl, orgId);
+  const startTime = '2026-01-15T10:00:00Z';
+  await facts.snapshots({ assetId, at: startTime });
+  await facts.limits({ assetId, from: startTime, powerChargeMw: '-1' });
+  await facts.forecasts({ assetId, startTime });
+  await facts.reservations({ assetId, startTime, market });
+  await facts.db.close();
 }
 
 /** A bucket's times are the caller's own: with them both answers to a foreign plant are the same. */
@@ -169,14 +221,15 @@ const nobodys = (): Ids => ({
   eventId: randomUUID(),
   quarantinedId: randomUUID(),
   messageId: 'nobody-1',
+  siteId: 'DE_AMPN_NOBODY_SITE_1',
 });
 const requestsOf = ({ operationId }: Route<never>, ids: Ids): readonly string[] => REQUESTS[operationId]?.(ids) ?? [];
 const ask = (url: string, tenant: Tenant, role = 'operator', headers = {}): Promise<Response> =>
   api.get(url, { orgs: [tenant.organisation.id], roles: [role] }, headers);
 
-/** Everything of an answer that its reader sees, but for what is different in every answer. */
+/** Everything of an answer that its reader sees, but for what is different in every answer; the clock is in some marks. */
 function seen({ status, text, headers }: Response, requestId = String(headers['x-request-id'])) {
-  const { 'x-request-id': _id, date: _date, ratelimit: _whatIsLeft, ...rest } = headers;
+  const { 'x-request-id': _id, date: _date, ratelimit: _whatIsLeft, 'quarterhour-known-at': _mark, ...rest } = headers;
   return { status, text: text.replaceAll(requestId, ''), headers: rest };
 }
 
@@ -206,7 +259,7 @@ describe.each(operations)('%s', (operationId, route) => {
       );
       const shown = texts.join();
       const { canary, organisation, ids } = tenant;
-      const marks = [canary, organisation.id, organisation.slug, ids.plantId];
+      const marks = [canary, organisation.id, organisation.slug, ids.plantId, ids.assetId];
       expect(COUNTS_ONLY.has(operationId) || marks.some((mark) => shown.includes(mark))).toBe(true);
     }
   });
@@ -251,8 +304,8 @@ describe.each(operations)('%s', (operationId, route) => {
   });
 });
 
-/** Counts say nothing but numbers. */
-const COUNTS_ONLY: ReadonlySet<string> = new Set(['listIngestionMinutes']);
+/** Counts and limits say nothing but numbers. */
+const COUNTS_ONLY: ReadonlySet<string> = new Set(['listIngestionMinutes', 'listSiteLimits', 'listSiteInverterLimits']);
 
 test('counts of one organisation are not moved by the other', async () => {
   const url = requestsOf(routeOf('listIngestionMinutes'), a.ids)[0] ?? '';

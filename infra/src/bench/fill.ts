@@ -89,6 +89,41 @@ export async function fillDispatches(
   return { rows: instants * store.assets.length, from };
 }
 
+/** Three sources limit each asset in every quarter hour, as a year of settings leaves them. */
+const LIMITS = `
+  insert into app.period_limit (org_id, asset_id, start_time, source, delivery_day, power_charge_mw, power_discharge_mw,
+    energy_low_mwh, energy_high_mwh, trading_locked, created_at, updated_at)
+  select $1::uuid, a.id, t.at, s.name, (t.at at time zone 'Europe/Berlin')::date, -12.5 - s.n, 10.25 + s.n, s.n, 20 - s.n,
+    false, t.at - interval '1 day', t.at - interval '1 day'
+  from unnest($2::text[]) as a (id)
+  cross join lateral generate_series($3::timestamptz, $4::timestamptz - interval '1 microsecond',
+    make_interval(secs => $5::float8 / 1000)) as t (at)
+  cross join lateral (
+    select u.name, u.n from unnest('{CUSTOMER,OPERATIONS,PV}'::text[]) with ordinality as u (name, n)) as s`;
+
+const QUARTER_MS = 900_000;
+const LIMIT_SOURCES = 3;
+
+/**
+ * Stores limits of every asset that end before an instant, asset by asset.
+ *
+ * @returns how many, and when the first one is
+ */
+export async function fillLimits(
+  store: Store,
+  { organisation }: Fleet,
+  { total, before }: { total: number; before: number },
+): Promise<{ rows: number; from: number }> {
+  const periods = Math.ceil(total / store.assets.length / LIMIT_SOURCES);
+  const stretch = { from: before - periods * QUARTER_MS, to: before };
+  await inParallel(store.assets, (asset) =>
+    insert(store, organisation.id, { text: LIMITS, of: [asset], stretch, everyMs: QUARTER_MS }),
+  );
+  await onServer(store.adminUrl, 'vacuum (analyze) app.period_limit');
+  await onServer(store.adminUrl, 'checkpoint');
+  return { rows: periods * store.assets.length * LIMIT_SOURCES, from: stretch.from };
+}
+
 async function insert(
   { admin }: Store,
   orgId: string,

@@ -17,6 +17,7 @@ import { measureGrowth } from './sections/growth.js';
 import { measureIngest } from './sections/ingest.js';
 import { measureLatency } from './sections/latency.js';
 import { measurePages } from './sections/pages.js';
+import { measurePeriods } from './sections/periods.js';
 import { measureRollups } from './sections/rollups.js';
 import { measureTrading } from './sections/trading.js';
 import { FULL, QUICK } from './sizes.js';
@@ -35,6 +36,7 @@ const MEASURING: Readonly<Record<Section, (bench: Bench) => Promise<Measurement[
   export: measureExport,
   rollups: measureRollups,
   trading: measureTrading,
+  periods: measurePeriods,
 };
 
 process.exit(await main(process.argv.slice(2)));

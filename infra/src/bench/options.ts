@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
 /** Parts of the bench, in the order in which they run. */
-export const SECTIONS = ['ingest', 'latency', 'growth', 'pages', 'export', 'rollups', 'trading'] as const;
+export const SECTIONS = ['ingest', 'latency', 'growth', 'pages', 'export', 'rollups', 'trading', 'periods'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 export const BENCH_USAGE = `npm run bench -- [options]
@@ -11,7 +11,7 @@ every durable setting on. Prints one table; ends with status 1 when a row of it 
 but the results, a JSON file in .quarterhour/bench.
 
   --quick           small sizes, judged by the floors only; without it the full sizes (5 million dispatches, 50 million
-                    samples, about 20 GB for the time being), judged by what a release must reach
+                    samples, 10 million limits, about 25 GB for the time being), judged by what a release must reach
   --only SECTION    one part, may be repeated: ${SECTIONS.join(', ')}
   --help            shows this
 `;

@@ -84,7 +84,23 @@ export function dispatchesTarget(
   return `/asset-api/v1/dispatches?${query.toString()}`;
 }
 
-const page = z.object({ dispatches: z.array(z.unknown()) });
+/** Address of a list of limits in `[from, to)`, in milliseconds since 1970. */
+export function limitsTarget(
+  { assets, from, to }: { assets: readonly string[]; from: number; to: number },
+  { limit, cursor }: { limit: number; cursor?: string },
+): string {
+  const query = new URLSearchParams({
+    asset_ids: assets.join(','),
+    from: instantFromEpochMillis(from),
+    to: instantFromEpochMillis(to),
+    limit: String(limit),
+    ...(cursor === undefined ? {} : { cursor }),
+  });
+  return `/asset-api/v1/limits?${query.toString()}`;
+}
+
+const page = z.record(z.string(), z.unknown());
+const rowsOfPage = z.array(z.unknown());
 
 /** One page: how many it holds, and the cursor of the next one. @throws Error when the answer is no page */
 export async function readPage(api: ReadApi, target: string): Promise<{ rows: number; next: string | null }> {
@@ -93,5 +109,6 @@ export async function readPage(api: ReadApi, target: string): Promise<{ rows: nu
   if (!response.ok) throw new Error(`${response.status} of ${target}: ${text.slice(0, 300)}`);
   const link = /<([^>]+)>; *rel="?next"?/.exec(response.headers.get('link') ?? '')?.[1];
   const next = link === undefined ? null : new URL(link, 'http://127.0.0.1').searchParams.get('cursor');
-  return { rows: page.parse(JSON.parse(text)).dispatches.length, next };
+  const rows = rowsOfPage.parse(Object.values(page.parse(JSON.parse(text))).find(Array.isArray));
+  return { rows: rows.length, next };
 }

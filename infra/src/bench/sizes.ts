@@ -24,6 +24,8 @@ export interface Sizes {
   readonly bucketQueries: number;
   /** Partners that are enabled, one after the other, and keys that are made for each of them then. */
   readonly trading: { readonly partners: number; readonly keys: number };
+  /** Rows of limits, over all assets and three sources. */
+  readonly limits: number;
 }
 
 export const FULL: Sizes = {
@@ -42,6 +44,7 @@ export const FULL: Sizes = {
   exportedAssets: 20,
   bucketQueries: 5,
   trading: { partners: 8, keys: 4 },
+  limits: 10_000_000,
 };
 
 export const QUICK: Sizes = {
@@ -60,4 +63,5 @@ export const QUICK: Sizes = {
   exportedAssets: 20,
   bucketQueries: 2,
   trading: { partners: 3, keys: 2 },
+  limits: 900_000,
 };

@@ -15,6 +15,7 @@ export interface Store {
   readonly admin: Database;
   readonly ingest: Database;
   readonly read: Database;
+  readonly control: Database;
   readonly assets: readonly string[];
   close(): Promise<void>;
 }
@@ -44,6 +45,7 @@ export async function openStore(
   const admin = openDatabase({ ...patient, url: adminUrl, maxConnections: 2 });
   const ingest = openDatabase({ ...patient, url: as('ingest'), maxConnections: 2 });
   const read = openDatabase({ ...patient, url: as('read'), maxConnections: 2 });
+  const control = openDatabase({ ...patient, url: as('control'), maxConnections: 2 });
   return {
     name,
     adminUrl,
@@ -53,9 +55,10 @@ export async function openStore(
     admin,
     ingest,
     read,
+    control,
     assets: await registerFleet(admin, fleet),
     close: async () => {
-      await Promise.all([admin.close(), ingest.close(), read.close()]);
+      await Promise.all([admin.close(), ingest.close(), read.close(), control.close()]);
     },
   };
 }

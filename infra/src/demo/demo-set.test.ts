@@ -4,10 +4,11 @@ import { Register, dispatchStream, plantTelemetryStream } from '@quarterhour/ing
 import { Decimal, epochMicros, parseInstant } from '@quarterhour/domain';
 import { demoAssets, demoMessages, shiftsToEndAt } from './demo-set.js';
 import { doubleDispatches, fleetAssets, fleetDispatches } from './fleet.js';
-import { homeSamples } from './home.js';
+import { homeForecasts, homeSamples } from './home.js';
 import { hornsdaleDispatches, hornsdaleSamples } from './hornsdale.js';
 import type { DemoMessage } from './messages.js';
 import { DEMO_ORGANISATION, DEMO_PLANTS } from './register.js';
+import { fleetSpecs, HORNSDALE_SPECS } from './specs.js';
 import { rawExports, samplesWithoutValues } from './vendor-exports.js';
 
 const ORGANISATION = '01890000-0000-7000-8000-000000000001';
@@ -48,6 +49,12 @@ describe('Hornsdale', () => {
 });
 
 describe('the house', () => {
+  test('has the forecasts that were made of its PV, in MW', () => {
+    const forecasts = homeForecasts();
+    expect(forecasts).toHaveLength(643);
+    for (const { generationMw } of forecasts) expect(generationMw).toMatch(/^-?0(\.\d{1,6})?$/);
+  });
+
   test('has a sample every half hour, and null where PV was not recorded', () => {
     const samples = homeSamples();
     expect(samples).toHaveLength(1_680);
@@ -112,6 +119,25 @@ describe('the day that was computed twice', () => {
   });
 });
 
+describe('the technical data', () => {
+  test('of each unit is its registered capacity, since it was seen so', () => {
+    const specs = fleetSpecs();
+    expect(specs).toHaveLength(497);
+    expect(specs.find(({ assetId }) => assetId === 'DE_50HZ_HPRG1_1')?.spec).toMatchObject({
+      validFrom: '2024-07-10T02:00:00Z',
+      validTo: null,
+      ratedPowerMw: '150',
+      maxCapacityMwh: null,
+    });
+  });
+
+  test('of Hornsdale are two versions without a gap', () => {
+    const [built, extended] = HORNSDALE_SPECS;
+    expect(built?.validTo).toBe(extended?.validFrom);
+    expect(extended?.validTo).toBeNull();
+  });
+});
+
 describe('the vendor exports', () => {
   test('are published whole, to the byte', () => {
     const messages = rawExports(PLANTS.sungrow);
@@ -166,7 +192,7 @@ describe('the whole demo', () => {
     expect(surprises).toEqual([]);
   });
 
-  test('is about assets that the demo registers, each with at least one command', () => {
+  test('is about assets that the demo registers, each but the PV of the house with at least one command', () => {
     const commanded = new Set(
       messages
         .filter(({ stream }) => stream === 'dispatch')
@@ -174,6 +200,7 @@ describe('the whole demo', () => {
     );
     expect([...commanded].sort()).toEqual(
       demoAssets()
+        .filter(({ type }) => type !== 'PV')
         .map(({ id }) => id)
         .sort(),
     );

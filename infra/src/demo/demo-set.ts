@@ -1,7 +1,7 @@
 import type { UtcInstant } from '@quarterhour/domain';
 import { z } from 'zod';
 import { doubleDispatches, fleetAssets, fleetDispatches } from './fleet.js';
-import { HOME_SOURCE, homeSamples } from './home.js';
+import { HOME_ASSET, HOME_SOURCE, homeSamples } from './home.js';
 import { HORNSDALE_ASSET, HORNSDALE_SOURCE, hornsdaleDispatches, hornsdaleSamples } from './hornsdale.js';
 import { dispatchMessages, telemetryMessages, type DemoMessage, type MeasuredDispatch } from './messages.js';
 import type { DemoAsset, PlantIds } from './register.js';
@@ -31,7 +31,7 @@ export function shiftsToEndAt(now: UtcInstant): DemoShifts {
 
 /** Everything that the demo's register holds besides organisation and plants. */
 export function demoAssets(): DemoAsset[] {
-  return [HORNSDALE_ASSET, ...fleetAssets()];
+  return [HORNSDALE_ASSET, HOME_ASSET, ...fleetAssets()];
 }
 
 /** Every message of the demo, each once. The same plants and shifts give the same bytes. */

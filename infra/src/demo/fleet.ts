@@ -1,4 +1,4 @@
-import { Decimal, canonicalDecimal, decimalText } from '@quarterhour/domain';
+import { Decimal, canonicalDecimal, decimalText, type UtcInstant } from '@quarterhour/domain';
 import { z } from 'zod';
 import { readRows } from './data-files.js';
 import type { MeasuredDispatch } from './messages.js';
@@ -35,6 +35,23 @@ export function fleetAssets(): DemoAsset[] {
       plant: null,
     }),
   );
+}
+
+/** What is registered of a unit. */
+export interface FleetUnit {
+  readonly assetId: string;
+  /** Beginning of the five minutes in which it was seen so. */
+  readonly seenAt: UtcInstant;
+  readonly registeredMw: string;
+}
+
+/** Every unit of the market as it is registered. */
+export function fleetUnits(): FleetUnit[] {
+  return readRows(SNAPSHOT, unitRow).map((unit) => ({
+    assetId: assetIdOf(unit.DUID),
+    seenAt: startOfFiveMinutes(unit.SETTLEMENTDATE),
+    registeredMw: canonicalDecimal(unit.REGISTEREDCAPACITY),
+  }));
 }
 
 /** One command for every unit, all of the same five minutes. AEMO counts the power of a load as positive. */

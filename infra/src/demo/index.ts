@@ -1,7 +1,9 @@
 export { demoAssets, demoMessages } from './demo-set.js';
 export { HORNSDALE_ASSET, hornsdaleHours } from './hornsdale.js';
+export { HORNSDALE_SITE } from './hornsdale-site.js';
 export { load, LoadStalledError } from './load.js';
 export type { DemoMessage } from './messages.js';
+export { seedDemoPeriods } from './periods.js';
 export { readApi, type ReadApi, type TimeSpan } from './read-api.js';
 export { reconcile, wholeMinutes, type Finding } from './reconciliation.js';
 export { DEMO_ORGANISATION, DEMO_PLANTS, type DemoAsset, type DemoPlant, type PlantIds } from './register.js';

@@ -31,7 +31,7 @@ export interface DemoAsset {
   readonly id: string;
   readonly code: string;
   readonly name: string;
-  readonly type: 'BESS' | 'VBAT';
+  readonly type: 'BESS' | 'PV' | 'VBAT';
   readonly region: Region;
   readonly deliveryArea: DeliveryArea;
   readonly plant: DemoPlant | null;

@@ -7,12 +7,16 @@ import {
   listOrganisations,
   listPlants,
   openDatabase,
+  raiseKnownAt,
   type Database,
   type Trx,
 } from '@quarterhour/db';
+import type { UtcInstant } from '@quarterhour/domain';
 import { v7 as uuidv7 } from 'uuid';
 import { demoAssets } from './demo-set.js';
+import { seedHornsdaleSite } from './hornsdale-site.js';
 import { DEMO_ORGANISATION, DEMO_PLANTS, type DemoPlant, type PlantIds } from './register.js';
+import { seedSpecs } from './specs.js';
 
 /** The database belongs to somebody else, or holds something under the demo's names that this checkout did not make. */
 export class DemoTakenError extends Error {
@@ -44,7 +48,7 @@ export function findDemoOrganisation(db: Database): Promise<string | null> {
 }
 
 /**
- * Registers organisation, plants and assets of the demo, as far as they are not there.
+ * Registers organisation, plants, assets, what is known of these, and a site of the demo, as far as they are not there.
  *
  * @returns the ids of its plants
  * @throws DemoTakenError when an asset of the demo belongs to somebody else
@@ -58,8 +62,17 @@ export function seedDemo(db: Database, organisationId: string): Promise<PlantIds
       sungrow: await seedPlant(trx, organisationId, 'sungrow'),
     };
     await seedAssets(trx, organisationId, plants);
+    const stamp = await stampOf(trx, organisationId);
+    await seedSpecs(trx, organisationId, stamp);
+    await seedHornsdaleSite(trx, organisationId, stamp);
     return plants;
   });
+}
+
+async function stampOf(trx: Trx, orgId: string): Promise<UtcInstant> {
+  const stamp = (await raiseKnownAt(trx, [orgId])).get(orgId);
+  if (stamp === undefined) throw new Error('the organisation of the demo has no head');
+  return stamp;
 }
 
 async function seedOrganisation(trx: Trx, id: string): Promise<void> {

@@ -157,6 +157,17 @@ describe('a request', () => {
     },
   );
 
+  test('of the asset API may have as large a body as that takes', async () => {
+    controlApi.answer = (req, res) => void text(req).then((body) => res.end(String(body.length)));
+    const post = (length: number) => {
+      const headers = { 'content-length': String(length) };
+      return ask('/asset-api/v1/things', { method: 'POST', headers, body: 'x'.repeat(length) });
+    };
+    expect(await post(5 * 1_048_576)).toMatchObject({ status: 200, text: '5242880' });
+    const { status, text: answer } = await post(5 * 1_048_576 + 1);
+    expect([status, assetSurface.errorSchemas.other.safeParse(JSON.parse(answer)).success]).toEqual([413, true]);
+  });
+
   test('refused before its body is read gets that answer', async () => {
     controlApi.answer = (_req, res) => void res.writeHead(401).end('who?');
     const body = 'x'.repeat(262_144);

@@ -4,7 +4,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { Readable } from 'node:stream';
 import { createProxyServer } from 'httpxy';
 import {
-  MAX_BODY_BYTES,
+  maxBodyBytesOf,
   ownSurface,
   pathAndQueryOf,
   requestIdOr,
@@ -107,7 +107,7 @@ function createPass(addresses: Readonly<Record<App, string>>, log: Logger): Pass
   });
   return async (req, res, app, path) => {
     try {
-      const body = await bodyOf(req);
+      const body = await bodyOf(req, maxBodyBytesOf(surfaceAt(path)));
       if (body === 'too-large') {
         refuse(req, res, path, { kind: 'too-large' });
         return;
@@ -136,7 +136,7 @@ function createPass(addresses: Readonly<Record<App, string>>, log: Logger): Pass
  * The whole body; undefined when there is none. No process is troubled with half a body, and one that refuses early never
  * loses its answer to bytes that are still on their way.
  */
-async function bodyOf(req: IncomingMessage): Promise<Buffer | 'too-large' | undefined> {
+async function bodyOf(req: IncomingMessage, maxBytes: number): Promise<Buffer | 'too-large' | undefined> {
   const { 'content-length': length, 'transfer-encoding': coding } = req.headers;
   if (length === undefined && coding === undefined) return undefined;
   return new Promise((resolve, reject) => {
@@ -144,7 +144,7 @@ async function bodyOf(req: IncomingMessage): Promise<Buffer | 'too-large' | unde
     let bytes = 0;
     req.on('data', (piece: Buffer) => {
       bytes += piece.length;
-      if (bytes <= MAX_BODY_BYTES) pieces.push(piece);
+      if (bytes <= maxBytes) pieces.push(piece);
       else resolve('too-large');
     });
     req.once('end', () => resolve(Buffer.concat(pieces)));

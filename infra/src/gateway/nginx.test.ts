@@ -58,6 +58,8 @@ describe('the reverse proxy’s configuration', () => {
     expect(configuration).toContain('proxy_buffering off;');
     expect(configuration).toContain('proxy_set_header X-Forwarded-For $remote_addr;');
     expect(configuration).toContain('client_max_body_size 262144;');
+    const asset = configuration.split('    location ').find((block) => block.startsWith('^~ /asset-api/v1/'));
+    expect(asset).toContain('client_max_body_size 5242880;');
     expect(configuration.split('{').length).toBe(configuration.split('}').length);
   });
 });

@@ -1,4 +1,4 @@
-import { MAX_BODY_BYTES, RETRY_AFTER_SECONDS, SURFACES, ownSurface } from '@quarterhour/http';
+import { MAX_BODY_BYTES, maxBodyBytesOf, RETRY_AFTER_SECONDS, SURFACES, ownSurface } from '@quarterhour/http';
 import type { Refusal, Surface } from '@quarterhour/http';
 import { DOCS_APP, DROPPED_HEADERS, SILENCE_MS } from './gateway.js';
 import { PARAMETER, routesInOrder, type App, type RouteMap } from './route-map.js';
@@ -158,6 +158,7 @@ ${refusal(surface, { kind: 'not-found' }, '        ')}
         add_header Allow $quarterhour_allow always;
 ${refusal(surface, { kind: 'method-not-allowed', allow: [] }, '        ')}
       }
+      client_max_body_size ${maxBodyBytesOf(surface)};
       error_page 413 @${name}-too-large;
       error_page 502 504 =503 @${name}-unavailable;
       proxy_pass http://$quarterhour_app;

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { INGEST_POLICY, VHOST, staticTopology } from '@quarterhour/contracts';
+import { CENTRAL_POLICIES, VHOST, staticTopology } from '@quarterhour/contracts';
 import { definitionsOf } from '@quarterhour/messaging';
 
 /** Definitions as RabbitMQ imports them, without users: the same for containers, the local stack and tests. */
@@ -13,7 +13,7 @@ export interface BrokerDefinitions {
 
 /** What the virtual host holds from the start. Our topology is written in `@quarterhour/contracts` and nowhere else. */
 export function brokerDefinitions(vhost: string = VHOST): BrokerDefinitions {
-  const { policies, exchanges, queues, bindings } = definitionsOf(staticTopology(), [INGEST_POLICY]);
+  const { policies, exchanges, queues, bindings } = definitionsOf(staticTopology(), CENTRAL_POLICIES);
   const inVhost = (definition: Readonly<Record<string, unknown>>) => ({ vhost, ...definition });
   return {
     vhosts: [{ name: vhost }],

@@ -1,4 +1,6 @@
 export * from './http/index.js';
+export * from './messages/asset-event.js';
+export * from './messages/asset-status.js';
 export * from './messages/dispatch.js';
 export * from './messages/trading-config.js';
 export * from './messages/vcp/config.js';

@@ -52,22 +52,22 @@ export const assetIdText = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/, { error: 'an asset id, for example DE_50HZ_WU_1' });
 
 /**
- * A decimal as it may be sent: JSON number or decimal string without exponent.
+ * A decimal as a message may carry it: JSON number or decimal string without exponent.
  *
  * Bounds (12 integer and 6 fractional digits) and the canonical form belong to the domain, which reads the result.
  */
-export const decimalInput = z.union([z.number(), z.string().regex(/^[+-]?\d{1,40}(\.\d{1,40})?$/)], {
+export const messageDecimal = z.union([z.number(), z.string().regex(/^[+-]?\d{1,40}(\.\d{1,40})?$/)], {
   error: 'a decimal: a number, or a string such as "12.5" without exponent',
 });
 
 /** A decimal as it is answered: a JSON string without exponent and without trailing zeros. */
 export const decimalOutput = z.string().regex(/^-?\d+(\.\d+)?$/);
 
-/** An amount with its unit, as it may be sent. Each field takes one unit. */
-export function quantityInput<const U extends string>(
+/** An amount with its unit, as a message may carry it. Each field takes one unit. */
+export function messageQuantity<const U extends string>(
   unit: U,
-): z.ZodObject<{ amount: typeof decimalInput; unit: z.ZodLiteral<U> }> {
-  return z.object({ amount: decimalInput, unit: z.literal(unit, { error: `unit ${unit}` }) });
+): z.ZodObject<{ amount: typeof messageDecimal; unit: z.ZodLiteral<U> }> {
+  return z.object({ amount: messageDecimal, unit: z.literal(unit, { error: `unit ${unit}` }) });
 }
 
 /** An amount with its unit, as it is answered. */

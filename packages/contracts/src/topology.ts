@@ -21,8 +21,11 @@ export const EXCHANGES = {
 export const QUEUES = {
   dispatch: 'ingest.dispatch',
   fleetTelemetry: 'ingest.fleet.telemetry',
+  assetStatus: 'ingest.fleet.status',
   tradingConfig: 'ingest.trading.config',
   dead: 'ingest.dead',
+  /** The newest events of the register, for whoever looks; those who follow it bind a queue of their own. */
+  registryEvents: 'fleet.registry',
 } as const;
 
 /** A partner's queue prefix: one word of a routing key, 2 to 50 characters, no hyphen at either end. */
@@ -57,6 +60,8 @@ export function staticTopology(): Topology {
     bindings: [
       { exchange: EXCHANGES.dispatch, queue: QUEUES.dispatch, routingKey: 'dispatch.#' },
       { exchange: EXCHANGES.fleet, queue: QUEUES.fleetTelemetry, routingKey: 'telemetry.#' },
+      { exchange: EXCHANGES.fleet, queue: QUEUES.assetStatus, routingKey: 'status.#' },
+      { exchange: EXCHANGES.fleet, queue: QUEUES.registryEvents, routingKey: 'asset.event.*' },
       { exchange: EXCHANGES.trading, queue: QUEUES.tradingConfig, routingKey: 'trading.config.*' },
       { exchange: EXCHANGES.dead, queue: QUEUES.dead, routingKey: '#' },
     ],
@@ -124,6 +129,16 @@ export function fleetTelemetryKey(kind: 'realtime' | 'meter', plantId: string): 
   return `telemetry.${kind}.${plantId}`;
 }
 
+/** Routing key under which the status of an asset is published. */
+export function assetStatusKey(assetId: string): string {
+  return `status.${assetId}`;
+}
+
+/** Routing key under which we publish what happened to an asset in the register. */
+export function assetEventKey(change: string): string {
+  return `asset.event.${change}`;
+}
+
 /**
  * Largest message that the broker takes, in bytes: four times what any stream reads, so that a body that is too long is
  * still kept and explained, while a far longer one never reaches a worker.
@@ -133,7 +148,7 @@ export const MAX_MESSAGE_BYTES = 1_048_576;
 const GIBIBYTE = 1024 ** 3;
 
 /**
- * The one policy of the vhost, for every queue that we take from.
+ * The policy of our own virtual host for every queue that we take from.
  *
  * A message that the broker gives up on goes to `ingest.dead` and is confirmed there before it leaves its queue; a full
  * queue refuses the publisher instead of dropping anything.
@@ -153,6 +168,19 @@ export const INGEST_POLICY: Policy = {
 };
 
 const MEBIBYTE = 1024 ** 2;
+
+/** Of the register's events the newest are kept: nobody has to read them, and whoever missed some reads the register. */
+export const REGISTRY_POLICY: Policy = {
+  name: 'registry',
+  pattern: '^fleet\\.registry$',
+  applyTo: 'queues',
+  priority: 1,
+  definition: { overflow: 'drop-head', 'max-length-bytes': 16 * MEBIBYTE },
+};
+
+/** The policies of our own virtual host. */
+export const CENTRAL_POLICIES: readonly Policy[] = [INGEST_POLICY, REGISTRY_POLICY];
+
 const PARTNER_VHOST_START = 'partner-';
 
 /**

@@ -112,3 +112,11 @@ function isOurs(error: Error): boolean {
     error instanceof SyntaxError
   );
 }
+
+/** Whether the database refused a row for the sake of this constraint. */
+export function isConstraintViolation(error: unknown, constraint: string): boolean {
+  for (let at = error; isNativeError(at); at = at.cause) {
+    if (at instanceof DatabaseError) return at.constraint === constraint;
+  }
+  return false;
+}

@@ -11,6 +11,9 @@ const VERSIONS: Grants = {
   read: ['select'],
   control: ['select', 'insert', 'update'],
 };
+/** What is agreed over HTTP, and what it displaces. */
+const AGREED: Grants = { read: ['select'], control: ['select', 'insert', 'update', 'delete'] };
+const DISPLACED: Grants = { read: ['select'], control: ['select', 'insert'] };
 
 /**
  * What each login role may do with each table, and nothing else. Partitions are reached through their parents.
@@ -22,9 +25,21 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'app.org_head': { ingest: ['select', 'update'], read: ['select'], control: ['select', 'update'] },
   'app.plant': { ingest: ['select'], read: ['select'], control: ['select'] },
   'app.device': { ingest: ['select'], read: ['select'], control: ['select'] },
-  'app.asset': { ingest: ['select'], read: ['select'], control: ['select'] },
-  'app.connection_point': { ingest: ['select'], read: ['select'], control: ['select'] },
+  'app.asset': { ingest: ['select'], read: ['select'], control: ['select', 'insert', 'update', 'delete'] },
+  'app.asset_owner': { ingest: ['select'], read: ['select'], control: ['select', 'insert'] },
+  'app.asset_status': VERSIONS,
+  'app.asset_status_history': FACTS,
+  'app.answered_request': { control: ['select', 'insert', 'delete'] },
+  'app.connection_point': { ingest: ['select'], ...AGREED },
+  'app.inverter': AGREED,
+  'app.inverter_asset': AGREED,
   'app.external_id': { ingest: ['select'], read: ['select'], control: ['select'] },
+  'app.asset_spec': AGREED,
+  'app.asset_spec_history': DISPLACED,
+  'app.connection_point_limit': AGREED,
+  'app.connection_point_limit_history': DISPLACED,
+  'app.inverter_limit': AGREED,
+  'app.inverter_limit_history': DISPLACED,
   'app.dispatch': FACTS,
   'app.trading_config_event': FACTS,
   'app.receipt': VERSIONS,
@@ -34,6 +49,14 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'app.telemetry_meter_history': FACTS,
   'app.dirty_period': { ingest: ['select', 'insert', 'delete'], read: ['select'], control: ['select', 'insert'] },
   'app.telemetry_rollup': { ingest: ['select', 'insert', 'update'], read: ['select'] },
+  'app.state_snapshot': AGREED,
+  'app.state_snapshot_history': DISPLACED,
+  'app.period_limit': AGREED,
+  'app.period_limit_history': DISPLACED,
+  'app.forecast': AGREED,
+  'app.forecast_history': DISPLACED,
+  'app.reservation': AGREED,
+  'app.reservation_history': DISPLACED,
   'app.quarantine': { ingest: ['select', 'insert', 'update'], read: ['select'], control: ['select', 'update'] },
   'app.quarantine_day': { ingest: ['select', 'insert', 'update'] },
   'app.ingest_minute': { ingest: ['select', 'insert', 'update'], read: ['select'] },
@@ -52,7 +75,8 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'ops.stream': { ingest: ['select'] },
   'ops.migration': { ingest: ['select'], read: ['select'], control: ['select'] },
   'ops.migration_lock': {},
-  'ops.asset_counter': {},
+  'ops.asset_counter': { control: ['select', 'insert', 'update'] },
+  'ops.connection_point_counter': { control: ['select', 'insert', 'update'] },
 };
 
 const ALL_LOGIN_ROLES = Object.values(LOGIN_ROLES).join(', ');

@@ -39,6 +39,36 @@ export {
 } from './partitions.js';
 export { closedLines, headerLine, type LineFormat, type Lines, type LinesReader } from './lines.js';
 export { type FieldForm, type NestedObject, type Page, type Projection, type ProjectionField } from './projection.js';
+export { type AssetList, type AssetTimeKey } from './queries/agreed-rows.js';
+export { type Stamping, type Written } from './queries/agreed-table.js';
+export { findAnsweredRequest, rememberAnswer, type AnsweredRequest } from './queries/answered-requests.js';
+export {
+  exportAssetStatuses,
+  findAssetStatus,
+  insertAssetStatuses,
+  listAssetStatuses,
+  type AssetStatusColumn,
+  type AssetStatusKey,
+  type AssetStatusQuery,
+  type FoundStatus,
+  type NewAssetStatus,
+} from './queries/asset-statuses.js';
+export {
+  AssetInUseError,
+  changeAsset,
+  deleteAsset,
+  findAsset,
+  findKnownAssets,
+  listAssetsPage,
+  lockAsset,
+  takeAssetStep,
+  type AssetChange,
+  type AssetColumn,
+  type AssetKey,
+  type AssetQuery,
+  type AssetRecord,
+  type KnownAsset,
+} from './queries/assets.js';
 export {
   createAsset,
   createDevice,
@@ -68,8 +98,24 @@ export {
   type TradingState,
   type TradingStateRow,
 } from './queries/trading-states.js';
-export { knownAt, measuredKnownAt, raiseKnownAt, takeStamp, type Mark } from './queries/known-at.js';
+export { knownAt, knownNow, measuredKnownAt, raiseKnownAt, takeStamp, type Mark } from './queries/known-at.js';
 export { type VersionVerdict } from './queries/keep-versions.js';
+export {
+  displaceSpecs,
+  exportSpecs,
+  insertSpec,
+  listSpecs,
+  lockSpecs,
+  replaceSpec,
+  SpecOverlapError,
+  type AssetSpec,
+  type LockedSpecs,
+  type SpecColumn,
+  type SpecKey,
+  type SpecOwner,
+  type SpecQuery,
+  type SpecValues,
+} from './queries/asset-specs.js';
 export {
   AUDIT_START,
   checkAuditStretch,
@@ -84,6 +130,49 @@ export {
   type AuditQuery,
   type AuditStretch,
 } from './queries/audit.js';
+export {
+  exportConnectionLimits,
+  keepConnectionLimits,
+  listConnectionLimits,
+  type ConnectionLimit,
+  type ConnectionLimitColumn,
+  type ConnectionLimitKey,
+  type ConnectionLimitQuery,
+  type KeptLimits,
+  type Limited,
+  type LimitedKind,
+} from './queries/connection-limits.js';
+export {
+  changeConnectionPoint,
+  connectionPointText,
+  exportConnectionPoints,
+  hasConnectionPoint,
+  insertConnectionPoint,
+  listConnectionPoints,
+  lockConnectionPoint,
+  removeConnectionPoint,
+  type ConnectionPoint,
+  type ConnectionPointChange,
+  type ConnectionPointColumn,
+  type ConnectionPointKey,
+  type ConnectionPointProjection,
+  type ConnectionPointQuery,
+  type DispatchMode,
+  type NewConnectionPoint,
+} from './queries/connection-points.js';
+export {
+  changeInverter,
+  hasInverter,
+  insertInverter,
+  inverterText,
+  listInvertersOfAsset,
+  lockInverter,
+  removeInverters,
+  type Inverter,
+  type InverterAddress,
+  type InverterColumn,
+  type NewInverter,
+} from './queries/inverters.js';
 export {
   exportReceipts,
   listReceipts,
@@ -112,6 +201,51 @@ export {
   type Attempt,
   type Waiting,
 } from './queries/quarantine-decisions.js';
+export {
+  exportForecasts,
+  keepForecasts,
+  listForecasts,
+  type Forecast,
+  type ForecastColumn,
+  type ForecastQuery,
+} from './queries/forecasts.js';
+export { closePeriodData } from './queries/period-data.js';
+export {
+  clearLimits,
+  exportLimits,
+  listLimits,
+  setLimits,
+  type Cleared,
+  type LimitProjection,
+  type LimitsOfSource,
+  type PeriodLimitColumn,
+  type PeriodLimitQuery,
+  type SourceLimitColumn,
+} from './queries/period-limits.js';
+export {
+  exportReservations,
+  keepReservations,
+  listReservations,
+  type Reservation,
+  type ReservationColumn,
+  type ReservationKey,
+  type ReservationQuery,
+} from './queries/reservations.js';
+export {
+  exportLatestSnapshots,
+  exportSnapshots,
+  keepSnapshots,
+  listLatestSnapshots,
+  listSnapshots,
+  readSnapshots,
+  totalMoves,
+  type LatestSnapshotQuery,
+  type SnapshotKey,
+  type SnapshotQuery,
+  type StateSnapshot,
+  type StateSnapshotColumn,
+  type StoredSnapshotColumn,
+} from './queries/state-snapshots.js';
 export { type RowVerdict } from './queries/insert-once.js';
 export {
   exportDispatches,

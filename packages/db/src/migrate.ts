@@ -1,5 +1,5 @@
 import { CompiledQuery, Kysely, Migrator, PostgresDialect, type DatabaseConnection } from 'kysely';
-import { Client, Pool } from 'pg';
+import { Client, DatabaseError, Pool } from 'pg';
 import { grantStatements } from './grants.js';
 import { MIGRATIONS, SCHEMA_VERSION } from './migrations/index.js';
 import { ensureRoles, OWNER_ROLE, type RolePasswords } from './roles.js';
@@ -54,10 +54,26 @@ export async function migrate(adminUrl: string, options: MigrateOptions): Promis
     await admin.query(`
       create schema if not exists app authorization ${OWNER_ROLE};
       create schema if not exists ops authorization ${OWNER_ROLE}`);
+    await ensureModule(admin);
     const applied = await runMigrations(adminUrl);
     await admin.query(`begin; set local role ${OWNER_ROLE}; ${grantStatements().join('; ')}; commit`);
     return { applied, schemaVersion: SCHEMA_VERSION, serverVersion, rolesChanged };
   });
+}
+
+/** The module of Postgres' contrib that lets one constraint speak of ids and of times; its database's owner may add it. */
+const MODULE = 'btree_gist';
+const NOT_AVAILABLE = new Set(['0A000', '58P01']);
+
+async function ensureModule(admin: Client): Promise<void> {
+  try {
+    await admin.query(`create extension if not exists ${MODULE} with schema ops`);
+  } catch (error) {
+    if (!(error instanceof DatabaseError) || !NOT_AVAILABLE.has(error.code ?? '')) throw error;
+    throw new UnsuitableDatabaseError(`the server lacks ${MODULE}: install PostgreSQL's contrib modules`, {
+      cause: error,
+    });
+  }
 }
 
 /**

@@ -78,6 +78,8 @@ const DEDUPLICATION_KEYS = {
   'app.telemetry_realtime_history': ['org_id', 'plant_id', 'measured_at', 'message_id'],
   'app.telemetry_meter_history': ['org_id', 'plant_id', 'device_id', 'register', 'read_at', 'message_id'],
   'app.trading_config_event': ['org_id', 'message_id'],
+  'app.asset_status': ['org_id', 'asset_id', 'effective_at'],
+  'app.asset_status_history': ['org_id', 'asset_id', 'effective_at', 'message_id'],
   'app.quarantine': ['org_id', 'stream', 'routing_key', 'body_sha256', 'reason'],
   'app.ingest_minute': ['org_id', 'minute', 'stream', 'worker', 'outcome', 'redelivered'],
 } as const;

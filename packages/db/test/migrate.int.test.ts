@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { anOrganisation, testDatabase, testServers } from '@quarterhour/testkit';
-import { Kysely, PostgresDialect, sql } from 'kysely';
+import { anAsset, anOrganisation, testDatabase, testServers } from '@quarterhour/testkit';
+import { Kysely, PostgresDialect, sql, type Migration } from 'kysely';
 import { Client, Pool } from 'pg';
 import {
   assertOursOrEmpty,
@@ -16,6 +16,7 @@ import {
   UnsuitableDatabaseError,
 } from '@quarterhour/db';
 import { partnersInUse } from '../src/migrations/0009-partners-in-use.js';
+import { assetRegistry } from '../src/migrations/0011-asset-registry.js';
 import { MIGRATIONS } from '../src/migrations/index.js';
 import { connect, query } from './fixtures.js';
 
@@ -161,7 +162,7 @@ describe('an installation that had partners before there was trading control', (
     const decided = await anOrganisation(admin, { tradingState: 'PAUSED' });
     await admin.close();
     await run(url, 'drop index app.outbox_in_order');
-    await upgrade(url);
+    await upgrade(url, partnersInUse);
     const rows = await run(url, 'select org_id, state, wanted_version::int as wanted from app.trading_config');
     expect(new Map(rows.map(({ org_id: id, ...row }) => [id, row]))).toEqual(
       new Map([
@@ -175,20 +176,48 @@ describe('an installation that had partners before there was trading control', (
   test('may have no partner at all', async () => {
     const url = await migratedDatabase();
     await run(url, 'drop index app.outbox_in_order');
-    await upgrade(url);
+    await upgrade(url, partnersInUse);
     expect(await run(url, 'select 1 from app.trading_config')).toEqual([]);
   });
-
-  async function upgrade(url: string): Promise<void> {
-    const pool = new Pool({ connectionString: url, max: 1 });
-    const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
-    await db.transaction().execute(async (trx) => {
-      await sql`set local role ${sql.id(OWNER_ROLE)}`.execute(trx);
-      await partnersInUse.up(trx);
-    });
-    await db.destroy();
-  }
 });
+
+describe('an installation that had assets before it remembered whose they are', () => {
+  test('remembers those that it has, whoever owns them', async () => {
+    const url = await migratedDatabase();
+    const admin = connect(url, 1);
+    const owners = [await anOrganisation(admin), await anOrganisation(admin)];
+    const expected: { asset_id: string; org_id: string }[] = [];
+    for (const owner of owners) expected.push({ asset_id: await anAsset(admin, owner), org_id: owner.id });
+    await admin.close();
+    await beforeRegistry(url);
+    await upgrade(url, assetRegistry);
+    expect(await run(url, 'select asset_id, org_id from app.asset_owner order by 1')).toEqual(expected);
+  });
+
+  test('may have none, and nobody who owns any', async () => {
+    const url = await migratedDatabase();
+    await beforeRegistry(url);
+    await upgrade(url, assetRegistry);
+    expect(await run(url, 'select 1 from app.asset_owner')).toEqual([]);
+  });
+
+  const beforeRegistry = (url: string) =>
+    run(
+      url,
+      `drop trigger remember_owner on app.asset; drop function app.remember_asset_owner;
+       drop table app.asset_owner, app.asset_status, app.asset_status_history, app.answered_request`,
+    );
+});
+
+async function upgrade(url: string, migration: Migration): Promise<void> {
+  const pool = new Pool({ connectionString: url, max: 1 });
+  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+  await db.transaction().execute(async (trx) => {
+    await sql`set local role ${sql.id(OWNER_ROLE)}`.execute(trx);
+    await migration.up(trx);
+  });
+  await db.destroy();
+}
 
 describe('a database is ours or empty', () => {
   test('when it is new, and when it was migrated', async () => {

@@ -29,6 +29,7 @@ export {
   type UtcInstant,
 } from './time/instant.js';
 export { BackwardSpanError, type Span } from './time/span.js';
+export { overlapsAmong, type Overlap } from './time/overlaps.js';
 export { Duration, InvalidDurationError } from './time/duration.js';
 export {
   DELIVERY_AREAS,
@@ -57,6 +58,7 @@ export {
 export {
   MAX_DELIVERY_PERIODS,
   TooManyDeliveryPeriodsError,
+  countDeliveryPeriods,
   dailyWindows,
   expandDailyWindow,
   expandToDeliveryPeriods,
@@ -75,6 +77,15 @@ export { energyOfSamplesPerDeliveryPeriod, type PowerSample } from './aggregatio
 export { SeriesOrderError } from './aggregation/series.js';
 
 export {
+  ASSET_ACTIONS,
+  ASSET_LIFECYCLES,
+  assetStep,
+  mayBeDeleted,
+  type AssetAction,
+  type AssetLifecycle,
+  type AssetStep,
+} from './asset-lifecycle.js';
+export {
   TRADING_ACTIONS,
   TRADING_STATES,
   TradingTransitionError,
@@ -84,4 +95,29 @@ export {
   type TradingStanding,
   type TradingState,
 } from './trading-lifecycle.js';
+export { dispatchPriceFault, type DispatchPriceFault, type DispatchPrices } from './dispatch-prices.js';
+export {
+  placeSpec,
+  SpecOrderError,
+  type SpecPlacement,
+  type SpecValidity,
+  type StandingSpecs,
+} from './spec-versions.js';
+export {
+  areCrossed,
+  limitStretches,
+  mostRestrictive,
+  type ComputedLimits,
+  type LimitSetting,
+  type LimitStretch,
+  type PeriodLimits,
+} from './period-limits.js';
+export {
+  READING_QUALITIES,
+  energyMoves,
+  totalOfMoves,
+  type EnergyMove,
+  type ReadingQuality,
+  type StoredEnergyReading,
+} from './stored-energy.js';
 export { defaultQueuePrefix } from './queue-prefix.js';

@@ -13,6 +13,7 @@ import type { DocsOptions } from './docs.js';
 import { entityTagOf, matchingTag, tagCodings } from './entity-tag.js';
 import { errorResponder } from './error-responder.js';
 import type { ErrorClassifier } from './error-responder.js';
+import { keepNumbers, refuseInexactNumbers } from './exact-numbers.js';
 import { beginExchange, exchangeOf } from './exchange.js';
 import { formatFor } from './formats.js';
 import { healthRouter } from './health.js';
@@ -30,6 +31,7 @@ import type { Route } from './route.js';
 import { scopeOf } from './scope.js';
 import type { Scope } from './scope.js';
 import { sendChunks } from './send-chunks.js';
+import { maxBodyBytesOf } from './surface.js';
 import type { Surface } from './surface.js';
 import { ownSurface } from './surfaces/own.js';
 import type { Principal, TokenVerifier } from './token.js';
@@ -62,9 +64,6 @@ interface Gates {
   readonly limits: RateLimits;
   readonly admission: Admission;
 }
-
-/** Largest request body, in bytes. */
-export const MAX_BODY_BYTES = 262_144;
 
 /**
  * Builds the Express app of an API from its routes: authentication, authorisation, parsing, answers, errors, health pages
@@ -168,7 +167,7 @@ function mount<Ctx>(
       begin(route, gates.admission),
       gates.authenticate(route),
       authorise(route),
-      ...(route.hasBody ? [requireJson(route), jsonBody()] : []),
+      ...(route.hasBody ? [requireJson(route), jsonBody(route.surface), refuseInexactNumbers()] : []),
       answer(route, options, gates.admission),
     ];
     address[route.method](...steps);
@@ -221,8 +220,8 @@ function isUtf8(contentType: string): boolean {
   return charset.toLowerCase() === 'utf-8';
 }
 
-function jsonBody(): RequestHandler {
-  return express.json({ limit: MAX_BODY_BYTES, strict: true, inflate: false });
+function jsonBody(surface: Surface): RequestHandler {
+  return express.json({ limit: maxBodyBytesOf(surface), strict: true, inflate: false, verify: keepNumbers });
 }
 
 function answer<Ctx>(
@@ -241,7 +240,8 @@ function answer<Ctx>(
     const body: unknown = req.body;
     const place = new Place(admission, scope.owners);
     const admit = (weight: Weight): void => place.admit(weight);
-    const incoming = { params: req.params, body, principal, scope, requestId, url: target, format, admit };
+    const headers = { ifMatch: req.get('if-match'), idempotencyKey: req.get('idempotency-key') };
+    const incoming = { params: req.params, body, headers, principal, scope, requestId, url: target, format, admit };
     try {
       const reply = await route.answer(incoming, context);
       if ('chunks' in reply) await sendLines(req, res, reply, log);

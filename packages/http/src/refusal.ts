@@ -29,11 +29,13 @@ export type Refusal =
   | { readonly kind: 'unauthenticated'; readonly isTokenInvalid: boolean; readonly takes?: Credentials }
   | { readonly kind: 'forbidden' }
   | { readonly kind: 'organisation-required' }
-  | { readonly kind: 'not-found'; readonly thing?: string }
+  /** `message` where a sentence of its own says what is missing. */
+  | { readonly kind: 'not-found'; readonly thing?: string; readonly message?: string }
   | { readonly kind: 'method-not-allowed'; readonly allow: readonly string[] }
   | { readonly kind: 'not-acceptable' }
   | { readonly kind: 'conflict'; readonly message: string }
   | { readonly kind: 'precondition'; readonly code: string; readonly message: string }
+  | { readonly kind: 'precondition-failed' }
   | { readonly kind: 'too-large' }
   | { readonly kind: 'unsupported-media-type' }
   | { readonly kind: 'too-many-requests'; readonly retryAfterSeconds: number }
@@ -67,9 +69,12 @@ export class InvalidRequestError extends RequestRefused {
 export class NotFoundError extends RequestRefused {
   override readonly name = 'NotFoundError';
 
-  /** @param thing what was looked for, in snake_case: `plant`, `dispatch`, `api_key` */
-  constructor(thing: string) {
-    super({ kind: 'not-found', thing });
+  /**
+   * @param thing what was looked for, in snake_case: `plant`, `dispatch`, `api_key`
+   * @param message a sentence that says more than that it is not there
+   */
+  constructor(thing: string, message?: string) {
+    super({ kind: 'not-found', thing, ...(message === undefined ? {} : { message }) });
   }
 }
 
@@ -101,13 +106,7 @@ export function textOfRefusal(refusal: Refusal, invalidStatus: 400 | 422): Refus
     case 'organisation-required':
       return text(403, 'ORG_CONTEXT_REQUIRED', 'Say for which organisation, in the header x-org-id.');
     case 'not-found':
-      return refusal.thing === undefined
-        ? text(404, 'NOT_FOUND', 'There is nothing at this address.')
-        : text(
-            404,
-            `${refusal.thing.toUpperCase()}_NOT_FOUND`,
-            `There is no such ${refusal.thing.replaceAll('_', ' ')}.`,
-          );
+      return textOfNotFound(refusal);
     case 'method-not-allowed':
       return text(405, 'METHOD_NOT_ALLOWED', 'This address does not know the method.', {
         allow: refusal.allow.join(', '),
@@ -118,6 +117,8 @@ export function textOfRefusal(refusal: Refusal, invalidStatus: 400 | 422): Refus
       return text(409, 'CONFLICT', refusal.message);
     case 'precondition':
       return text(400, refusal.code, refusal.message);
+    case 'precondition-failed':
+      return text(412, 'PRECONDITION_FAILED', 'It is not any more what If-Match says: read it again.');
     case 'too-large':
       return text(413, 'PAYLOAD_TOO_LARGE', 'The body is larger than this operation takes.');
     case 'unsupported-media-type':
@@ -136,6 +137,12 @@ export function textOfRefusal(refusal: Refusal, invalidStatus: 400 | 422): Refus
         retryAfter(refusal),
       );
   }
+}
+
+function textOfNotFound({ thing, message }: Extract<Refusal, { kind: 'not-found' }>): RefusalText {
+  if (thing === undefined) return text(404, 'NOT_FOUND', message ?? 'There is nothing at this address.');
+  const sentence = message ?? `There is no such ${thing.replaceAll('_', ' ')}.`;
+  return text(404, `${thing.toUpperCase()}_NOT_FOUND`, sentence);
 }
 
 const CHALLENGES: Readonly<Record<Credentials, readonly [detail: string, challenge: string]>> = {

@@ -34,7 +34,12 @@ export function jsonText(text: string, headers: Readonly<Record<string, string>>
 
 /** 201 with a JSON value. */
 export function created(value: unknown): TextReply {
-  return { ...json(value), status: 201 };
+  return createdText(JSON.stringify(value));
+}
+
+/** 201 with JSON that is rendered already. */
+export function createdText(text: string): TextReply {
+  return { ...jsonText(text), status: 201 };
 }
 
 /** 204: it is done, and there is nothing to say. */

@@ -31,8 +31,10 @@ function complaintsOf(issue: z.core.$ZodIssue, part: RequestPart, input: unknown
     }));
   }
   const sent = inputAt(input, path);
+  // An item of a list that a query has as one text is found under no index.
+  const isLeftOut = sent.input === undefined && typeof path.at(-1) === 'string';
   const isRepeated = part !== 'body' && Array.isArray(sent.input) && WRONG_KIND.has(issue.code);
-  return [{ in: part, path, ...(isRepeated ? REPEATED : meaningOf(issue, sent.input)), ...sent }];
+  return [{ in: part, path, ...(isRepeated ? REPEATED : meaningOf(issue, sent.input, isLeftOut)), ...sent }];
 }
 
 const WRONG_KIND: ReadonlySet<string> = new Set(['invalid_type', 'invalid_value']);
@@ -40,7 +42,7 @@ const REPEATED: Meaning = { code: 'repeated', message: 'Give this once' };
 
 type Meaning = Pick<RequestIssue, 'code' | 'message' | 'context'>;
 
-function meaningOf(issue: z.core.$ZodIssue, sent: unknown): Meaning {
+function meaningOf(issue: z.core.$ZodIssue, sent: unknown, isLeftOut: boolean): Meaning {
   const { message } = issue;
   switch (issue.code) {
     case 'custom':
@@ -52,7 +54,9 @@ function meaningOf(issue: z.core.$ZodIssue, sent: unknown): Meaning {
     case 'too_big':
       return bounded(issue.origin, 'max', issue.maximum, issue.inclusive, message);
     case 'invalid_value':
-      return { code: 'literal_error', message, context: { expected: issue.values } };
+      return isLeftOut ? MISSING : { code: 'literal_error', message, context: { expected: issue.values } };
+    case 'invalid_union':
+      return isLeftOut ? MISSING : { code: 'value_error', message };
     case 'invalid_format':
       return { code: FORMAT_CODES[issue.format] ?? 'string_pattern_mismatch', message };
     default:
@@ -67,8 +71,10 @@ function meaningOfOwnRule(params: unknown, message: string): Meaning {
   return { code: type, message, ...(ctx === undefined ? {} : { context: ctx }) };
 }
 
+const MISSING: Meaning = { code: 'missing', message: 'Field required' };
+
 function meaningOfType(expected: string, sent: unknown, message: string): Meaning {
-  if (sent === undefined) return { code: 'missing', message: 'Field required' };
+  if (sent === undefined) return MISSING;
   return { code: TYPE_CODES[expected] ?? `${expected}_type`, message };
 }
 

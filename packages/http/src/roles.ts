@@ -8,6 +8,10 @@ export type Role = (typeof ROLES)[number];
  */
 export const ROLE_MATRIX = {
   'dispatches:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
+  'registry:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
+  'registry:write': ['operator', 'admin'],
+  'periods:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
+  'periods:write': ['operator', 'admin'],
   'telemetry:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'quarantine:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'quarantine:read-unowned': ['admin'],

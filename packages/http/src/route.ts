@@ -3,8 +3,10 @@ import type { ApiKeyScope, OperationDescription, ResponseDescription } from '@qu
 import type { Weight } from './admission.js';
 import { MEDIA_TYPES, type ExportFormat, type Format } from './formats.js';
 import { parseQueryString, searchOf, type Spellings } from './query-string.js';
+import { preconditionOf, type Precondition } from './precondition.js';
 import { InvalidRequestError } from './refusal.js';
 import type { Credentials, RequestIssue, RequestPart } from './refusal.js';
+import { repetitionOf, type Repetition } from './repetition.js';
 import type { Reply } from './reply.js';
 import { issuesOf } from './request-issues.js';
 import { isCapability } from './roles.js';
@@ -26,6 +28,10 @@ export interface ParsedRequest<Params, Query, Body> {
   readonly requestId: string;
   /** Request target as sent, for links. */
   readonly url: string;
+  /** What the caller says about the resource that the operation {@link RouteDeclaration.changes}. */
+  readonly precondition: Precondition;
+  /** How a repetition is known, where the operation {@link RouteDeclaration.isRepeatable} and the caller wants it. */
+  readonly repetition: Repetition | undefined;
 }
 
 /** How a list is answered where CSV or NDJSON is asked for. */
@@ -71,6 +77,10 @@ export interface RouteDeclaration<
   readonly invalidCode?: string;
   /** Successful answers by status; refusals are the surface's. */
   readonly responses: Readonly<Record<number, ResponseDescription>>;
+  /** Operation id of the GET that answers the one thing that is changed here: `If-Match` may name its `ETag`. */
+  readonly changes?: string;
+  /** Whether a caller may give a key by which a repetition gets the first answer again. Default false. */
+  readonly isRepeatable?: boolean;
   /** A GET that answers one thing, not a list: its answer carries an `ETag` and may be kept by its caller. Default false. */
   readonly answersOneResource?: boolean;
   /**
@@ -87,6 +97,7 @@ export interface RouteDeclaration<
 export interface IncomingRequest {
   readonly params: Readonly<Record<string, unknown>>;
   readonly body: unknown;
+  readonly headers: { readonly ifMatch: string | undefined; readonly idempotencyKey: string | undefined };
   readonly principal: Principal;
   readonly scope: Scope;
   readonly requestId: string;
@@ -143,6 +154,16 @@ const organisationHeader = z.object({
 
 const conditionalHeaders = organisationHeader.extend({
   'if-none-match': z.string().optional().meta({ description: 'ETag of the answer that the caller has.' }),
+});
+
+const ifMatchHeader = z.object({
+  'if-match': z.string().optional().meta({ description: 'ETag of what the caller has read: nothing else is changed.' }),
+});
+
+const idempotencyKeyHeader = z.object({
+  'idempotency-key': z.string().min(1).max(200).optional().meta({
+    description: 'Chosen by the caller. For 24 hours the same request with the same key gets the first answer again.',
+  }),
 });
 
 const RATE_LIMIT_HEADERS = {
@@ -213,16 +234,22 @@ function answerTo<Ctx, P extends z.ZodObject, Q extends z.ZodObject, B extends z
     request.admit(declaration.weight?.(asked, ctx) ?? 'light');
     return declaration.handler(asked, ctx);
   }
-  const asked = parsed({ params, query: exports.query, body: noBody, ...(spellings && { spellings }) }, request);
+  const { operationId } = declaration;
+  const schemas = { operationId, params, query: exports.query, body: noBody, ...(spellings && { spellings }) };
+  const asked = parsed(schemas, request);
   request.admit('heavy');
   return exports.handler(asked, ctx, request.format);
 }
 
 function parsed<Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType>(
-  schemas: { readonly params: Params; readonly query: Query; readonly body: Body; readonly spellings?: Spellings },
+  schemas: Pick<
+    RouteDeclaration<never, Params, Query, Body, z.ZodObject>,
+    'operationId' | 'params' | 'query' | 'body' | 'spellings' | 'changes' | 'isRepeatable'
+  >,
   request: IncomingRequest,
 ): ParsedRequest<z.output<Params>, z.output<Query>, z.output<Body>> {
-  const { principal, scope, requestId, url } = request;
+  const { principal, scope, requestId, url, headers } = request;
+  const { operationId, changes = operationId, isRepeatable = false } = schemas;
   const sent = {
     path: { ...request.params },
     query: { ...parseQueryString(searchOf(url), schemas.spellings) },
@@ -232,7 +259,19 @@ function parsed<Params extends z.ZodObject, Query extends z.ZodObject, Body exte
   const query = schemas.query.safeParse(sent.query);
   const body = schemas.body.safeParse(takesBody(schemas.body) ? sent.body : undefined);
   if (params.success && query.success && body.success) {
-    return { params: params.data, query: query.data, body: body.data, principal, scope, requestId, url };
+    return {
+      params: params.data,
+      query: query.data,
+      body: body.data,
+      principal,
+      scope,
+      requestId,
+      url,
+      precondition: preconditionOf(headers.ifMatch, changes, scope.organisations),
+      repetition: isRepeatable
+        ? repetitionOf(headers.idempotencyKey, operationId, { params: params.data, body: body.data })
+        : undefined,
+    };
   }
   throw new InvalidRequestError([
     ...complaintsAbout(params, 'path', sent.path),
@@ -278,14 +317,34 @@ function operationOf<Ctx, P extends z.ZodObject, Q extends z.ZodObject, B extend
     tag,
     params,
     query,
-    headers: declaration.answersOneResource ? conditionalHeaders : organisationHeader,
+    headers: headersOf(declaration),
     credentials: credentialsOf(declaration),
     ...(takesBody(body) ? { body } : {}),
     responses: {
       ...answersOf({ ...declaration, responses }),
-      ...refusalsOf(surface, { namesOneThing: path.includes('{'), hasBody: takesBody(body) }),
+      ...refusalsOf(surface, {
+        namesOneThing: path.includes('{'),
+        hasBody: takesBody(body),
+        isConditional: declaration.changes !== undefined,
+      }),
     },
   };
+}
+
+function headersOf({
+  answersOneResource = false,
+  changes,
+  isRepeatable = false,
+}: {
+  readonly answersOneResource?: boolean;
+  readonly changes?: string;
+  readonly isRepeatable?: boolean;
+}): z.ZodObject {
+  return z.object({
+    ...(answersOneResource ? conditionalHeaders : organisationHeader).shape,
+    ...(changes === undefined ? {} : ifMatchHeader.shape),
+    ...(isRepeatable ? idempotencyKeyHeader.shape : {}),
+  });
 }
 
 function answersOf({
@@ -321,7 +380,11 @@ const ndjsonText = z.string().meta({ description: `All rows, one JSON object per
 
 function refusalsOf(
   { invalidStatus, errorSchemas, errorContentType: contentType }: Surface,
-  { namesOneThing, hasBody }: { readonly namesOneThing: boolean; readonly hasBody: boolean },
+  {
+    namesOneThing,
+    hasBody,
+    isConditional,
+  }: { readonly namesOneThing: boolean; readonly hasBody: boolean; readonly isConditional: boolean },
 ): Record<number, ResponseDescription> {
   const other = (description: string): ResponseDescription => ({
     description,
@@ -338,6 +401,7 @@ function refusalsOf(
     403: other('What was shown does not allow this.'),
     ...(namesOneThing ? { 404: other("Not there, or another organisation's.") } : {}),
     406: other('No form of the answer suits the Accept header.'),
+    ...(isConditional ? { 412: other('If-Match names something else than what is there.') } : {}),
     ...(hasBody ? { 413: other('Body too large.'), 415: other('Body not application/json.') } : {}),
     429: {
       ...other('More requests than the quota allows.'),

@@ -1,6 +1,9 @@
 import type { z } from 'zod';
 import type { Refusal } from './refusal.js';
 
+/** Largest request body in bytes of a surface that names no other. */
+export const MAX_BODY_BYTES = 262_144;
+
 /** What a surface answers when it refuses. */
 export interface ErrorAnswer {
   readonly status: number;
@@ -23,5 +26,12 @@ export interface Surface {
   /** Body of an error, for the document and for tests. */
   readonly errorSchemas: { readonly invalid: z.ZodType; readonly other: z.ZodType };
   readonly errorContentType: string;
+  /** Largest request body in bytes, where it is not {@link MAX_BODY_BYTES}. */
+  readonly maxBodyBytes?: number;
   present(refusal: Refusal, requestId: string): ErrorAnswer;
+}
+
+/** Largest request body of a surface in bytes. */
+export function maxBodyBytesOf({ maxBodyBytes = MAX_BODY_BYTES }: Pick<Surface, 'maxBodyBytes'>): number {
+  return maxBodyBytes;
 }

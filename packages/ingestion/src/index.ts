@@ -10,6 +10,7 @@ export * from './replay.js';
 export * from './store-all.js';
 export * from './stream.js';
 export * from './streams/index.js';
+export * from './streams/asset-status.js';
 export * from './streams/dead-letter.js';
 export * from './streams/dispatch.js';
 export * from './streams/plant-telemetry.js';

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import {
+  assetStatusKey,
   dispatchKey,
   EXCHANGES,
   partnerConfigKey,
   partnerTelemetryKey,
   tradingConfigKey,
+  type AssetStatusMessage,
   type DispatchMessage,
   type Outcome,
   type StreamName,
@@ -28,6 +30,11 @@ export interface SentMessage {
 /** A dispatch command as the optimiser sends it. */
 export function sentDispatch(message: DispatchMessage): SentMessage {
   return sent('dispatch', EXCHANGES.dispatch, dispatchKey(message.asset_id), message);
+}
+
+/** Status of an asset as whoever watches it sends it. */
+export function sentAssetStatus(message: AssetStatusMessage): SentMessage {
+  return sent('asset-status', EXCHANGES.fleet, assetStatusKey(message.asset_id), message);
 }
 
 /** Telemetry as a partner sends it. */

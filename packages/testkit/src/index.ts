@@ -1,7 +1,9 @@
 export { testDatabase } from './database.js';
 export type { TestDatabase } from './database.js';
-export { sentConfig, sentDispatch, sentTelemetry, sentTradingEvent, takeIn } from './deliveries.js';
+export { sentAssetStatus, sentConfig, sentDispatch, sentTelemetry, sentTradingEvent, takeIn } from './deliveries.js';
 export type { SentMessage } from './deliveries.js';
+export { documentOfSurface, UndocumentedError } from './documented.js';
+export type { Exchange } from './documented.js';
 export { testServers } from './environment.js';
 export type { TestServers } from './environment.js';
 export { eventually } from './eventually.js';
@@ -10,6 +12,7 @@ export type { TestIssuer, TokenClaims } from './issuer.js';
 export {
   aConfigEnvelope,
   aDispatch,
+  anAssetStatus,
   aMeterEnvelope,
   aRealtimeEnvelope,
   aTradingChange,

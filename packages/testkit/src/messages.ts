@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { VCP_VERSION } from '@quarterhour/contracts';
 import type {
+  AssetStatusMessage,
   DispatchMessage,
   TradingConfigMessage,
   VcpConfigPayload,
@@ -35,6 +36,21 @@ export function aDispatch(different: Partial<DispatchMessage> = {}): DispatchMes
     dispatch_time: start,
     delivery_period_start: start,
     target_power: { amount: '10', unit: 'MW' },
+    ...different,
+  };
+}
+
+/** A valid status of the asset that {@link anAsset} registers: online since the last quarter hour. */
+export function anAssetStatus(different: Partial<AssetStatusMessage> = {}): AssetStatusMessage {
+  const start = recentQuarterHour();
+  return {
+    source: 'monitor',
+    event_id: randomUUID(),
+    published_at: start,
+    asset_id: 'DE_50HZ_WU_1',
+    status: 'ONLINE',
+    effective_at: start,
+    reasons: [],
     ...different,
   };
 }

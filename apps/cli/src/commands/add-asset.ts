@@ -1,3 +1,4 @@
+import { ASSET_TYPES, PROVIDERS } from '@quarterhour/contracts';
 import { createAsset, listDevices, listOrganisations, listPlants, type PlantRow, type Trx } from '@quarterhour/db';
 import { DELIVERY_AREAS, regionOfDeliveryArea, type DeliveryArea } from '@quarterhour/domain';
 import { Command, Option } from 'commander';
@@ -8,17 +9,6 @@ import { CommandFailure } from '../failure.js';
 import { organisationBySlug } from '../organisations.js';
 import { plantNamed } from '../plants.js';
 import { assetCode, shortText, slug } from '../values.js';
-
-const ASSET_TYPES = ['BESS', 'VBAT', 'PV', 'DAA_SWAP', 'DAA_SWAP_VBAT', 'GREY_COLOCATION', 'GREEN_COLOCATION'];
-const PROVIDERS = [
-  'ENERGIEKOPPLER',
-  'ENTELIOS',
-  'EBX',
-  'TERRALAYR',
-  'TRANSITION_TECHNOLOGIES',
-  'ASSET_SIMULATOR',
-  'NFT',
-];
 
 interface Options {
   readonly organisation: string;

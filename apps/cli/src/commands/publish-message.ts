@@ -12,7 +12,15 @@ import { withBroker } from '../broker.js';
 import { brokerUrl, ingestDatabaseUrl, readApiUrl, readDatabaseUrl } from '../config.js';
 import type { CommandContext } from '../context.js';
 import { withDatabase } from '../database.js';
-import { EXAMPLES, configExample, dispatchExample, meterExample, telemetryExample, type Example } from '../examples.js';
+import {
+  EXAMPLES,
+  configExample,
+  dispatchExample,
+  meterExample,
+  statusExample,
+  telemetryExample,
+  type Example,
+} from '../examples.js';
 import { CommandFailure } from '../failure.js';
 import type { Message } from '../message.js';
 import { defaultOrganisation, everything, organisationBySlug, slugsById } from '../organisations.js';
@@ -111,6 +119,9 @@ function exampleMessage(ctx: CommandContext, rows: RegisterRows, example: Exampl
       : organisationBySlug(rows.organisations, options.organisation);
   if (example === 'dispatch') {
     return dispatchExample(assetFor(rows, owner.id, options), ctx.clock.nowMillis(), uuidv7());
+  }
+  if (example === 'status') {
+    return statusExample(assetFor(rows, owner.id, options), ctx.clock.nowInstantText(), uuidv7());
   }
   if (owner.queuePrefix === null) {
     throw new CommandFailure(`organisation ${owner.slug} has no queue prefix`, {

@@ -1,15 +1,11 @@
-import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import type { Bench } from '../bench.js';
 import { median, ratios, short } from '../figures.js';
 import type { Measurement } from '../judge.js';
-import { parseTps, pgbenchScript, type PgbenchScript } from '../pgbench-script.js';
-import { findPostgresClient, missing, runPostgresClient } from '../programs.js';
+import { recordedScript, transactionsPerSecond } from '../pgbench-load.js';
+import { findPostgresClient, missing } from '../programs.js';
 import { dispatchesTarget, pagesPerSecond, readPage, startReadApi, type ReadApi } from '../read-api.js';
-import { openStatementRecorder } from '../statement-recorder.js';
 import type { DispatchStore } from '../store.js';
 
-const CLIENTS = 8;
 const WINDOW_MS = 7 * 86_400_000;
 const MAX_LIMIT = 1_000;
 const SMALL_LIMIT = 50;
@@ -57,7 +53,7 @@ async function againstPgbench(
   } as const;
   if (pgbench === undefined) return { ...named, missing: missing('pgbench') };
   const { rounds, loadSeconds } = bench.sizes;
-  const script = await recordedScript(bench, dispatches, target);
+  const script = await recordedScript(bench, dispatches.store, target);
   await pagesPerSecond(api, target, loadSeconds / 2);
   const pages: number[] = [];
   const limits: number[] = [];
@@ -120,27 +116,4 @@ async function deepCursor(api: ReadApi, dispatches: DispatchStore, order: Order)
   const last = cursors.findLast(({ rowsBefore }) => rows - rowsBefore >= MAX_LIMIT);
   if (last === undefined) throw new Error(`a list of ${rows} rows has no deep page`);
   return last.cursor;
-}
-
-/** What the route sends to the database for one page, begin and commit included. */
-async function recordedScript(bench: Bench, { store }: DispatchStore, target: string): Promise<PgbenchScript> {
-  const recorder = await openStatementRecorder(store.readUrl);
-  const api = await startReadApi(bench, recorder.url);
-  recorder.take();
-  await readPage(api, target);
-  const statements = recorder.take();
-  await api.end();
-  await recorder.close();
-  return pgbenchScript(statements);
-}
-
-async function transactionsPerSecond(
-  { stack, sizes, signal }: Bench,
-  { pgbench, script, readUrl }: { pgbench: string; script: PgbenchScript; readUrl: string },
-): Promise<number> {
-  const file = path.join(stack.folder, 'page.sql');
-  await writeFile(file, script.text);
-  const variables = Object.entries(script.variables).flatMap(([name, value]) => ['-D', `${name}=${value}`]);
-  const load = ['-n', '-M', 'prepared', '-c', String(CLIENTS), '-j', '1', '-T', String(Math.ceil(sizes.loadSeconds))];
-  return parseTps(await runPostgresClient(pgbench, [...load, '-f', file, ...variables], readUrl, signal));
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { quantityOutput } from '../scalars.js';
+import { decimalOutput, quantityOutput } from '../scalars.js';
 
 /** An instant as it is answered: UTC with `Z`, no fraction when it is zero, else 3 or 6 digits. */
 export const instantOutput = z
@@ -21,3 +21,14 @@ export const powerOutput = z.strictObject(quantityOutput('MW').shape).meta({
 
 /** Energy in MWh as it is answered. */
 export const energyOutput = z.strictObject(quantityOutput('MWh').shape).meta({ id: 'Energy', description: 'Energy.' });
+
+/** A price as it is answered, in the currency of its region. */
+export const priceOutput = z
+  .strictObject({ amount: decimalOutput, unit: z.enum(['EUR/MWh', 'PLN/MWh']) })
+  .meta({ id: 'Price', description: 'A price of energy.' });
+
+/** A calendar date as it is answered. */
+export const dateOutput = z
+  .string()
+  .regex(/^\d{4}-\d{2}-\d{2}$/)
+  .meta({ format: 'date' });

@@ -37,6 +37,9 @@ export function queryList<T extends z.ZodType<string>>(item: T, maxItems: number
   return z.preprocess(listOf, z.array(item).min(1).max(maxItems));
 }
 
+/** `true` or `false` in a query string, and nothing else. @see queryInteger for what is refused how */
+export const queryBoolean: z.ZodType<boolean> = z.preprocess(booleanOf, z.boolean());
+
 /** An instant in a query string. A `+` of an offset has to be written `%2B`: a plain `+` means a blank there. */
 export const queryInstant = instantText.meta({ format: 'date-time' });
 
@@ -75,6 +78,17 @@ function integerOf(text: unknown, ctx: z.core.$RefinementCtx): unknown {
     code: 'custom',
     message: isRepeated ? 'Give this once' : 'Give an integer in plain digits',
     params: { type: isRepeated ? 'repeated' : 'int_parsing' },
+  });
+  return z.NEVER;
+}
+
+function booleanOf(text: unknown, ctx: z.core.$RefinementCtx): unknown {
+  if (text === 'true' || text === 'false') return text === 'true';
+  const isRepeated = Array.isArray(text);
+  ctx.addIssue({
+    code: 'custom',
+    message: isRepeated ? 'Give this once' : 'Give true or false',
+    params: { type: isRepeated ? 'repeated' : 'bool_parsing' },
   });
   return z.NEVER;
 }

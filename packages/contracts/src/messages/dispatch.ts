@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { assetIdText, instantText, plainText, quantityInput, uuidText } from '../scalars.js';
+import { assetIdText, instantText, plainText, messageQuantity, uuidText } from '../scalars.js';
 
 /**
  * A dispatch command as the optimiser publishes it: exchange `dispatch`, routing key `dispatch.{asset_id}`.
@@ -16,10 +16,10 @@ export const dispatchMessage = z
     asset_id: assetIdText,
     dispatch_time: instantText,
     delivery_period_start: instantText,
-    target_power: quantityInput('MW'),
-    nominal_power: quantityInput('MW').nullish(),
-    power_imbalance: quantityInput('MW').nullish(),
-    soc_imbalance: quantityInput('MWh').nullish(),
+    target_power: messageQuantity('MW'),
+    nominal_power: messageQuantity('MW').nullish(),
+    power_imbalance: messageQuantity('MW').nullish(),
+    soc_imbalance: messageQuantity('MWh').nullish(),
   })
   .meta({ id: 'DispatchMessage', title: 'Dispatch command' });
 export type DispatchMessage = z.infer<typeof dispatchMessage>;

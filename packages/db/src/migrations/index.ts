@@ -9,6 +9,9 @@ import { apiKeys } from './0007-api-keys.js';
 import { provisioning } from './0008-provisioning.js';
 import { partnersInUse } from './0009-partners-in-use.js';
 import { configLog } from './0010-config-log.js';
+import { assetRegistry } from './0011-asset-registry.js';
+import { periods } from './0012-periods.js';
+import { specsAndSites } from './0013-specs-and-sites.js';
 
 /** Every migration in order of its name. Forward only; a name that has run anywhere never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -22,7 +25,10 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0008-provisioning': provisioning,
   '0009-partners-in-use': partnersInUse,
   '0010-config-log': configLog,
+  '0011-asset-registry': assetRegistry,
+  '0012-periods': periods,
+  '0013-specs-and-sites': specsAndSites,
 };
 
 /** Name of the newest migration: the schema version that this code needs. */
-export const SCHEMA_VERSION = '0010-config-log';
+export const SCHEMA_VERSION = '0013-specs-and-sites';

@@ -263,7 +263,7 @@ function nextReach(
 
 const MICROS_PER_SECOND = 1_000_000;
 
-/** Rows of each asset that fulfil the conditions, as many of each. */
+/** Rows of each asset that fulfil the conditions, as many of each. Found by whose an asset is or was: dispatches outlive it. */
 function rowsOfAssets(
   { assetIds, order }: Pick<DispatchQuery, 'assetIds' | 'order'>,
   conditions: readonly string[],
@@ -273,12 +273,12 @@ function rowsOfAssets(
   const assets = parameters.bind(textArray([...new Set(assetIds)]));
   return `
     select d.* from unnest(${assets}::text[]) as wanted (asset_id)
-    join app.asset a on a.id = wanted.asset_id
+    join app.asset_owner a on a.asset_id = wanted.asset_id
     cross join lateral (
       select d.source, d.event_id, d.published_at, d.asset_id, d.dispatch_time, d.delivery_period_start, d.delivery_day,
         d.target_power_mw, d.nominal_power_mw, d.power_imbalance_mw, d.soc_imbalance_mwh, d.received_at
       from app.dispatch d
-      where d.org_id = a.org_id and d.asset_id = a.id${conditions.map((condition) => ` and ${condition}`).join('')}
+      where d.org_id = a.org_id and d.asset_id = a.asset_id${conditions.map((condition) => ` and ${condition}`).join('')}
       order by d.dispatch_time ${order}, d.event_id ${order}
       limit ${mostOfEach}) d`;
 }

@@ -57,6 +57,20 @@ export async function knownAt(trx: Trx): Promise<Mark | null> {
   return mark ?? null;
 }
 
+const NOW = `
+  select app.instant_text(greatest(case when heads.n = 1 then heads.latest end, app.settled_until())) as "knownAt",
+    app.instant_text(clock_timestamp()) as now
+  from (select count(*) as n, max(known_at) as latest from app.org_head) heads where heads.n > 0`;
+
+/**
+ * The latest mark that there is for agreed data: as {@link knownAt}, and where nothing changed lately, up to now. For lists
+ * that end now: what was known at the mark, up to the mark, is the same for ever. Null when there are no organisations.
+ */
+export async function knownNow(trx: Trx): Promise<Mark | null> {
+  const [mark] = await trx.query<Mark>(prepared(NOW, []));
+  return mark ?? null;
+}
+
 const MEASURED = `
   select app.instant_text(app.settled_until()) as "knownAt", app.instant_text(clock_timestamp()) as now`;
 

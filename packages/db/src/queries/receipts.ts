@@ -7,6 +7,7 @@ import type { KeyColumns, Page, PageSource, Projection } from '../projection.js'
 import { queryPage } from '../projection.js';
 import { StatementParameters, prepared } from '../statement.js';
 import type { RowVerdict } from './insert-once.js';
+import type { VersionVerdict } from './keep-versions.js';
 
 /** A message of a precious stream as it is kept beside the fact that it brought. */
 export interface Receivable {
@@ -21,7 +22,7 @@ export interface Receivable {
   readonly receivedAt: UtcInstant;
 }
 
-const OUTCOMES = { stored: 'stored', duplicate: 'duplicate', conflict: 'quarantined' } as const;
+const OUTCOMES = { stored: 'stored', revised: 'revised', duplicate: 'duplicate', conflict: 'quarantined' } as const;
 
 const INSERT = `
   insert into app.receipt as r (org_id, stream, content_sha256, message_id, outcome, body, first_received_at,
@@ -43,7 +44,7 @@ export async function insertReceipts(
   trx: Trx,
   stream: string,
   rows: readonly Receivable[],
-  verdicts: readonly RowVerdict[],
+  verdicts: readonly ReceiptVerdict[],
 ): Promise<void> {
   const receipts = countCopies(rows, verdicts);
   if (receipts.length === 0) return;
@@ -61,13 +62,16 @@ export async function insertReceipts(
   );
 }
 
+/** What may have become of a message's fact. */
+type ReceiptVerdict = RowVerdict | VersionVerdict;
+
 interface CountedReceipt {
   readonly row: Receivable;
-  readonly verdict: RowVerdict;
+  readonly verdict: ReceiptVerdict;
   copies: number;
 }
 
-function countCopies(rows: readonly Receivable[], verdicts: readonly RowVerdict[]): CountedReceipt[] {
+function countCopies(rows: readonly Receivable[], verdicts: readonly ReceiptVerdict[]): CountedReceipt[] {
   const byKey = new Map<string, CountedReceipt>();
   for (const [index, row] of rows.entries()) {
     const key = `${row.orgId} ${row.contentSha256.toString('hex')} ${row.messageId}`;

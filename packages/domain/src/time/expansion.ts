@@ -73,6 +73,18 @@ export function expandDailyWindow(recurrence: Span): DeliveryPeriod[] {
 }
 
 /**
+ * How many delivery periods a span, or a daily recurrence said by the same two instants, expands to. Tells it without
+ * expanding, so it may be asked of any span.
+ *
+ * @param span both ends on a quarter hour, the end after the start
+ */
+export function countDeliveryPeriods(span: Span, isRecurrent: boolean): number {
+  const [opening, closing] = [epochSeconds(span.start), epochSeconds(span.end)];
+  const { length, count } = isRecurrent ? dailyWindow(opening, closing) : { length: closing - opening, count: 1 };
+  return (length / SECONDS_PER_DELIVERY_PERIOD) * count;
+}
+
+/**
  * The delivery periods that share time with a span, the first and last perhaps only in part.
  *
  * @param span not backward; none when it is empty

@@ -9,11 +9,13 @@ export const assetSurface: Surface = {
   name: 'asset',
   title: 'Quarterhour asset API',
   version: '1.0.0',
-  description: 'Flexible energy assets: their dispatch history.',
+  description:
+    'Flexible energy assets: master records, lifecycle, status, dispatches, state of energy, limits, forecasts, reservations, technical data, sites.',
   basePath: '/asset-api/v1',
   invalidStatus: 422,
   errorSchemas: { invalid: assetValidationProblem, other: assetProblem },
   errorContentType: 'application/json',
+  maxBodyBytes: 5 * 1_048_576,
   present(refusal) {
     const { status, detail, headers } = textOfRefusal(refusal, 422);
     return { status, contentType: 'application/json', headers, body: bodyOf(refusal, detail) };

@@ -3,6 +3,7 @@ import { NO_ORGANISATION } from '@quarterhour/db';
 import type { Delivery } from '../delivery.js';
 import type { ReceiveContext, Refused } from '../received.js';
 import { PRECIOUS, type Stream } from '../stream.js';
+import { assetStatusStream } from './asset-status.js';
 import { dispatchStream } from './dispatch.js';
 import { plantTelemetryStream } from './plant-telemetry.js';
 import { tradingConfigStream } from './trading-config.js';
@@ -42,7 +43,7 @@ function streamMeant({ exchange, routingKey }: Delivery): Pick<Stream<unknown>, 
     case EXCHANGES.trading:
       return tradingConfigStream;
     case EXCHANGES.fleet:
-      return plantTelemetryStream;
+      return routingKey.startsWith('status.') ? assetStatusStream : plantTelemetryStream;
     case EXCHANGES.vcp:
       return partnerStream(routingKey.split('.')[1]);
     default:

@@ -1,5 +1,6 @@
 import type { StreamName } from '@quarterhour/contracts';
 import type { Stream } from '../stream.js';
+import { assetStatusStream } from './asset-status.js';
 import { deadLetterStream } from './dead-letter.js';
 import { dispatchStream } from './dispatch.js';
 import { plantTelemetryStream } from './plant-telemetry.js';
@@ -14,6 +15,8 @@ export function withStream<T>(name: StreamName, use: <Fact>(stream: Stream<Fact>
       return use(plantTelemetryStream);
     case 'trading-config':
       return use(tradingConfigStream);
+    case 'asset-status':
+      return use(assetStatusStream);
     case 'dead-letter':
       return use(deadLetterStream);
   }

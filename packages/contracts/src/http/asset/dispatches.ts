@@ -1,16 +1,19 @@
 import { z } from 'zod';
-import { plainText } from '../../scalars.js';
-import { DEFAULT_PAGE_LIMIT, MAX_PAGE_DEPTH, MAX_PAGE_LIMIT, pageLimitText } from '../paging.js';
 import { energyOutput, instantOutput, powerOutput, uuidOutput } from '../outputs.js';
-import { exportLimit, queryAsOf, queryCursor, queryDate, queryInstant, queryInteger, queryList } from '../query.js';
-
-/** Most assets of one query. */
-export const MAX_ASSET_IDS = 500;
+import { MAX_PAGE_LIMIT } from '../paging.js';
+import { queryDate, queryInstant } from '../query.js';
+import {
+  asOfParameter,
+  assetIdsParameter,
+  cursorParameter,
+  exportParameters,
+  pageEcho,
+  pageParameters,
+  pageRules,
+} from './list-query.js';
 
 const dispatchFilters = {
-  asset_ids: queryList(plainText(160), MAX_ASSET_IDS).meta({
-    description: 'Assets, repeated or comma-separated. Unknown ids contribute nothing.',
-  }),
+  ...assetIdsParameter,
   from: queryInstant
     .optional()
     .meta({ description: 'Start of the window of dispatch_time, included. Required unless delivery_day is given.' }),
@@ -19,8 +22,8 @@ const dispatchFilters = {
   }),
   delivery_day: queryDate.optional().meta({ description: 'Market-local date of delivery_period_start.' }),
   order: z.enum(['asc', 'desc']).default('asc').meta({ description: 'Direction of dispatch_time, then event_id.' }),
-  as_of: queryAsOf.optional(),
-  cursor: queryCursor.optional(),
+  ...asOfParameter,
+  ...cursorParameter,
 };
 
 /**
@@ -31,42 +34,14 @@ const dispatchFilters = {
  * and `cursor` are ours, beside the contract's parameters.
  */
 export const listDispatchesQuery = z
-  .strictObject({
-    limit: queryInteger({ min: 1, max: MAX_PAGE_LIMIT })
-      .default(DEFAULT_PAGE_LIMIT)
-      .meta({ description: 'Most rows of this page.' }),
-    offset: queryInteger({ min: 0 })
-      .optional()
-      .meta({ description: `Rows to skip. offset + limit is at most ${MAX_PAGE_DEPTH}. Not for exports.`, default: 0 }),
-    ...dispatchFilters,
-  })
+  .strictObject({ ...pageParameters, ...dispatchFilters })
   .superRefine(requireWindow, { when: () => true })
-  .superRefine((query, ctx) => {
-    if (query.cursor !== undefined && query.offset !== undefined) {
-      ctx.addIssue({
-        code: 'custom',
-        path: ['offset'],
-        message: 'A cursor already says where the page begins: leave offset out',
-        params: { type: 'offset_with_cursor' },
-      });
-    }
-    if ((query.offset ?? 0) + query.limit > MAX_PAGE_DEPTH) {
-      ctx.addIssue({
-        code: 'custom',
-        path: ['offset'],
-        message: `offset + limit is at most ${MAX_PAGE_DEPTH}; follow the Link header (rel="next") to read further`,
-        params: { type: 'offset_too_deep', ctx: { max: MAX_PAGE_DEPTH } },
-      });
-    }
-  });
+  .superRefine(pageRules);
 export type ListDispatchesQuery = z.output<typeof listDispatchesQuery>;
 
 /** The same for an export, which begins at its start or at a cursor. */
 export const exportDispatchesQuery = z
-  .strictObject({
-    limit: exportLimit(pageLimitText(DEFAULT_PAGE_LIMIT)),
-    ...dispatchFilters,
-  })
+  .strictObject({ ...exportParameters, ...dispatchFilters })
   .superRefine(requireWindow, { when: () => true });
 export type ExportDispatchesQuery = z.output<typeof exportDispatchesQuery>;
 
@@ -111,8 +86,7 @@ export type AssetDispatch = z.infer<typeof assetDispatch>;
 export const listDispatchesResponse = z
   .strictObject({
     dispatches: z.array(assetDispatch).max(MAX_PAGE_LIMIT),
-    limit: z.int().min(1).max(MAX_PAGE_LIMIT),
-    offset: z.int().min(0),
+    ...pageEcho,
   })
   .meta({ id: 'DispatchListResponse', description: 'One page of dispatches.' });
 export type ListDispatchesResponse = z.infer<typeof listDispatchesResponse>;

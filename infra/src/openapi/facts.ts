@@ -8,14 +8,30 @@ type Node = z.infer<typeof node>;
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 /** What of a schema is a fact: descriptions are not, and beside a format its pattern says the same again. */
-const KEYWORDS = ['format', 'enum', 'minimum', 'maximum', 'minLength', 'maxLength', 'maxItems', 'default'];
+const KEYWORDS = [
+  'format',
+  'enum',
+  'minimum',
+  'exclusiveMinimum',
+  'maximum',
+  'minLength',
+  'maxLength',
+  'minItems',
+  'maxItems',
+  'uniqueItems',
+  'default',
+];
 
-/**
- * The facts of a document: operations, parameters, bodies, answers and the statuses of refusals, and the shape of an error.
- *
- * @param basePath what paths begin with that is left out
- */
-export function factsOf(document: unknown, basePath = ''): Facts {
+/** What of a document is looked at beside its operations. */
+export interface FactsOptions {
+  /** What paths begin with that is left out. */
+  readonly basePath?: string;
+  /** Schemas of errors, by what their places begin with. */
+  readonly errors: Readonly<Record<string, string>>;
+}
+
+/** The facts of a document: operations, parameters, bodies, answers and the statuses of refusals, and the shapes of errors. */
+export function factsOf(document: unknown, { basePath = '', errors }: FactsOptions): Facts {
   const root = node.parse(document);
   const reader = createReader(root);
   const facts: [string, string][] = [];
@@ -33,8 +49,28 @@ export function factsOf(document: unknown, basePath = ''): Facts {
       }
     }
   }
-  facts.push(...schemaOf(reader, 'error', { $ref: '#/components/schemas/Error' }));
+  for (const [place, name] of Object.entries(errors)) {
+    facts.push(...schemaOf(reader, place, { $ref: `#/components/schemas/${name}` }));
+  }
   return Object.fromEntries(facts.toSorted(([left], [right]) => (left < right ? -1 : 1)));
+}
+
+/** How two documents differ, place by place. */
+export interface Differences {
+  /** What only ours says. */
+  readonly added: readonly string[];
+  /** What only the other says. */
+  readonly missing: readonly string[];
+  /** What both say, each in its own way. */
+  readonly changed: readonly string[];
+}
+
+export function compareFacts(ours: Facts, other: Facts): Differences {
+  return {
+    added: Object.keys(ours).filter((place) => other[place] === undefined),
+    missing: Object.keys(other).filter((place) => ours[place] === undefined),
+    changed: Object.keys(ours).filter((place) => other[place] !== undefined && other[place] !== ours[place]),
+  };
 }
 
 type Reader = (value: unknown) => Node;

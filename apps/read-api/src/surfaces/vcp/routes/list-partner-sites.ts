@@ -4,11 +4,11 @@ import { noBody, noParameters, numberedPageReply, offsetOf, route, vcpSurface } 
 import type { ApiContext } from '../../../api-context.js';
 import { SITE_PROJECTION } from '../present.js';
 
-export const listSitesRoute = route({
+export const listPartnerSitesRoute = route({
   surface: vcpSurface,
   method: 'get',
   path: '/sites',
-  operationId: 'listSites',
+  operationId: 'listPartnerSites',
   summary: "The partner's sites",
   tag: 'Sites',
   capability: null,
