@@ -41,12 +41,10 @@ describe('spans', () => {
   });
 
   const spans = fc.array(
-    fc
-      .tuple(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 1, max: 10 }))
-      .map(([start, length]) => ({
-        start: instantFromEpochSeconds(start),
-        end: instantFromEpochSeconds(start + length),
-      })),
+    fc.tuple(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 1, max: 10 })).map(([start, length]) => ({
+      start: instantFromEpochSeconds(start),
+      end: instantFromEpochSeconds(start + length),
+    })),
     { maxLength: 12 },
   );
 
