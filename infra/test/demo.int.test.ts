@@ -12,6 +12,7 @@ import {
   demoMessages,
   newDemoState,
   seedDemo,
+  seedDemoPeriods,
   type DemoMessage,
   type DemoState,
   type PlantIds,
@@ -44,7 +45,24 @@ describe('the register of the demo', () => {
     const before = await registered();
     expect(await seedDemo(database.admin, state.organisationId)).toEqual(plants);
     expect(await registered()).toEqual(before);
-    expect(before).toEqual({ organisations: 1, plants: 3, assets: 498 });
+    expect(before).toEqual({ organisations: 1, plants: 3, assets: 499 });
+  });
+});
+
+describe('what is agreed about the periods of the demo', () => {
+  test('is stored once: forecasts of the house, positions and limits of the battery from three sources', async () => {
+    await seedDemoPeriods(database.admin, state);
+    await seedDemoPeriods(database.admin, state);
+    const [counted] = await database.admin.read([state.organisationId], (trx) =>
+      trx.query({
+        text: `select (select count(*) from app.forecast)::int as forecasts,
+          (select count(*) from app.reservation)::int as reservations,
+          (select count(distinct source) from app.period_limit)::int as sources,
+          (select count(*) from app.forecast_history)::int as displaced`,
+        values: [],
+      }),
+    );
+    expect(counted).toEqual({ forecasts: 643, reservations: 48, sources: 3, displaced: 0 });
   });
 });
 
