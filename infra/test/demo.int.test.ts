@@ -64,6 +64,23 @@ describe('the register of the demo', () => {
   });
 });
 
+describe('what is agreed about the periods of the demo', () => {
+  test('is stored once: forecasts of the house, positions and limits of the battery from three sources', async () => {
+    await seedDemoPeriods(database.admin, state);
+    await seedDemoPeriods(database.admin, state);
+    const [counted] = await database.admin.read([state.organisationId], (trx) =>
+      trx.query({
+        text: `select (select count(*) from app.forecast)::int as forecasts,
+          (select count(*) from app.reservation)::int as reservations,
+          (select count(distinct source) from app.period_limit)::int as sources,
+          (select count(*) from app.forecast_history)::int as displaced`,
+        values: [],
+      }),
+    );
+    expect(counted).toEqual({ forecasts: 643, reservations: 48, sources: 3, displaced: 0 });
+  });
+});
+
 describe('the replay', () => {
   test('that was broken off and begun again stores every fact once, and sets every bad message aside once', async () => {
     const messages = aPart(demoMessages(plants, state.shifts));

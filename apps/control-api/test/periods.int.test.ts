@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { assetProblem, assetValidationProblem, putStateSnapshotsResponse } from '@quarterhour/contracts';
-import { listAudit, type OrganisationRow } from '@quarterhour/db';
+import { listAudit, listLimits, type OrganisationRow } from '@quarterhour/db';
+import { parseInstant } from '@quarterhour/domain';
 import { anAsset, anOrganisation, type TokenClaims } from '@quarterhour/testkit';
 import { openTestApi, type TestApi } from './api.js';
 
@@ -223,7 +224,7 @@ describe('setting limits', () => {
     });
   });
 
-  test('by fifty at once is never refused, and loses nothing', async () => {
+  test('by fifty at once meets no deadlock, and loses nothing', async () => {
     const fields = ['power_charge', 'power_discharge'];
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, n) => {
@@ -233,10 +234,11 @@ describe('setting limits', () => {
           source: 'PV',
           [fields[n % 2] ?? '']: mw(n % 2 === 0 ? -n : n),
         }));
-        return patchLimits(...(n % 3 === 0 ? both : both.toReversed()));
+        return patiently(() => patchLimits(...(n % 3 === 0 ? both : both.toReversed())));
       }),
     );
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([204]));
+    expect(api.lines.filter((line) => line.includes('40P01'))).toEqual([]);
     const [versions] = await stored<{ n: number }>(
       `select (select count(*) from app.period_limit where asset_id = $1)::int
          + (select count(*) from app.period_limit_history where asset_id = $1)::int as n`,
@@ -248,6 +250,14 @@ describe('setting limits', () => {
     );
   });
 });
+
+/** On a busy machine some of fifty wait too long for one of four connections, and are told to ask again. */
+async function patiently(ask: () => ReturnType<typeof patchLimits>): Promise<Awaited<ReturnType<typeof patchLimits>>> {
+  for (;;) {
+    const response = await ask();
+    if (response.status !== 503) return response;
+  }
+}
 
 interface Audited {
   readonly actor: string;
@@ -471,6 +481,45 @@ describe('storing snapshots', () => {
     const response = await putSnapshots(aSnapshot(different));
     expect(response.status).toBe(422);
     expect(complaintsOf(response.body)).toEqual([complaint]);
+  });
+});
+
+describe('deleting an asset', () => {
+  test('ends what is agreed about its periods, and keeps it known', async () => {
+    const before = await patchLimits(aLimit());
+    await putForecasts(aForecast());
+    await putReservations(aReservation());
+    await putSnapshots(aSnapshot());
+    expect((await api.delete(`${BASE}/assets/${asset}`, operator())).status).toBe(204);
+    for (const [table, versions] of [
+      ['period_limit', 4],
+      ['forecast', 1],
+      ['reservation', 1],
+      ['state_snapshot', 1],
+    ] as const) {
+      expect(await stored(`select 1 from app.${table} where asset_id = $1`, asset)).toEqual([]);
+      expect(await stored(`select 1 from app.${table}_history where asset_id = $1`, asset)).toHaveLength(versions);
+    }
+    const { json } = await api.read.read([ours.id], (trx) =>
+      listLimits(
+        trx,
+        {
+          assetIds: [asset],
+          from: parseInstant(HOUR.start_time),
+          to: parseInstant(HOUR.end_time),
+          order: 'asc',
+          knownAt: parseInstant(String(before.headers['quarterhour-known-at'])),
+          limit: 10,
+          offset: 0,
+        },
+        {
+          ofPeriod: [{ name: 'charge', column: 'power_charge_mw', as: 'decimal' }],
+          ofSource: [{ name: 's', column: 'source', as: 'text' }],
+        },
+      ),
+    );
+    expect(JSON.parse(json)).toEqual(Array(4).fill({ charge: '-1' }));
+    expect((await patchLimits(aLimit())).status).toBe(404);
   });
 });
 

@@ -16,19 +16,22 @@ import {
   type Written,
 } from './agreed-table.js';
 
-/** Limits of one source in the delivery periods of a stretch; `$1` is the organisation, `$2` the stamp. */
+/** Limits of one source in the delivery periods of a stretch; `$1` are their organisations, `$2` the stamp. */
 const STRETCHES = `
-  unnest($3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::date[], $8::numeric[], $9::numeric[],
-    $10::numeric[], $11::numeric[], $12::bool[])
-  as s (asset_id, source, from_time, to_time, delivery_day, power_charge_mw, power_discharge_mw, energy_low_mwh,
+  unnest($1::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::date[], $8::numeric[],
+    $9::numeric[], $10::numeric[], $11::numeric[], $12::bool[])
+  as s (org_id, asset_id, source, from_time, to_time, delivery_day, power_charge_mw, power_discharge_mw, energy_low_mwh,
     energy_high_mwh, trading_locked)`;
 
 /**
- * Periods of a stretch that stood there before, straight from the key. Asset and source are compared with arrays of one: as
- * plain equalities they would be joined by hash, every stretch with all periods of its asset.
+ * Periods of a stretch that stood there before, straight from the key. What they have in common is compared with arrays of
+ * one: as plain equalities they would be joined by hash, every stretch with all periods of its asset. The organisation is
+ * one of these: as a constant it seems to have a handful of rows while the table was never analysed, and all of them
+ * would be read.
  */
-const STANDING = `t.org_id = $1::uuid and t.asset_id = any (array[s.asset_id]) and t.source = any (array[s.source])
-  and t.start_time >= s.from_time and t.start_time < s.to_time and t.updated_at < $2::timestamptz`;
+const STANDING = `t.org_id = any (array[s.org_id]) and t.asset_id = any (array[s.asset_id])
+  and t.source = any (array[s.source]) and t.start_time >= s.from_time and t.start_time < s.to_time
+  and t.updated_at <> $2::timestamptz`;
 
 /** Run without names: a plan that is kept from when the table was small would read all of it when it is not. */
 const STATEMENTS: KeepingStatements = {
@@ -48,7 +51,7 @@ const STATEMENTS: KeepingStatements = {
   insert: `
     insert into app.period_limit (org_id, asset_id, start_time, source, delivery_day, power_charge_mw, power_discharge_mw,
       energy_low_mwh, energy_high_mwh, trading_locked, created_at, updated_at)
-    select $1::uuid, s.asset_id, p.start_time, s.source, s.delivery_day, s.power_charge_mw, s.power_discharge_mw,
+    select s.org_id, s.asset_id, p.start_time, s.source, s.delivery_day, s.power_charge_mw, s.power_discharge_mw,
       s.energy_low_mwh, s.energy_high_mwh, s.trading_locked, $2::timestamptz, $2::timestamptz
     from ${STRETCHES}
     cross join lateral generate_series(s.from_time, s.to_time - interval '15 minutes', interval '15 minutes')
@@ -63,7 +66,8 @@ const STATEMENTS: KeepingStatements = {
  */
 export function setLimits(trx: Trx, stretches: readonly LimitStretch[], { orgId, stamp }: Stamping): Promise<Written> {
   const wanted = stretches.reduce((sum, stretch) => sum + periodsIn(stretch), 0);
-  return keep(trx, STATEMENTS, wanted, [orgId, stamp, ...arraysOf(stretches)]);
+  const organisations = plainArray(stretches.map(() => orgId));
+  return keep(trx, STATEMENTS, wanted, [organisations, stamp, ...arraysOf(stretches)]);
 }
 
 function periodsIn({ start, end }: LimitStretch): number {

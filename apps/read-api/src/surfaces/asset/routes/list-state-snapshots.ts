@@ -51,6 +51,7 @@ export const listStateSnapshotsRoute = route({
   responses: {
     200: { description: 'One page of snapshots.', schema: listStateSnapshotsResponse, headers: PAGE_HEADERS },
   },
+  weight: ({ query }, { clock }: ApiContext) => (isLong(query, clock.nowMillis()) ? 'heavy' : 'light'),
   handler: (request, ctx: ApiContext) =>
     request.query.latest ? answerLatest(request, ctx) : answerWindow(request, ctx),
   exports: {
@@ -59,6 +60,14 @@ export const listStateSnapshotsRoute = route({
       request.query.latest ? answerExport(LATEST, request, ctx, format) : exportWindow(request, ctx, format),
   },
 });
+
+/** The totals of a window are added up from all of its snapshots. */
+const LONGEST_LIGHT_WINDOW_MS = 31 * 86_400_000;
+
+function isLong({ latest, cursor, from, to }: Asked, nowMillis: number): boolean {
+  if (latest || cursor !== undefined || from === undefined) return false;
+  return (to === undefined ? nowMillis : Date.parse(to)) - Date.parse(from) > LONGEST_LIGHT_WINDOW_MS;
+}
 
 type Asked = Omit<ListStateSnapshotsQuery, 'limit' | 'offset'>;
 type Request<Query> = Pick<ParsedRequest<unknown, Query, undefined>, 'query' | 'scope' | 'url'>;
