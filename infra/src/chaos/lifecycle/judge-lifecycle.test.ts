@@ -11,6 +11,7 @@ const events: readonly EventOnRecord[] = [
   { orgId: ORG, id: 'e3', kind: 'draining', from: 'PAUSED', to: 'CLOSING' },
   { orgId: ORG, id: 'e4', kind: 'disabled', from: 'CLOSING', to: 'DISABLED' },
 ];
+const seen = (...ids: readonly string[]) => ids.map((id) => ({ id, isRedelivered: false }));
 const course: PartnerCourse = {
   orgId: ORG,
   slug: 'acme',
@@ -19,7 +20,7 @@ const course: PartnerCourse = {
     { action: 'pause', status: 200 },
     { action: 'disable', status: 200 },
   ],
-  seen: events.map(({ id }) => id),
+  seen: seen(...events.map(({ id }) => id)),
 };
 const after: Aftermath = {
   standings: [{ orgId: ORG, state: 'DISABLED', isProvisioned: true, trouble: null }],
@@ -50,8 +51,8 @@ describe('a run of lifecycles', () => {
       'a step that was answered is not on record',
       { course: { steps: [...course.steps, { action: 'enable', status: 200 }] } },
     ],
-    ['untold', 'an event was never seen', { course: { seen: ['e0', 'e1', 'e3', 'e4'] } }],
-    ['disordered', 'events were seen in another order', { course: { seen: ['e0', 'e2', 'e1', 'e3', 'e4'] } }],
+    ['untold', 'an event was never seen', { course: { seen: seen('e0', 'e1', 'e3', 'e4') } }],
+    ['disordered', 'events were seen in another order', { course: { seen: seen('e0', 'e2', 'e1', 'e3', 'e4') } }],
     ['left', 'a queue is still there', { after: { left: ['queue vcp.acme.telemetry'] } }],
     ['unsent', 'something is still to be published', { after: { outbox: 1 } }],
     ['unaudited', 'an audit chain is broken', { after: { brokenAudits: ['acme from entry 3 on'] } }],
@@ -70,10 +71,17 @@ describe('a run of lifecycles', () => {
     expect(found(changes)).toEqual([equation]);
   });
 
+  test('says nothing of an event that the broker sent again', () => {
+    const late = [...seen('e0', 'e2'), { id: 'e1', isRedelivered: true }, ...seen('e3', 'e4')];
+    expect(found({ course: { seen: late } })).toEqual([]);
+  });
+
   test('shows a step that was decided twice', () => {
     const again: EventOnRecord = { orgId: ORG, id: 'e1b', kind: 'enabled', from: 'ENABLED', to: 'ENABLED' };
     const twice = [...events.slice(0, 2), again, ...events.slice(2)];
-    expect(found({ after: { events: twice }, course: { seen: twice.map(({ id }) => id) } })).toEqual(['undecided']);
+    expect(found({ after: { events: twice }, course: { seen: seen(...twice.map(({ id }) => id)) } })).toEqual([
+      'undecided',
+    ]);
   });
 
   test('shows an event that does not begin where the one before ended', () => {

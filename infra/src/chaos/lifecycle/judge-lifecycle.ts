@@ -1,5 +1,6 @@
 import type { TradingAction } from '@quarterhour/domain';
 import type { Aftermath, EventOnRecord } from './aftermath.js';
+import type { SeenEvent } from './observer.js';
 
 /**
  * What can be wrong with how partners' trading was decided and done.
@@ -37,8 +38,8 @@ export interface PartnerCourse {
   readonly orgId: string;
   readonly slug: string;
   readonly steps: readonly { readonly action: TradingAction; readonly status: number }[];
-  /** Ids of events in the order in which they were first seen. */
-  readonly seen: readonly string[];
+  /** Events in the order in which they were first seen. */
+  readonly seen: readonly SeenEvent[];
 }
 
 /** Where a step leads, as its event says. */
@@ -116,11 +117,13 @@ function strayEvents({ slug }: PartnerCourse, events: readonly EventOnRecord[]):
 }
 
 function publishedEvents({ slug, seen }: PartnerCourse, events: readonly EventOnRecord[]): LifecycleFinding[] {
-  const untold = events.filter(({ id }) => !seen.includes(id));
+  const untold = events.filter(({ id }) => !seen.some((one) => one.id === id));
   if (untold.length > 0) {
     return untold.map(({ id, kind }) => ({ equation: 'untold', about: `${slug}: ${kind} ${id} was never seen` }));
   }
-  const isOrdered = events.every(({ id }, index) => seen[index] === id);
+  const inOrder = seen.filter(({ isRedelivered }) => !isRedelivered).map(({ id }) => id);
+  const decided = events.map(({ id }) => id).filter((id) => inOrder.includes(id));
+  const isOrdered = decided.every((id, index) => inOrder[index] === id);
   return isOrdered ? [] : [{ equation: 'disordered', about: `${slug}: events came in another order than decided` }];
 }
 

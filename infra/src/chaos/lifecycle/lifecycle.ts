@@ -199,7 +199,7 @@ function whatIsMissing(
   const steps = Object.entries(countActions(course.answered));
   return [
     ...missing('confirmed copies', course.confirmed, Math.floor(10_000 * share)),
-    ...steps.flatMap(([action, count]) => missing(`steps "${action}"`, count, Math.ceil(10 * share))),
+    ...steps.flatMap(([action, count]) => missing(`steps "${action}"`, count, Math.ceil(5 * share))),
     ...VICTIMS.flatMap((victim) => missing(`kills of the ${victim}`, course.kills[victim], Math.ceil(3 * share))),
   ];
 }

@@ -7,10 +7,17 @@ const PREFETCH = 100;
 
 const event = z.looseObject({ event_id: z.string(), organisation_id: z.string() });
 
+/** An event when it arrived for the first time. */
+export interface SeenEvent {
+  readonly id: string;
+  /** The broker had sent it before, to a connection that was lost: then it may come after later ones. */
+  readonly isRedelivered: boolean;
+}
+
 /** Somebody who follows every trading event that is published. */
 export class Observer {
-  /** Ids of events in the order of their first arrival, by organisation. */
-  readonly seen = new Map<string, string[]>();
+  /** Events in the order of their first arrival, by organisation. */
+  readonly seen = new Map<string, SeenEvent[]>();
   /** Messages, copies included. */
   received = 0;
 
@@ -26,17 +33,17 @@ export class Observer {
       queue: QUEUE,
       prefetch: PREFETCH,
       onDelivery: (delivery, consumer) => {
-        observer.#take(delivery.body.toString());
+        observer.#take(delivery.body.toString(), delivery.redelivered);
         consumer.ack([delivery]);
       },
     });
     return observer;
   }
 
-  #take(text: string): void {
+  #take(text: string, isRedelivered: boolean): void {
     const { event_id: id, organisation_id: orgId } = event.parse(JSON.parse(text));
     this.received += 1;
     const known = this.seen.get(orgId) ?? [];
-    if (!known.includes(id)) this.seen.set(orgId, [...known, id]);
+    if (!known.some((one) => one.id === id)) this.seen.set(orgId, [...known, { id, isRedelivered }]);
   }
 }

@@ -31,10 +31,10 @@ const CHOICES: Readonly<Record<Standing, readonly Choice[]>> = {
 
 /** How long a partner is left as it is, in milliseconds. Closing takes seconds: some are opened again before it is over. */
 const REST_MS: Readonly<Record<Standing, readonly [number, number]>> = {
-  enabled: [1_000, 5_000],
+  enabled: [2_000, 8_000],
   paused: [500, 3_000],
   draining: [300, 3_000],
-  closed: [200, 12_000],
+  closed: [200, 6_000],
 };
 
 /** One step of a partner's lifecycle, and how long everything stays as it is before. */
