@@ -178,7 +178,7 @@ export const SCENARIOS = {
     workers: 1,
     find: async ({ arena }) => {
       const told = await Told.start(arena);
-      await told.dontListen();
+      await told.stopListening();
       for (let n = 0; n < MESSAGES_TOLD; n += 1) await told.decide();
       await sleep(1_500);
       await told.listen();

@@ -44,8 +44,8 @@ export class Told {
     });
   }
 
-  /** Until then nobody is told anything. */
-  async dontListen(): Promise<void> {
+  /** From now on the broker keeps nothing of what is told. */
+  async stopListening(): Promise<void> {
     const binding = { exchange: EXCHANGES.trading, queue: QUEUE, routingKey: ROUTING_KEY };
     await this.#arena.api.deleteBinding(this.#arena.vhost, binding);
   }

@@ -9,15 +9,13 @@ export interface KillingField {
   readonly arena: Arena;
   readonly api: ControlApi;
   readonly fleet: WorkerFleet;
-  /** Resolves when the next step is about to be asked for, or the signal was aborted. */
+  /** Resolves when the next step is about to be asked for, none comes for long, or the signal was aborted. */
   readonly nextStep: (signal: AbortSignal) => Promise<void>;
 }
 
 /** A kill that happened. */
 export interface KillRecord {
   readonly victim: Victim;
-  /** Seconds since the run began. */
-  readonly at: number;
   /** Whether it was at work. */
   readonly isHit: boolean;
 }
@@ -34,7 +32,7 @@ export async function kill(
     await sleep(planned.afterMs, signal);
     if (signal.aborted) break;
     const isHit = await killOne(field, planned, signal);
-    records.push({ victim: planned.victim, at: field.arena.seconds(), isHit });
+    records.push({ victim: planned.victim, isHit });
     say(`${field.arena.seconds().toFixed(1).padStart(6)} s  ${planned.victim} killed${isHit ? '' : ' (missed)'}`);
   }
   return records;
