@@ -1,4 +1,4 @@
-import { INBOUND_FAMILIES, partnerTopology, partnerVhostTopology } from '@quarterhour/contracts';
+import { INBOUND_FAMILIES, partnerTopology, partnerVhost, type InboundFamily } from '@quarterhour/contracts';
 import {
   findTradingConfig,
   forgetPartnerVhost,
@@ -35,6 +35,7 @@ import {
   removeCentral,
   shutVhost,
   type Holding,
+  type PlaceToBe,
 } from './places.js';
 import type { Quiet } from './quiet.js';
 
@@ -153,49 +154,64 @@ class Pass {
     return true;
   }
 
-  async #vhost({ keyId, vhost, aim, mayExist }: VhostAim, prefix: string, isPresent: boolean): Promise<boolean> {
-    const { db, api, user, log } = this.#ctx;
-    const { orgId } = this.#config;
+  async #vhost(one: VhostAim, prefix: string, isPresent: boolean): Promise<boolean> {
+    const { api } = this.#ctx;
+    const { keyId, vhost, aim } = one;
     const place = keyPlace(vhost, prefix);
     const isGoing = isPresent && (await isShut(api, vhost));
     switch (aim.kind) {
-      case 'there': {
+      case 'there':
         // What is on its way out, and may be half gone, goes before it is made anew.
         if (isGoing && !(await this.#removed(keyId, vhost))) return false;
-        if (!mayExist) await db.transaction([orgId], (trx) => keepPartnerVhost(trx, orgId, keyId));
-        const made = isPresent && !isGoing ? await howMade(api, place) : 'never';
-        await makeVhost(api, place, { made, refused: aim.refused, user });
-        const queues = await api.listQueues(vhost);
-        this.#reportMismatches(mismatched(queues, partnerVhostTopology(prefix)));
-        this.#held.push(await this.#heldIn(vhost, prefix, queues));
-        return true;
-      }
-      case 'gone': {
+        return this.#makeThere(one, { place, refused: aim.refused, isPresent: isPresent && !isGoing });
+      case 'gone':
         if (!isPresent) return this.#forget(keyId);
-        if (!isGoing) {
-          if ((await howMade(api, place)) === 'never') await dropStillborn(api, place);
-          const { toStore } = await confirmed(api, vhost, prefix, holdingOf(await api.listQueues(vhost), prefix));
-          if (toStore > 0) return this.#keepUnread(vhost, toStore);
-          if (!(await this.#isStillWanted())) return false;
-        }
+        if (!isGoing && !(await this.#mayGo(place))) return false;
         return (await this.#removed(keyId, vhost)) && this.#forget(keyId);
-      }
       case 'gone-when-empty': {
         if (!isPresent) return this.#forgetEnded(keyId, null);
-        if (!isGoing) {
-          await closeConnections(api, vhost, user);
-          const made = await howMade(api, place);
-          await makeVhost(api, place, { made, refused: INBOUND_FAMILIES, user });
-          const { toStore } = await confirmed(api, vhost, prefix, holdingOf(await api.listQueues(vhost), prefix));
-          if (!this.#ctx.quiet.isEmpty(`${orgId} vhost ${keyId}`, toStore)) return false;
-        }
+        if (!isGoing && !(await this.#isDrained(keyId, place))) return false;
         const holding = holdingOf(await api.listQueues(vhost), prefix);
         this.#held.push(holding);
-        if (!(await this.#removed(keyId, vhost))) return false;
-        log.info({ organisation: orgId, vhost, ...holding }, "a key's virtual host is gone");
-        return this.#forgetEnded(keyId, holding);
+        return (await this.#removed(keyId, vhost)) && this.#forgetEnded(keyId, holding);
       }
     }
+  }
+
+  async #makeThere(
+    { keyId, mayExist }: VhostAim,
+    { place, refused, isPresent }: { place: PlaceToBe; refused: readonly InboundFamily[]; isPresent: boolean },
+  ): Promise<true> {
+    const { db, api, user } = this.#ctx;
+    const { orgId } = this.#config;
+    const { vhost, prefix, topology } = place;
+    if (!mayExist) await db.transaction([orgId], (trx) => keepPartnerVhost(trx, orgId, keyId));
+    const made = isPresent ? await howMade(api, place) : 'never';
+    await makeVhost(api, place, { made, refused, user });
+    const queues = await api.listQueues(vhost);
+    this.#reportMismatches(mismatched(queues, topology));
+    this.#held.push(await this.#heldIn(vhost, prefix, queues));
+    return true;
+  }
+
+  /** Of a partner whose trading is over: whether everything that was to be stored of this virtual host is. */
+  async #mayGo(place: PlaceToBe): Promise<boolean> {
+    const { api } = this.#ctx;
+    const { vhost, prefix } = place;
+    if ((await howMade(api, place)) === 'never') await dropStillborn(api, place);
+    const { toStore } = await confirmed(api, vhost, prefix, holdingOf(await api.listQueues(vhost), prefix));
+    if (toStore > 0) return this.#keepUnread(vhost, toStore);
+    return this.#isStillWanted();
+  }
+
+  /** Puts out the holder of a key that ended, takes nothing more in, and looks whether nothing is left to be stored. */
+  async #isDrained(keyId: string, place: PlaceToBe): Promise<boolean> {
+    const { api, user, quiet } = this.#ctx;
+    const { vhost, prefix } = place;
+    await closeConnections(api, vhost, user);
+    await makeVhost(api, place, { made: await howMade(api, place), refused: INBOUND_FAMILIES, user });
+    const { toStore } = await confirmed(api, vhost, prefix, holdingOf(await api.listQueues(vhost), prefix));
+    return quiet.isEmpty(`${this.#config.orgId} vhost ${keyId}`, toStore);
   }
 
   /**
@@ -207,7 +223,7 @@ class Pass {
     const { orgId, wantedVersion } = this.#config;
     await shutVhost(api, vhost);
     const place = `${orgId} vhost ${keyId} shut ${wantedVersion}`;
-    if (!quiet.isEmpty(place, await closeConnections(api, vhost, user))) return false;
+    if (!quiet.wasEmpty(place, await closeConnections(api, vhost, user))) return false;
     await api.deleteVhost(vhost);
     quiet.forget(place);
     return true;
@@ -224,6 +240,12 @@ class Pass {
   async #forgetEnded(keyId: string, holding: Holding | null): Promise<true> {
     const { orgId } = this.#config;
     this.#ctx.quiet.forget(`${orgId} vhost ${keyId}`);
+    if (holding !== null) {
+      this.#ctx.log.info(
+        { organisation: orgId, vhost: partnerVhost(keyId), ...holding },
+        "a key's virtual host is gone",
+      );
+    }
     const detail = { unanswered: holding?.unanswered ?? null, undelivered: holding?.undelivered ?? null };
     await this.#ctx.db.transaction([orgId], async (trx) => {
       if (!(await forgetPartnerVhost(trx, orgId, keyId))) return;

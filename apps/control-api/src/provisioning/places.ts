@@ -25,6 +25,7 @@ import { CENTRAL_FAMILIES, STORED_FAMILIES } from './aims.js';
  * host. Everything may be repeated, and begun anew after it was broken off anywhere.
  */
 
+/** Limits of a virtual host that nobody gets into. */
 const SHUT = { 'max-connections': 0 };
 /** All permissions: our own processes declare, publish and consume. */
 const EVERYTHING = { configure: '.*', write: '.*', read: '.*' };
@@ -36,7 +37,7 @@ const EVERYTHING = { configure: '.*', write: '.*', read: '.*' };
 export type Made = 'open' | 'once' | 'never';
 
 /** The place that is looked at, and what it is to be when it is open. */
-interface PlaceToBe {
+export interface PlaceToBe {
   readonly vhost: string;
   readonly prefix: string;
   readonly topology: Topology;

@@ -40,6 +40,16 @@ test('a message that is counted begins it all anew', () => {
   ]);
 });
 
+test('where nothing moves, the first count that is late enough is enough', () => {
+  const clock = fixedClock('2026-03-01T10:00:00Z');
+  const quiet = new Quiet(SAMPLING_MS, clock);
+  const later = (millis: number, counted: number) => {
+    clock.advance(millis);
+    return quiet.wasEmpty('place', counted);
+  };
+  expect([later(0, 0), later(999, 0), later(1, 1), later(1, 0)]).toEqual([false, false, false, true]);
+});
+
 test('places are told apart, and forgotten by the beginning of their name', () => {
   const { quiet, later } = aWatch();
   later(0, 0);

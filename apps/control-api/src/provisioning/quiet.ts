@@ -42,6 +42,15 @@ export class Quiet {
     return observed.emptyAt !== null && now - observed.emptyAt >= this.#samplingMs;
   }
 
+  /**
+   * The same where nothing can be on its way from one place to another: one count, taken after nothing more could come in, is
+   * enough.
+   */
+  wasEmpty(place: string, counted: number): boolean {
+    this.isEmpty(place, counted);
+    return (this.#observed.get(place)?.emptyAt ?? null) !== null;
+  }
+
   /** Forgets places whose name begins like this. */
   forget(start: string): void {
     for (const place of this.#observed.keys()) if (place.startsWith(start)) this.#observed.delete(place);
