@@ -2,6 +2,7 @@ import { QUEUES, staticTopology } from '@quarterhour/contracts';
 import { assertReady, openDatabase } from '@quarterhour/db';
 import {
   assetStatusStream,
+  commandAnswerStream,
   deadLetterStream,
   dispatchStream,
   plantTelemetryStream,
@@ -19,6 +20,7 @@ import {
   systemClock,
 } from '@quarterhour/runtime';
 import { readConfig } from './config.js';
+import { Executor } from './execution/executor.js';
 import { brokerCheck, databaseCheck, jobCheck } from './health.js';
 import { StreamIngest } from './ingest.js';
 import { ingestMetrics } from './ingest-metrics.js';
@@ -67,8 +69,9 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   };
   const db = openDatabase({ ...database, maxConnections: 4 });
   const lockDb = openDatabase({ ...database, maxConnections: 1 });
+  const executionDb = openDatabase({ ...database, maxConnections: 1 });
   const connections: (() => Promise<unknown>)[] = [
-    () => endsWithin(CLOSE_MS, Promise.all([db.close(), lockDb.close()])),
+    () => endsWithin(CLOSE_MS, Promise.all([db.close(), lockDb.close(), executionDb.close()])),
   ];
   onStop(() => Promise.all(connections.map((close) => close())));
   const readyOptions = { acceptVolatile: config.acceptsVolatile };
@@ -100,8 +103,9 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const telemetry = new StreamIngest(ctx, plantTelemetryStream);
   const tradingConfig = new StreamIngest(ctx, tradingConfigStream);
   const assetStatuses = new StreamIngest(ctx, assetStatusStream);
+  const commandAnswers = new StreamIngest(ctx, commandAnswerStream);
   const deadLetters = new StreamIngest(ctx, deadLetterStream);
-  const streams = [dispatches, telemetry, tradingConfig, assetStatuses, deadLetters];
+  const streams = [dispatches, telemetry, tradingConfig, assetStatuses, commandAnswers, deadLetters];
   const partners = new Partners(
     { ...ctx, source: ctx, amqpUrl: config.amqpUrl, applicationName: APPLICATION },
     { telemetry, tradingConfig, deadLetters },
@@ -111,7 +115,11 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const relay = new OutboxRelay(outboxCtx);
   const outboxWatch = new OutboxWatch({ ...outboxCtx, relay });
   const relayed = relay.run();
-  onStop(() => Promise.all([endsWithin(RELAY_MS, relayed), ...streams.map((stream) => stream.drain())]));
+  const executor = new Executor({ ...ctx, executionDb, onEnqueued: () => undefined });
+  const executed = executor.run();
+  onStop(() =>
+    Promise.all([endsWithin(RELAY_MS, Promise.all([relayed, executed])), ...streams.map((stream) => stream.drain())]),
+  );
 
   const lookAhead = () => partitions.lookAhead(plantTelemetryStream.name);
   await lookAhead();
@@ -119,6 +127,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   await telemetry.consume(QUEUES.fleetTelemetry);
   await tradingConfig.consume(QUEUES.tradingConfig);
   await assetStatuses.consume(QUEUES.assetStatus);
+  await commandAnswers.consume(QUEUES.fleetAnswers);
   await deadLetters.consume(QUEUES.dead);
   await endsWithin(PARTNERS_MS, partners.follow());
 
@@ -167,6 +176,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
       ...streams.map((stream) => stream.healthCheck),
       partners.healthCheck,
       outboxWatch.healthCheck,
+      executor.healthCheck,
       jobCheck('register', followRegister.state),
       jobCheck('partitions', makePartitions.state),
       jobCheck('parked', parked.state),

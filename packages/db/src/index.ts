@@ -175,6 +175,7 @@ export {
 } from './queries/inverters.js';
 export {
   exportReceipts,
+  insertReceipts,
   listReceipts,
   type Receivable,
   type Receipted,
@@ -399,3 +400,37 @@ export {
   type PartnerKey,
   type PartnerTraffic,
 } from './queries/trading-partners.js';
+export {
+  lockAnsweredCommands,
+  lockAnsweredSlots,
+  writeCommandAnswers,
+  writeSlotAnswers,
+  type AnsweredCommand,
+  type AnsweredSlot,
+  type AnswerTaken,
+  type CommandNamed,
+} from './queries/command-answers.js';
+export {
+  takeDueCommands,
+  takeStoppedCommands,
+  withdrawOutgoing,
+  writeCommandStandings,
+  type CommandStanding,
+  type CommandToExecute,
+  type DueCommand,
+  type DueQuery,
+  type SenderOfCommand,
+  type Stop,
+} from './queries/execution.js';
+export {
+  endCancelledSchedules,
+  listScheduleStandings,
+  openScheduleSlots,
+  takeDueSlots,
+  writeSlotStandings,
+  type CancelledSchedule,
+  type DueSlot,
+  type NewScheduleSlot,
+  type ScheduleStanding,
+  type SlotStanding,
+} from './queries/schedule-slots.js';

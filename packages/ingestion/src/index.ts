@@ -1,6 +1,7 @@
 export * from './decode.js';
 export * from './delivery.js';
 export * from './discard.js';
+export * from './execution-events.js';
 export * from './json-scan.js';
 export * from './profiles/vcp.js';
 export * from './received.js';
