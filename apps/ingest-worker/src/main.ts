@@ -5,6 +5,7 @@ import {
   commandAnswerStream,
   deadLetterStream,
   dispatchStream,
+  partnerCommandStream,
   plantTelemetryStream,
   RegisterWatch,
   tradingConfigStream,
@@ -14,6 +15,7 @@ import {
   createLogger,
   createMetrics,
   endsWithin,
+  openKeyRing,
   periodically,
   runProcess,
   startHealthServer,
@@ -33,6 +35,7 @@ import { Partitions } from './partitions.js';
 import { Partners } from './partners.js';
 import { stillReady } from './readiness.js';
 import { rollUpAll } from './rollups.js';
+import { OpenedSigningKeys } from './signing-keys.js';
 import { Suspects } from './suspects.js';
 import { Watchdog } from './watchdog.js';
 
@@ -84,6 +87,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const metrics = createMetrics({ processMetrics: true });
   const register = await RegisterWatch.open(db);
   const partitions = new Partitions(db, clock);
+  const signingKeys = new OpenedSigningKeys(config.keyRing === null ? null : openKeyRing(config.keyRing));
   const watchdog = new Watchdog({ broker, clock, log, endProcess: () => process.exit(1) });
   const ctx = {
     db,
@@ -97,25 +101,43 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     stopping,
     worker: config.worker,
     metrics: ingestMetrics(metrics),
+    receiving: { signingKeys, commandRules: config.commandRules },
     nextBatchNo: counter(),
   };
   const dispatches = new StreamIngest(ctx, dispatchStream);
   const telemetry = new StreamIngest(ctx, plantTelemetryStream);
   const tradingConfig = new StreamIngest(ctx, tradingConfigStream);
   const assetStatuses = new StreamIngest(ctx, assetStatusStream);
-  const commandAnswers = new StreamIngest(ctx, commandAnswerStream);
+  const commands = new StreamIngest(ctx, partnerCommandStream, {
+    onStored: () => {
+      relay.wake();
+      executor.wake();
+    },
+  });
+  const commandAnswers = new StreamIngest(ctx, commandAnswerStream, { onStored: () => relay.wake() });
   const deadLetters = new StreamIngest(ctx, deadLetterStream);
-  const streams = [dispatches, telemetry, tradingConfig, assetStatuses, commandAnswers, deadLetters];
+  const streams = [dispatches, telemetry, tradingConfig, assetStatuses, commands, commandAnswers, deadLetters];
   const partners = new Partners(
-    { ...ctx, source: ctx, amqpUrl: config.amqpUrl, applicationName: APPLICATION },
-    { telemetry, tradingConfig, deadLetters },
+    {
+      ...ctx,
+      source: ctx,
+      amqpUrl: config.amqpUrl,
+      applicationName: APPLICATION,
+      assertVerifies: (orgId, keyId) => signingKeys.assertOpens(register.current, orgId, keyId),
+    },
+    { telemetry, tradingConfig, commands, deadLetters },
   );
   connections.push(() => partners.close());
   const outboxCtx = { ...ctx, lockDb, publisherIn: publishers(broker, partners), metrics: outboxMetrics(metrics) };
   const relay = new OutboxRelay(outboxCtx);
   const outboxWatch = new OutboxWatch({ ...outboxCtx, relay });
   const relayed = relay.run();
-  const executor = new Executor({ ...ctx, executionDb, onEnqueued: () => undefined });
+  const executor = new Executor({
+    ...ctx,
+    executionDb,
+    eventSource: config.commandRules.eventSource,
+    onEnqueued: () => relay.wake(),
+  });
   const executed = executor.run();
   onStop(() =>
     Promise.all([endsWithin(RELAY_MS, Promise.all([relayed, executed])), ...streams.map((stream) => stream.drain())]),

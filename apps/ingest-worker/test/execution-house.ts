@@ -161,7 +161,14 @@ export async function anExecutionHouse(): Promise<ExecutionHouse> {
       const stopping = new AbortController();
       const register = await RegisterWatch.open(ingest);
       const executor = new Executor(
-        { executionDb, register, log, stopping: stopping.signal, onEnqueued: () => undefined },
+        {
+          executionDb,
+          register,
+          log,
+          stopping: stopping.signal,
+          eventSource: 'quarterhour',
+          onEnqueued: () => undefined,
+        },
         { answerWithinMs: 10_000, silentAfterMs: 60_000, ...settings },
       );
       const done = executor.run();

@@ -125,14 +125,17 @@ describe('commands that are due in the same moment', () => {
     ['of equal priority', 'NORMAL', 'NORMAL', true],
     ['of a higher priority', 'NORMAL', 'HIGH', true],
     ['of a lower priority', 'HIGH', 'NORMAL', false],
-  ] as const)('are superseded by a later one, but not by one of a lower priority: a later set-point %s', async (_case, before, after, isSuperseded) => {
-    const earlier = await house.take({ priority: before, receivedMs: -20 });
-    const later = await house.take({ priority: after, receivedMs: -10 });
-    await house.start();
-    await isRelayed(later);
-    if (isSuperseded) await endsAs(earlier, 'FAILED', 'SUPERSEDED');
-    else await isRelayed(earlier);
-  });
+  ] as const)(
+    'are superseded by a later one, but not by one of a lower priority: a later set-point %s',
+    async (_case, before, after, isSuperseded) => {
+      const earlier = await house.take({ priority: before, receivedMs: -20 });
+      const later = await house.take({ priority: after, receivedMs: -10 });
+      await house.start();
+      await isRelayed(later);
+      if (isSuperseded) await endsAs(earlier, 'FAILED', 'SUPERSEDED');
+      else await isRelayed(earlier);
+    },
+  );
 
   test('supersede nothing of another device, another aspect, another kind, or of a time to come', async () => {
     const device = (deviceId: string, action: string) => ({ deviceId, action, powerKw: 1, socMin: 10, socMax: 90 });
@@ -373,16 +376,19 @@ describe('a schedule', () => {
       { commandType: 'EMERGENCY', priority: null, payload: { action: 'STOP', deviceId: 'A' } },
       false,
     ],
-  ] as const)('is held back by what goes before it, and by nothing else: %s', async (_case, priority, command, isHeldBack) => {
-    await house.start();
-    await isRelayed(await house.take(command));
-    const id = await house.takeSchedule({ priority, slots: [[500, 60_000]] });
-    await eventually(async () => expect(await slotStates(id)).toEqual([isHeldBack ? 'SUPERSEDED' : 'PENDING']));
-    if (isHeldBack) {
-      await eventually(async () => expect(await slotStates(id)).toEqual(['SUPERSEDED']));
-      expect((await house.slots(id))[0]).toMatchObject({ is_relayed: false });
-    } else await firstTold(id);
-  });
+  ] as const)(
+    'is held back by what goes before it, and by nothing else: %s',
+    async (_case, priority, command, isHeldBack) => {
+      await house.start();
+      await isRelayed(await house.take(command));
+      const id = await house.takeSchedule({ priority, slots: [[500, 60_000]] });
+      await eventually(async () => expect(await slotStates(id)).toEqual([isHeldBack ? 'SUPERSEDED' : 'PENDING']));
+      if (isHeldBack) {
+        await eventually(async () => expect(await slotStates(id)).toEqual(['SUPERSEDED']));
+        expect((await house.slots(id))[0]).toMatchObject({ is_relayed: false });
+      } else await firstTold(id);
+    },
+  );
 
   test('is begun after a release', async () => {
     await house.start();

@@ -50,6 +50,8 @@ export interface ExecutorContext {
   readonly register: { readonly current: Register };
   readonly log: Logger;
   readonly stopping: AbortSignal;
+  /** `source` of what partners are told. */
+  readonly eventSource: string;
   /** Told when something was put into the outbox. */
   readonly onEnqueued: () => void;
 }
@@ -129,7 +131,7 @@ export class Executor {
     const query = { organisations, most: MOST_AT_ONCE, silentAfterMs: this.#settings.silentAfterMs };
     const work = await held.transaction(organisations, async (trx) => {
       const commands = await takeDueCommands(trx, query);
-      const work = new Look(this.#settings);
+      const work = new Look(this.#settings, this.#ctx.eventSource);
       await work.carryOut(trx, commands);
       work.activate(await takeDueSlots(trx, query));
       await work.write(trx);
@@ -143,6 +145,7 @@ export class Executor {
 /** What one look comes to, before it is written down. */
 class Look {
   readonly #settings: ExecutionSettings;
+  readonly #source: string;
   readonly #standings: CommandStanding[] = [];
   readonly #slotSteps: SlotStep[] = [];
   readonly #outgoing: OutgoingRow[] = [];
@@ -150,8 +153,9 @@ class Look {
   /** Something that was decided makes something else due. */
   isMore = false;
 
-  constructor(settings: ExecutionSettings) {
+  constructor(settings: ExecutionSettings, source: string) {
     this.#settings = settings;
+    this.#source = source;
   }
 
   get enqueued(): number {
@@ -175,7 +179,9 @@ class Look {
       const { slot } = step;
       if (step.does === 'hand over') this.#handOver(slotMessage(slot));
       if (step.does === 'miss')
-        this.#outgoing.push(...alarmEvent(slot, missedSlot(slot, step.reason, slot.now), slot.now));
+        this.#outgoing.push(
+          ...alarmEvent(slot, missedSlot(slot, step.reason, slot.now), { at: slot.now, source: this.#source }),
+        );
       if (step.does === 'miss' || step.does === 'skip') this.#withdraw(slot.orgId, slot.commandId);
     }
   }
@@ -187,7 +193,7 @@ class Look {
       this.#slotSteps.map((step) => standingAfter(step, this.#settings)),
     );
     await withdrawOutgoing(trx, EXCHANGES.fleet, this.#withdrawn);
-    for (const row of this.#outgoing) await enqueueOutgoing(trx, row);
+    await enqueueOutgoing(trx, this.#outgoing);
   }
 
   /** @returns ids of the commands that an emergency stop does away with */
@@ -287,7 +293,13 @@ class Look {
     if (standing.status === 'PENDING') return;
     const { status, executedAt, reason } = standing;
     this.#standings.push(standing);
-    this.#outgoing.push(...executionEvent(command, { status, executedAt, reason }, now ?? command.receivedAt));
+    this.#outgoing.push(
+      ...executionEvent(
+        command,
+        { status, executedAt, reason },
+        { at: now ?? command.receivedAt, source: this.#source },
+      ),
+    );
   }
 }
 

@@ -11,13 +11,15 @@ import {
   type AnswerTaken,
   type AnsweredCommand,
   type AnsweredSlot,
+  type OutgoingRow,
   type Trx,
 } from '@quarterhour/db';
 import { epochSeconds, type UtcInstant } from '@quarterhour/domain';
 import { contentHash, refuseInexactNumbers } from '../canonical.js';
+import { executionEvent, type Told } from '../commands/execution-events.js';
+import { DEFAULT_COMMAND_RULES } from '../commands/rules.js';
 import { decode } from '../decode.js';
 import type { Delivery } from '../delivery.js';
-import { executionEvent } from '../execution-events.js';
 import { knownAtOf } from '../known-at.js';
 import { FaultError, type ReceiveContext, type Received, type Understood } from '../received.js';
 import { instantAt, shaped } from '../shape.js';
@@ -32,6 +34,8 @@ export interface CommandAnswerFact {
   readonly answer: PlantAnswer;
   /** When the plant did it, by its clock. */
   readonly executedAt: UtcInstant;
+  /** `source` of what the partner is told. */
+  readonly eventSource: string;
   readonly contentSha256: Buffer;
   readonly body: Buffer;
 }
@@ -52,7 +56,10 @@ export const commandAnswerStream: Stream<CommandAnswerFact> = {
   prepare: (batch) => ({ store: (trx) => store(trx, batch) }),
 };
 
-function receive(delivery: Delivery, { register, nowMillis }: ReceiveContext): Received<CommandAnswerFact> {
+function receive(
+  delivery: Delivery,
+  { register, nowMillis, commandRules }: ReceiveContext,
+): Received<CommandAnswerFact> {
   return understanding(delivery, (claims) => {
     const named = plantNamedBy(delivery.routingKey);
     const plant = register.plant(named);
@@ -76,6 +83,7 @@ function receive(delivery: Delivery, { register, nowMillis }: ReceiveContext): R
       plantId: plant.id,
       answer,
       executedAt,
+      eventSource: (commandRules ?? DEFAULT_COMMAND_RULES).eventSource,
       contentSha256: contentHash(value),
       body: delivery.body,
     };
@@ -107,7 +115,9 @@ async function store(trx: Trx, batch: readonly Understood<CommandAnswerFact>[]):
       taken.answers,
     ),
   );
-  await tellPartners(trx, commands, taken.answers, (orgId) => knownAtOf(knownAt, orgId));
+  const source = facts[0]?.eventSource ?? DEFAULT_COMMAND_RULES.eventSource;
+  const toldOf = (orgId: string): Told => ({ at: knownAtOf(knownAt, orgId), source });
+  await enqueueOutgoing(trx, eventsAbout(commands, taken.answers, toldOf));
   const rows = facts.map(({ orgId, answer, contentSha256, body }) => ({
     orgId,
     contentSha256,
@@ -169,15 +179,13 @@ function answersTo(commandIds: readonly string[], answers: ReadonlyMap<string, A
 }
 
 /** Slots are the affair of their schedule: only what became of that is told. */
-async function tellPartners(
-  trx: Trx,
+function eventsAbout(
   commands: readonly AnsweredCommand[],
   answers: ReadonlyMap<string, AnswerTaken>,
-  nowOf: (orgId: string) => UtcInstant,
-): Promise<void> {
-  for (const command of commands) {
+  toldOf: (orgId: string) => Told,
+): OutgoingRow[] {
+  return commands.flatMap((command) => {
     const answer = answers.get(command.id);
-    if (answer === undefined) continue;
-    for (const event of executionEvent(command, answer, nowOf(command.orgId))) await enqueueOutgoing(trx, event);
-  }
+    return answer === undefined ? [] : executionEvent(command, answer, toldOf(command.orgId));
+  });
 }

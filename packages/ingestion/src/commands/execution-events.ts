@@ -1,5 +1,4 @@
 import {
-  EVENT_SOURCE,
   EXCHANGES,
   VCP_VERSION,
   alarmKey,
@@ -13,11 +12,20 @@ import {
 import type { OutgoingRow, SenderOfCommand } from '@quarterhour/db';
 import type { UtcInstant } from '@quarterhour/domain';
 import { v7 as uuidv7 } from 'uuid';
+import { siteOrder } from './events.js';
 
 /** Who is told about a command of a plant. */
 export interface Addressee extends SenderOfCommand {
   readonly orgId: string;
   readonly plantId: string;
+}
+
+/** When something is told, and who says so. */
+export interface Told {
+  /** The database's clock. */
+  readonly at: UtcInstant;
+  /** `source` of the envelope. */
+  readonly source: string;
 }
 
 /** What became of a command that was taken. */
@@ -31,17 +39,15 @@ export interface Execution {
 /**
  * Tells a partner what became of its command, in the order in which its site's answers are told. Nothing where the key that
  * it came by is gone.
- *
- * @param now the database's clock
  */
-export function executionEvent(to: Addressee, execution: Execution, now: UtcInstant): readonly OutgoingRow[] {
+export function executionEvent(to: Addressee, execution: Execution, { at, source }: Told): readonly OutgoingRow[] {
   const { status, executedAt, reason } = execution;
   return eventTo(to, executionKey, (messageId): VcpExecutionEvent => ({
     version: VCP_VERSION,
     messageId,
     correlationId: to.correlationId ?? to.messageId,
-    timestamp: now,
-    source: EVENT_SOURCE,
+    timestamp: at,
+    source,
     siteId: to.plantId,
     payload: {
       commandMessageId: to.messageId,
@@ -53,13 +59,13 @@ export function executionEvent(to: Addressee, execution: Execution, now: UtcInst
 }
 
 /** Tells a partner of an alarm about a command of its own, as {@link executionEvent} does. */
-export function alarmEvent(to: Addressee, alarm: VcpAlarmPayload, now: UtcInstant): readonly OutgoingRow[] {
+export function alarmEvent(to: Addressee, alarm: VcpAlarmPayload, { at, source }: Told): readonly OutgoingRow[] {
   return eventTo(to, alarmKey, (messageId): VcpAlarmEvent => ({
     version: VCP_VERSION,
     messageId,
     correlationId: to.correlationId ?? to.messageId,
-    timestamp: now,
-    source: EVENT_SOURCE,
+    timestamp: at,
+    source,
     siteId: to.plantId,
     payload: alarm,
   }));
@@ -78,7 +84,7 @@ function eventTo(
       vhost: partnerVhost(keyId),
       exchange: EXCHANGES.vcp,
       routingKey: keyOf(queuePrefix),
-      orderKey: `site ${plantId}`,
+      orderKey: siteOrder(plantId),
       messageId,
       body: Buffer.from(JSON.stringify(eventWith(messageId))),
     },
