@@ -201,6 +201,7 @@ async function present(started: Started, options: StartOptions, signal: AbortSig
       tokenHours: TOKEN_HOURS,
       assetId: HORNSDALE_ASSET.id,
       plantId: started.plants.home,
+      simulatedPlantId: started.plants.hornsdale,
       dispatches: hornsdaleHours(state.shifts.hornsdale),
       quarantinedId: quarantined?.id ?? '',
       loaded,

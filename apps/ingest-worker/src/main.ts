@@ -23,6 +23,7 @@ import {
 } from '@quarterhour/runtime';
 import { readConfig } from './config.js';
 import { Executor } from './execution/executor.js';
+import { ExecutionWatch } from './execution/watch.js';
 import { brokerCheck, databaseCheck, jobCheck } from './health.js';
 import { StreamIngest } from './ingest.js';
 import { ingestMetrics } from './ingest-metrics.js';
@@ -138,6 +139,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     eventSource: config.commandRules.eventSource,
     onEnqueued: () => relay.wake(),
   });
+  const executionWatch = new ExecutionWatch({ db, register, executor }, metrics);
   const executed = executor.run();
   onStop(() =>
     Promise.all([endsWithin(RELAY_MS, Promise.all([relayed, executed])), ...streams.map((stream) => stream.drain())]),
@@ -176,7 +178,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const watchOutbox = periodically(ctx, {
     name: 'outbox',
     everyMs: OUTBOX_WATCH_MS,
-    job: () => outboxWatch.look(),
+    job: () => Promise.all([outboxWatch.look(), executionWatch.look()]),
     stopping,
   });
   const checkReady = periodically(ctx, {
@@ -198,7 +200,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
       ...streams.map((stream) => stream.healthCheck),
       partners.healthCheck,
       outboxWatch.healthCheck,
-      executor.healthCheck,
+      executionWatch.healthCheck,
       jobCheck('register', followRegister.state),
       jobCheck('partitions', makePartitions.state),
       jobCheck('parked', parked.state),

@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { VHOST, partnerVhost } from '@quarterhour/contracts';
+import { RegisterWatch } from '@quarterhour/ingestion';
+import { createMetrics } from '@quarterhour/runtime';
 import { eventually, revokeApiKey, setTradingState } from '@quarterhour/testkit';
+import { ExecutionWatch } from '../src/execution/watch.js';
 import { anExecutionHouse, type ExecutionHouse } from './execution-house.js';
 
 let house: ExecutionHouse;
@@ -82,11 +85,12 @@ describe('a command that was taken', () => {
     await endsAs(id, 'FAILED', 'PLANT_OFFLINE');
   });
 
-  test('is not carried out any more when trading is disabled', async () => {
+  test('is not carried out any more when trading is disabled, and nobody is told: there is no virtual host', async () => {
     await setTradingState(house.database.admin, house.organisation, 'DISABLED');
     await house.start();
     await endsAs(await house.take(), 'FAILED', 'CANCELLED');
     expect(await house.toPlants()).toEqual([]);
+    expect(await house.toPartners()).toEqual([]);
   });
 
   test('of a key that is gone is carried out, and nobody is told', async () => {
@@ -106,9 +110,9 @@ describe('commands that are due in the same moment', () => {
     const device = (deviceId: string | undefined) => ({ deviceId, action: 'CHARGE', powerKw: 1 });
     const as = (n: number, priority: 'NORMAL' | 'HIGH', receivedMs: number) =>
       house.take({ commandType: 'DEVICE_COMMAND', payload: device(devices[n]), priority, receivedMs });
-    const second = await as(0, 'NORMAL', -20);
-    const first = await as(1, 'NORMAL', -30);
-    const high = await as(2, 'HIGH', -10);
+    const second = await as(0, 'NORMAL', -20_000);
+    const first = await as(1, 'NORMAL', -30_000);
+    const high = await as(2, 'HIGH', -10_000);
     const release = await house.take({ commandType: 'EMERGENCY', payload: { action: 'RELEASE' }, priority: null });
     await house.start();
     await isRelayed(first);
@@ -128,8 +132,8 @@ describe('commands that are due in the same moment', () => {
   ] as const)(
     'are superseded by a later one, but not by one of a lower priority: a later set-point %s',
     async (_case, before, after, isSuperseded) => {
-      const earlier = await house.take({ priority: before, receivedMs: -20 });
-      const later = await house.take({ priority: after, receivedMs: -10 });
+      const earlier = await house.take({ priority: before, receivedMs: -20_000 });
+      const later = await house.take({ priority: after, receivedMs: -10_000 });
       await house.start();
       await isRelayed(later);
       if (isSuperseded) await endsAs(earlier, 'FAILED', 'SUPERSEDED');
@@ -140,17 +144,17 @@ describe('commands that are due in the same moment', () => {
   test('supersede nothing of another device, another aspect, another kind, or of a time to come', async () => {
     const device = (deviceId: string, action: string) => ({ deviceId, action, powerKw: 1, socMin: 10, socMax: 90 });
     const taken = [
-      await house.take({ receivedMs: -60 }),
-      await house.take({ commandType: 'MODE_CHANGE', payload: { mode: 'AUTO' }, receivedMs: -50 }),
-      await house.take({ commandType: 'DEVICE_COMMAND', payload: device('A', 'SET_SOC_LIMITS'), receivedMs: -40 }),
-      await house.take({ commandType: 'DEVICE_COMMAND', payload: device('B', 'CHARGE'), receivedMs: -30 }),
-      await house.take({ commandType: 'DEVICE_COMMAND', payload: device('A', 'CHARGE'), receivedMs: -20 }),
+      await house.take({ receivedMs: -60_000 }),
+      await house.take({ commandType: 'MODE_CHANGE', payload: { mode: 'AUTO' }, receivedMs: -50_000 }),
+      await house.take({ commandType: 'DEVICE_COMMAND', payload: device('A', 'SET_SOC_LIMITS'), receivedMs: -40_000 }),
+      await house.take({ commandType: 'DEVICE_COMMAND', payload: device('B', 'CHARGE'), receivedMs: -30_000 }),
+      await house.take({ commandType: 'DEVICE_COMMAND', payload: device('A', 'CHARGE'), receivedMs: -20_000 }),
     ];
-    const toCome = await house.take({ receivedMs: -70, validFromMs: 60_000 });
+    const toCome = await house.take({ receivedMs: -70_000, validFromMs: 60_000 });
     const superseded = await house.take({
       commandType: 'DEVICE_COMMAND',
       payload: device('A', 'HOLD'),
-      receivedMs: -25,
+      receivedMs: -25_000,
     });
     await house.start();
     await endsAs(superseded, 'FAILED', 'SUPERSEDED');
@@ -465,5 +469,17 @@ describe('the executor', () => {
       house.database.name,
     );
     await isRelayed(await house.take());
+  });
+
+  test('is red in health while something that is due is left lying', async () => {
+    const executor = { isLeading: false, trouble: null };
+    const register = await RegisterWatch.open(house.ingest);
+    const watch = new ExecutionWatch({ db: house.ingest, register, executor }, createMetrics());
+    await house.take({ dueMs: -5_000 });
+    await watch.look();
+    expect(await watch.healthCheck.check()).toMatchObject({ ok: true, detail: { due: 1, overdueSeconds: 5 } });
+    await house.take({ dueMs: -11_000 });
+    await watch.look();
+    expect(await watch.healthCheck.check()).toMatchObject({ ok: false, detail: { due: 2, overdueSeconds: 11 } });
   });
 });

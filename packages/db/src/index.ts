@@ -430,6 +430,7 @@ export {
   type CommandNamed,
 } from './queries/command-answers.js';
 export {
+  executionState,
   takeDueCommands,
   takeStoppedCommands,
   withdrawOutgoing,
@@ -438,6 +439,7 @@ export {
   type CommandToExecute,
   type DueCommand,
   type DueQuery,
+  type ExecutionState,
   type SenderOfCommand,
   type Stop,
 } from './queries/execution.js';

@@ -22,7 +22,7 @@ import {
 } from '@quarterhour/db';
 import { compareInstants, parseInstant, type UtcInstant } from '@quarterhour/domain';
 import { alarmEvent, executionEvent, type Register } from '@quarterhour/ingestion';
-import { sleep, type HealthCheck, type Logger } from '@quarterhour/runtime';
+import { sleep, type Logger } from '@quarterhour/runtime';
 import { v7 as uuidv7 } from 'uuid';
 import { cancelMessage, commandMessage, missedSlot, slotMessage } from './gateway-messages.js';
 import {
@@ -77,12 +77,14 @@ export class Executor {
     this.#settings = settings;
   }
 
-  get healthCheck(): HealthCheck {
-    const check = () => {
-      const detail = { executesHere: this.#isLeading, trouble: this.#trouble };
-      return Promise.resolve({ ok: this.#trouble === null, detail });
-    };
-    return { name: 'execution', check };
+  /** Whether this process is the one that carries out. */
+  get isLeading(): boolean {
+    return this.#isLeading;
+  }
+
+  /** What keeps it from carrying out; null when nothing does. */
+  get trouble(): string | null {
+    return this.#trouble;
   }
 
   /** Looks at once, where this process is the one that looks. */

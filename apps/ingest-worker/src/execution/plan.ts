@@ -32,14 +32,23 @@ export type CommandStep =
  * to the plant; what it supersedes does not, unless that is of a higher priority.
  */
 export function planCommands(due: readonly DueCommand[]): CommandStep[] {
-  const ready = due.filter((command) => stepBefore(command) === null);
-  return due.map(
-    (command) =>
+  const rivals = new Map<string, DueCommand[]>();
+  for (const command of due) {
+    const subject = subjectOf(command);
+    if (subject === null || stepBefore(command) !== null) continue;
+    const known = rivals.get(subject);
+    if (known === undefined) rivals.set(subject, [command]);
+    else known.push(command);
+  }
+  return due.map((command) => {
+    const others = rivals.get(subjectOf(command) ?? '') ?? [];
+    return (
       stepBefore(command) ??
-      (ready.some((other) => isSupersededBy(command, other))
+      (others.some((other) => isSupersededBy(command, other))
         ? { does: 'end', command, status: 'FAILED', reason: 'SUPERSEDED' }
-        : { does: 'hand over', command }),
-  );
+        : { does: 'hand over', command })
+    );
+  });
 }
 
 /** What is to be done whatever else is due; null for one that can be handed over. */
@@ -57,25 +66,18 @@ function stepBefore(command: DueCommand): CommandStep | null {
 }
 
 function isSupersededBy(command: DueCommand, other: DueCommand): boolean {
-  return (
-    other !== command &&
-    command.orgId === other.orgId &&
-    command.plantId === other.plantId &&
-    subjectOf(command) !== null &&
-    subjectOf(command) === subjectOf(other) &&
-    rankOf(other.priority) >= rankOf(command.priority) &&
-    isBefore(command, other)
-  );
+  return other !== command && rankOf(other.priority) >= rankOf(command.priority) && isBefore(command, other);
 }
 
 /** What a command is about: of the same, the later one holds. Null for what nothing supersedes. */
-function subjectOf({ commandType, payload }: DueCommand): string | null {
+function subjectOf({ orgId, plantId, commandType, payload }: DueCommand): string | null {
+  const subject = `${orgId} ${plantId} ${commandType}`;
   switch (commandType) {
     case 'SITE_SETPOINT':
     case 'MODE_CHANGE':
-      return commandType;
+      return subject;
     case 'DEVICE_COMMAND':
-      return `${commandType} ${String(payload['deviceId'])} ${aspectOf(String(payload['action']))}`;
+      return `${subject} ${String(payload['deviceId'])} ${aspectOf(String(payload['action']))}`;
     default:
       return null;
   }

@@ -44,9 +44,13 @@ export interface DueQuery {
   readonly silentAfterMs: number;
 }
 
-/** The order of priorities; a text that is none comes first. */
+/** The order of priorities, as an expression; a text that is none comes first. */
 export const RANK = (column: string): string =>
   `coalesce(array_position('{NORMAL,HIGH,EMERGENCY}'::text[], ${column}), 0)`;
+
+/** Whether trading of a row's organisation is disabled, as a condition. */
+export const isDisabled = (row: string): string =>
+  `exists (select from app.trading_config g where g.org_id = ${row}.org_id and g.state = 'DISABLED')`;
 
 /** What is told about a command goes to the key that it came by, as long as there is such a key or its virtual host. */
 export const PARTNER_COLUMNS = `
@@ -54,15 +58,16 @@ export const PARTNER_COLUMNS = `
   (select o.queue_prefix from app.organisation o where o.id = c.org_id) as "queuePrefix",
   case when exists (select from app.partner_vhost v where v.org_id = c.org_id and v.key_id = c.key_id)
     or exists (select from app.api_key k where k.org_id = c.org_id and k.id = c.key_id and k.revoked_at is null
-      and coalesce(k.expires_at > clock_timestamp(), true)) then c.key_id end as "keyId"`;
+      and coalesce(k.expires_at > clock_timestamp(), true) and not ${isDisabled('c')}) then c.key_id end as "keyId"`;
 
+/** A {@link CommandToExecute} of `app.command_log c`. */
 export const COMMAND_COLUMNS = `
   c.org_id as "orgId", c.plant_id as "plantId", c.id, c.command_type as "commandType", c.payload, c.priority,
   ${PARTNER_COLUMNS},
   app.instant_text(c.received_at) as "receivedAt", app.instant_text(c.valid_from) as "validFrom",
   app.instant_text(c.valid_until) as "validUntil", app.instant_text(c.relayed_at) as "relayedAt"`;
 
-/** Telemetry of the last hour, or an answer: whatever came from the plant, by when we had it. */
+/** Whether nothing came from a row's plant lately, as a condition: telemetry of the last hour or an answer, by when we had it. */
 export const isSilent = (row: string, now: string, silentAfterMs: string): string => `
   not exists (
     select from app.telemetry_realtime t
@@ -76,9 +81,6 @@ export const isSilent = (row: string, now: string, silentAfterMs: string): strin
     select from app.schedule_slot b
      where b.org_id = ${row}.org_id and b.plant_id = ${row}.plant_id and b.ends_at > ${now} - interval '1 hour'
        and b.answered_at > ${now} - ${silentAfterMs}::float8 * interval '1 millisecond')`;
-
-export const isDisabled = (row: string): string =>
-  `exists (select from app.trading_config g where g.org_id = ${row}.org_id and g.state = 'DISABLED')`;
 
 const TAKE_COMMANDS = `
   with clock as materialized (select clock_timestamp() as now)
@@ -190,4 +192,27 @@ export async function withdrawOutgoing(
       exchange,
     ]),
   );
+}
+
+/** How the execution keeps up. */
+export interface ExecutionState {
+  /** Commands whose time has come. */
+  readonly due: number;
+  /** How long the one that waits longest has been due, in seconds; 0 when there is none. */
+  readonly overdueSeconds: number;
+}
+
+const STATE = `
+  select count(*)::int as due,
+    coalesce(greatest(extract(epoch from clock_timestamp() - min(next_step_at)), 0), 0)::float8 as "overdueSeconds"
+  from (
+    select next_step_at from app.command_log where next_step_at <= clock_timestamp()
+    union all
+    select next_step_at from app.schedule_slot where next_step_at <= clock_timestamp()) d`;
+
+/** What of the organisations in scope waits to be looked at, whoever does that. */
+export async function executionState(trx: Trx): Promise<ExecutionState> {
+  const [state] = await trx.query<ExecutionState>(prepared(STATE, []));
+  if (state === undefined) throw new TypeError('an aggregate returned no row');
+  return state;
 }
