@@ -175,6 +175,7 @@ export {
 } from './queries/inverters.js';
 export {
   exportReceipts,
+  insertReceipts,
   listReceipts,
   type Receivable,
   type Receipted,
