@@ -1,16 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { EXCHANGES, outboundQueue, plantAnswerKey, vcpExecutionEvent, type PlantCommand } from '@quarterhour/contracts';
-import { PlantGateway, SimulatedPlant } from '@quarterhour/infra/demo';
 import { openBroker, type Broker } from '@quarterhour/messaging';
 import { createLogger, systemClock } from '@quarterhour/runtime';
-import { anApiKey, eventually, type StartedProcess } from '@quarterhour/testkit';
+import { anApiKey, aPlantGateway, eventually, type PlantGateway, type StartedProcess } from '@quarterhour/testkit';
 import { aKeyVhost, type KeyVhost } from './key-vhost.js';
 import { aWorkerHouse, healthOf, type WorkerHouse } from './worker-house.js';
 
 const WITHIN = { withinMs: 20_000 };
 const log = createLogger({ name: 'test', level: 'fatal' });
-const LIMITS = { maxImportKw: 100, maxExportKw: 100, capacityKwh: 200, socMin: 0, socMax: 100, deviceId: 'BAT-1' };
 
 let house: WorkerHouse;
 let keyId: string;
@@ -44,7 +42,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   heard = [];
   told = [];
-  gateway = await aGateway();
+  gateway = await aPlantGateway(broker, [house.plant.id], (command) => told.push(command));
 });
 
 afterEach(() => gateway.close());
@@ -54,18 +52,6 @@ afterAll(async () => {
   await partner.drop();
   await house.close();
 });
-
-function aGateway(): Promise<PlantGateway> {
-  const plant = new SimulatedPlant(LIMITS, () => 0, systemClock.nowMillis());
-  return PlantGateway.start({
-    broker,
-    plants: new Map([[house.plant.id, plant]]),
-    clock: systemClock,
-    log,
-    measuresEveryMs: 500,
-    onCommand: (command) => told.push(command),
-  });
-}
 
 const TAKE = `
   insert into app.command_log (org_id, id, plant_id, site_id, command_type, routing_key, message_id, payload, status, ack_status,

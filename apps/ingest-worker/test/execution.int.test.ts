@@ -306,9 +306,11 @@ describe('a schedule', () => {
     await house.start({ answerWithinMs: 150, silentAfterMs: 5_000 });
     const id = await house.takeSchedule({ name: 'lost', slots: [[0, 700]] });
     const commandId = await firstTold(id);
-    const [{ sent = '' } = {}] = await house.rows<{ sent: string }>('select created_at::text as sent from app.outbox');
+    const [before] = await house.rows<{ sent: string }>('select created_at::text as sent from app.outbox');
     await eventually(async () =>
-      expect(await house.rows('select 1 from app.outbox where created_at > $1::timestamptz', sent)).toHaveLength(1),
+      expect(
+        await house.rows('select 1 from app.outbox where created_at > $1::timestamptz', before?.sent),
+      ).toHaveLength(1),
     );
     expect(await ids()).toEqual([commandId]);
     await endsAs(id, 'FAILED', 'PLANT_OFFLINE');

@@ -29,6 +29,7 @@ export {
   recentQuarterHour,
 } from './messages.js';
 export type { ConfigEnvelope, MeterEnvelope, RealtimeEnvelope } from './messages.js';
+export { aPlantGateway, type PlantGateway } from './plants.js';
 export { startProcess } from './process.js';
 export type { Exit, StartedProcess } from './process.js';
 export { anApiKey, anAsset, anOrganisation, aPlant, revokeApiKey, setTradingState } from './register.js';

@@ -68,7 +68,8 @@ export class Executor {
   readonly #ctx: ExecutorContext;
   readonly #settings: ExecutionSettings;
   #isLeading = false;
-  #isAskedFor = false;
+  /** How often somebody asked for a look. */
+  #wakes = 0;
   #nap = new AbortController();
   #trouble: string | null = null;
 
@@ -89,7 +90,7 @@ export class Executor {
 
   /** Looks at once, where this process is the one that looks. */
   wake(): void {
-    this.#isAskedFor = true;
+    this.#wakes += 1;
     this.#nap.abort();
   }
 
@@ -116,10 +117,10 @@ export class Executor {
     try {
       while (!stopping.aborted) {
         this.#nap = new AbortController();
-        this.#isAskedFor = false;
+        const wakes = this.#wakes;
         const isMore = await this.#look(held);
         this.#trouble = null;
-        if (!isMore && !this.#isAskedFor) await sleep(LOOK_EVERY_MS, this.#nap.signal);
+        if (!isMore && this.#wakes === wakes) await sleep(LOOK_EVERY_MS, this.#nap.signal);
       }
     } finally {
       this.#isLeading = false;
