@@ -28,6 +28,13 @@ export function readStackEnvironment(env: NodeJS.ProcessEnv = process.env): Stac
   };
 }
 
+/** The broker that a program of ours is told to use. @throws TypeError when it is not told */
+export function readAmqpUrl(env: NodeJS.ProcessEnv = process.env): string {
+  const { amqpUrl } = readStackEnvironment(env);
+  if (amqpUrl === undefined) throw new TypeError('QUARTERHOUR_AMQP_URL names the broker');
+  return amqpUrl;
+}
+
 /** Environment for a program of ours: everything but `QUARTERHOUR_…`, which would point it at other servers. */
 export function environmentWith(
   ours: Readonly<Record<string, string>>,

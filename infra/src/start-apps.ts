@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { UtcInstant } from '@quarterhour/domain';
 import { sleep } from '@quarterhour/runtime';
 import { environmentWith } from './environment.js';
 import { StackError, type Stack } from './stack/index.js';
@@ -25,7 +26,10 @@ export class AppEndedError extends Error {
 
 /** The worker, the APIs and the gateway in front of these, each a process of its own, ready. */
 export interface Apps {
+  /** Grows when another one is started. */
   readonly logFiles: readonly string[];
+  /** Starts the simulated plant of the demo, which measures from an instant on. */
+  simulate(plantId: string, measuresFrom: UtcInstant): Promise<void>;
   /** Resolves when the signal is aborted. @throws AppEndedError when one of them ends before */
   watch(signal: AbortSignal): Promise<void>;
 }
@@ -35,13 +39,14 @@ const GATEWAY_PORT = 8080;
 
 /** Ports as they were used last, or free ones where somebody else has them now. */
 export async function choosePorts(last: Settings['ports']): Promise<Ports> {
-  const [gateway = 0, worker = 0, readApi = 0, controlApi = 0, brokerAuth = 0] = await freePorts(5);
+  const [gateway = 0, worker = 0, readApi = 0, controlApi = 0, brokerAuth = 0, plantSimulator = 0] = await freePorts(6);
   return {
     gateway: await asBefore(last?.gateway ?? GATEWAY_PORT, gateway),
     worker: await asBefore(last?.worker, worker),
     readApi: await asBefore(last?.readApi, readApi),
     controlApi: await asBefore(last?.controlApi, controlApi),
     brokerAuth: await asBefore(last?.brokerAuth, brokerAuth),
+    plantSimulator: await asBefore(last?.plantSimulator, plantSimulator),
   };
 }
 
@@ -75,7 +80,17 @@ export async function startApps(
     signal,
   };
   const apps = [...behind, await startApp(stack, gateway)];
-  return { logFiles: apps.map(({ logFile }) => logFile), watch: (watched) => watch(apps, watched) };
+  return {
+    get logFiles() {
+      return apps.map(({ logFile }) => logFile);
+    },
+    async simulate(plantId, measuresFrom) {
+      const args = ['--plant', plantId, '--port', String(ports.plantSimulator), '--measures-from', measuresFrom];
+      const title = 'plant-simulator';
+      apps.push(await startApp(stack, { title, args, address: addresses.plantSimulator, environment, signal }));
+    },
+    watch: (watched) => watch(apps, watched),
+  };
 }
 
 interface AppRequest {
@@ -86,10 +101,14 @@ interface AppRequest {
   readonly signal: AbortSignal;
 }
 
+/** Programs that only a checkout runs. */
+const PROGRAMS: Readonly<Record<string, string>> = { gateway: 'gateway', 'plant-simulator': 'demo/plant-simulator' };
+
 function entryOf(title: string): string {
-  return title === 'gateway'
-    ? path.join(ROOT, 'infra', 'dist', 'gateway', 'main.js')
-    : path.join(ROOT, 'apps', title, 'dist', 'main.js');
+  const ours = PROGRAMS[title];
+  return ours === undefined
+    ? path.join(ROOT, 'apps', title, 'dist', 'main.js')
+    : path.join(ROOT, 'infra', 'dist', ours, 'main.js');
 }
 
 function gatewayArguments(ports: Ports): string[] {

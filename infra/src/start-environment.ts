@@ -18,13 +18,20 @@ export interface Ports {
   readonly controlApi: number;
   /** Where the control API answers a broker that is not of our making. */
   readonly brokerAuth: number;
+  readonly plantSimulator: number;
 }
 
 /** Where the processes are to be reached. */
 export function addressesOf(ports: Ports): Readonly<Record<Exclude<keyof Ports, 'brokerAuth'>, string>> {
   const at = (port: number): string => `http://${HOST}:${port}`;
-  const { gateway, worker, readApi, controlApi } = ports;
-  return { gateway: at(gateway), worker: at(worker), readApi: at(readApi), controlApi: at(controlApi) };
+  const { gateway, worker, readApi, controlApi, plantSimulator } = ports;
+  return {
+    gateway: at(gateway),
+    worker: at(worker),
+    readApi: at(readApi),
+    controlApi: at(controlApi),
+    plantSimulator: at(plantSimulator),
+  };
 }
 
 /** Everything that our processes and the command are told by their environment. */

@@ -12,6 +12,8 @@ export interface Page {
   readonly tokenHours: number;
   readonly assetId: string;
   readonly plantId: string;
+  /** Of the plant that carries out what it is told. */
+  readonly simulatedPlantId: string;
   /** One of the deliveries that the demo has in quarantine. */
   readonly quarantinedId: string;
   /** Half-open: the hours of which the asset has dispatches. */
@@ -50,6 +52,9 @@ Within what it may be run, quarter hour by quarter hour: three sources, and the 
 
 What the house in France did, its latest sample; null is what was not measured:
   curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/api/v1/trading/plants/${page.plantId}/telemetry/latest"
+
+What the battery does at this moment, simulated from a minute after the demo was loaded on; it follows what partners command:
+  curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/api/v1/trading/plants/${page.simulatedPlantId}/telemetry/latest"
 
 What could not be understood, and why:
   curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/quarterhour/v1/quarantine?limit=3"

@@ -188,6 +188,8 @@ async function present(started: Started, options: StartOptions, signal: AbortSig
   if (options.exitWhenLoaded) return;
   const loaded = wholeMinutes({ from: state.startedAt, to: finishedAt });
   const [quarantined] = await api.quarantine(loaded);
+  // What was loaded is counted by the minute, and compared again at a later start.
+  await started.apps.simulate(started.plants.hornsdale, loaded.to);
   say(
     pageText({
       api: addressesOf(ports).gateway,
@@ -199,6 +201,7 @@ async function present(started: Started, options: StartOptions, signal: AbortSig
       tokenHours: TOKEN_HOURS,
       assetId: HORNSDALE_ASSET.id,
       plantId: started.plants.home,
+      simulatedPlantId: started.plants.hornsdale,
       dispatches: hornsdaleHours(state.shifts.hornsdale),
       quarantinedId: quarantined?.id ?? '',
       loaded,

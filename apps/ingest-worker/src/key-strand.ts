@@ -22,6 +22,8 @@ export interface KeyStrandContext {
   readonly log: Logger;
   readonly atMost: AtMost;
   readonly stopping: AbortSignal;
+  /** Without the key's signing key nobody can say who commands. @throws when it cannot be had */
+  readonly assertVerifies: (orgId: string, keyId: string) => void;
 }
 
 /** What there is while the virtual host lets us in. */
@@ -42,6 +44,7 @@ export class KeyStrand implements PartnerStrand {
   readonly patienceMs = PATIENCE_MS;
   readonly #ctx: KeyStrandContext;
   readonly #orgId: string;
+  readonly #keyId: string;
   readonly #queues: PartnerQueues;
   #line: Line | null = null;
   #failures = 0;
@@ -57,6 +60,7 @@ export class KeyStrand implements PartnerStrand {
     this.name = partnerVhost(keyId);
     this.#ctx = ctx;
     this.#orgId = orgId;
+    this.#keyId = keyId;
     this.#queues = queues;
   }
 
@@ -67,14 +71,31 @@ export class KeyStrand implements PartnerStrand {
       throw new BrokerUnreachableError(`the connection to ${this.name} is lost`);
     }
     await this.#queues.consumeDead(source);
+    const unverifiable = this.#unverifiable();
+    if (unverifiable === null) await this.#queues.consumeCommands(source);
     if (consumes) await this.#queues.consume(source);
     else await this.#queues.release(source);
+    if (unverifiable !== null) throw unverifiable;
+  }
+
+  /** What stands in the way of verifying commands: they stay where they are, and it is said. */
+  #unverifiable(): Error | null {
+    try {
+      this.#ctx.assertVerifies(this.#orgId, this.#keyId);
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error : new Error('no signing key', { cause: error });
+    }
   }
 
   async leave(): Promise<void> {
     const line = this.#line;
     if (line === null) return;
-    await Promise.all([this.#queues.release(line.source), this.#queues.releaseDead(line.source)]);
+    await Promise.all([
+      this.#queues.release(line.source),
+      this.#queues.releaseCommands(line.source),
+      this.#queues.releaseDead(line.source),
+    ]);
     this.#line = null;
     this.#isWornOut = false;
     await line.broker.close();
@@ -137,7 +158,7 @@ export class KeyStrand implements PartnerStrand {
     return {
       broker,
       watchdog: new Watchdog({ broker, clock, log: log.child({ vhost: this.name }), endProcess }),
-      partner: { vhost: this.name, orgId: this.#orgId },
+      partner: { vhost: this.name, orgId: this.#orgId, keyId: this.#keyId },
     };
   }
 }

@@ -2,8 +2,10 @@ import { QUEUES, staticTopology } from '@quarterhour/contracts';
 import { assertReady, openDatabase } from '@quarterhour/db';
 import {
   assetStatusStream,
+  commandAnswerStream,
   deadLetterStream,
   dispatchStream,
+  partnerCommandStream,
   plantTelemetryStream,
   RegisterWatch,
   tradingConfigStream,
@@ -13,12 +15,15 @@ import {
   createLogger,
   createMetrics,
   endsWithin,
+  openKeyRing,
   periodically,
   runProcess,
   startHealthServer,
   systemClock,
 } from '@quarterhour/runtime';
 import { readConfig } from './config.js';
+import { Executor } from './execution/executor.js';
+import { ExecutionWatch } from './execution/watch.js';
 import { brokerCheck, databaseCheck, jobCheck } from './health.js';
 import { StreamIngest } from './ingest.js';
 import { ingestMetrics } from './ingest-metrics.js';
@@ -31,6 +36,7 @@ import { Partitions } from './partitions.js';
 import { Partners } from './partners.js';
 import { stillReady } from './readiness.js';
 import { rollUpAll } from './rollups.js';
+import { OpenedSigningKeys } from './signing-keys.js';
 import { Suspects } from './suspects.js';
 import { Watchdog } from './watchdog.js';
 
@@ -67,8 +73,9 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   };
   const db = openDatabase({ ...database, maxConnections: 4 });
   const lockDb = openDatabase({ ...database, maxConnections: 1 });
+  const executionDb = openDatabase({ ...database, maxConnections: 1 });
   const connections: (() => Promise<unknown>)[] = [
-    () => endsWithin(CLOSE_MS, Promise.all([db.close(), lockDb.close()])),
+    () => endsWithin(CLOSE_MS, Promise.all([db.close(), lockDb.close(), executionDb.close()])),
   ];
   onStop(() => Promise.all(connections.map((close) => close())));
   const readyOptions = { acceptVolatile: config.acceptsVolatile };
@@ -81,6 +88,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const metrics = createMetrics({ processMetrics: true });
   const register = await RegisterWatch.open(db);
   const partitions = new Partitions(db, clock);
+  const signingKeys = new OpenedSigningKeys(config.keyRing === null ? null : openKeyRing(config.keyRing));
   const watchdog = new Watchdog({ broker, clock, log, endProcess: () => process.exit(1) });
   const ctx = {
     db,
@@ -94,24 +102,48 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     stopping,
     worker: config.worker,
     metrics: ingestMetrics(metrics),
+    receiving: { signingKeys, commandRules: config.commandRules },
     nextBatchNo: counter(),
   };
   const dispatches = new StreamIngest(ctx, dispatchStream);
   const telemetry = new StreamIngest(ctx, plantTelemetryStream);
   const tradingConfig = new StreamIngest(ctx, tradingConfigStream);
   const assetStatuses = new StreamIngest(ctx, assetStatusStream);
+  const commands = new StreamIngest(ctx, partnerCommandStream, {
+    onStored: () => {
+      relay.wake();
+      executor.wake();
+    },
+  });
+  const commandAnswers = new StreamIngest(ctx, commandAnswerStream, { onStored: () => relay.wake() });
   const deadLetters = new StreamIngest(ctx, deadLetterStream);
-  const streams = [dispatches, telemetry, tradingConfig, assetStatuses, deadLetters];
+  const streams = [dispatches, telemetry, tradingConfig, assetStatuses, commands, commandAnswers, deadLetters];
   const partners = new Partners(
-    { ...ctx, source: ctx, amqpUrl: config.amqpUrl, applicationName: APPLICATION },
-    { telemetry, tradingConfig, deadLetters },
+    {
+      ...ctx,
+      source: ctx,
+      amqpUrl: config.amqpUrl,
+      applicationName: APPLICATION,
+      assertVerifies: (orgId, keyId) => signingKeys.assertOpens(register.current, orgId, keyId),
+    },
+    { telemetry, tradingConfig, commands, deadLetters },
   );
   connections.push(() => partners.close());
   const outboxCtx = { ...ctx, lockDb, publisherIn: publishers(broker, partners), metrics: outboxMetrics(metrics) };
   const relay = new OutboxRelay(outboxCtx);
   const outboxWatch = new OutboxWatch({ ...outboxCtx, relay });
   const relayed = relay.run();
-  onStop(() => Promise.all([endsWithin(RELAY_MS, relayed), ...streams.map((stream) => stream.drain())]));
+  const executor = new Executor({
+    ...ctx,
+    executionDb,
+    eventSource: config.commandRules.eventSource,
+    onEnqueued: () => relay.wake(),
+  });
+  const executionWatch = new ExecutionWatch({ db, register, executor }, metrics);
+  const executed = executor.run();
+  onStop(() =>
+    Promise.all([endsWithin(RELAY_MS, Promise.all([relayed, executed])), ...streams.map((stream) => stream.drain())]),
+  );
 
   const lookAhead = () => partitions.lookAhead(plantTelemetryStream.name);
   await lookAhead();
@@ -119,6 +151,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   await telemetry.consume(QUEUES.fleetTelemetry);
   await tradingConfig.consume(QUEUES.tradingConfig);
   await assetStatuses.consume(QUEUES.assetStatus);
+  await commandAnswers.consume(QUEUES.fleetAnswers);
   await deadLetters.consume(QUEUES.dead);
   await endsWithin(PARTNERS_MS, partners.follow());
 
@@ -145,7 +178,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const watchOutbox = periodically(ctx, {
     name: 'outbox',
     everyMs: OUTBOX_WATCH_MS,
-    job: () => outboxWatch.look(),
+    job: () => Promise.all([outboxWatch.look(), executionWatch.look()]),
     stopping,
   });
   const checkReady = periodically(ctx, {
@@ -167,6 +200,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
       ...streams.map((stream) => stream.healthCheck),
       partners.healthCheck,
       outboxWatch.healthCheck,
+      executionWatch.healthCheck,
       jobCheck('register', followRegister.state),
       jobCheck('partitions', makePartitions.state),
       jobCheck('parked', parked.state),

@@ -6,6 +6,8 @@ import type { RolePasswords } from '@quarterhour/db';
 import { reasonOf } from '../stack/errors.js';
 import { password } from '../stack/index.js';
 import { openArena, type Arena, type ArenaRequest } from './arena.js';
+import { commands, COMMAND_PARTNERS } from './commands/commands.js';
+import { runCommandMutants } from './commands/command-mutants.js';
 import { runFailPoints } from './fail-point-runs.js';
 import { lifecycle, LIFECYCLE_PARTNERS } from './lifecycle/lifecycle.js';
 import { mutantTable, runMutants } from './mutant-runs.js';
@@ -26,6 +28,8 @@ const STATUS = { ok: 0, red: 1, usage: 64, interrupted: 130 } as const;
 const TIERS: Record<Tier, ClusterRequest & { readonly run: TierRun }> = {
   soak: { nodes: 3, asksAboutPartners: false, run: runSoak },
   lifecycle: { nodes: 1, asksAboutPartners: true, run: runLifecycle },
+  commands: { nodes: 1, asksAboutPartners: true, run: runCommands },
+  'command-mutants': { nodes: 1, asksAboutPartners: true, run: runMutantsOfCommands },
   mutants: { nodes: 1, asksAboutPartners: false, run: runAllMutants },
   'fail-points': { nodes: 1, asksAboutPartners: false, run: runAllFailPoints },
   outages: { nodes: 1, asksAboutPartners: false, run: runOutages },
@@ -84,6 +88,20 @@ function runLifecycle(servers: Servers, options: ChaosOptions, signal: AbortSign
   return inArena(servers, options, (arena, seed) => lifecycle(arena, { seed, seconds, ...programs, say, signal }), {
     register: (admin) => registerPartners(admin, LIFECYCLE_PARTNERS),
   });
+}
+
+function runCommands(servers: Servers, options: ChaosOptions, signal: AbortSignal): Promise<number> {
+  const { seconds } = options;
+  const programs = { worker: WORKER, controlApi: CONTROL_API };
+  return inArena(servers, options, (arena, seed) => commands(arena, { seed, seconds, ...programs, say, signal }), {
+    register: (admin) => registerPartners(admin, COMMAND_PARTNERS),
+  });
+}
+
+async function runMutantsOfCommands(servers: Servers, options: ChaosOptions, signal: AbortSignal): Promise<number> {
+  const programs = { root: ROOT, worker: WORKER, controlApi: CONTROL_API };
+  const { only } = options;
+  return conclude(await runCommandMutants(servers, { ...programs, rolePasswords: rolePasswords(), only, say, signal }));
 }
 
 async function inArena(

@@ -10,6 +10,8 @@ confirmed is stored or explained exactly once. The last line on stdout is one JS
   --seed TEXT   repeats the messages and the faults of an earlier run
   --lifecycle   has ten partners publish with keys of their own while traders open, pause, drain and close them, and kills
                 the control API, workers and the broker meanwhile
+  --commands    has four partners command their plants with keys of their own, and kills workers, broker and database
+                meanwhile; with --mutants it runs workers that are known to be bad at that
   --mutants     runs known-bad workers instead, each through the one situation that shows it, beside the real worker
   --outages     takes broker, database and both away, ten minutes each or --minutes N, and looks whether all comes back
   --fail-points makes the worker fail once at every named point, by a kill, an error and a hang
@@ -18,7 +20,7 @@ confirmed is stored or explained exactly once. The last line on stdout is one JS
   --help        shows this
 `;
 
-export type Tier = 'soak' | 'lifecycle' | 'mutants' | 'fail-points' | 'outages';
+export type Tier = 'soak' | 'lifecycle' | 'commands' | 'command-mutants' | 'mutants' | 'fail-points' | 'outages';
 
 export interface ChaosOptions {
   readonly seconds: number;
@@ -61,10 +63,11 @@ function wholeNumber(name: string, text: string): number {
   return number;
 }
 
-const TIERS = ['lifecycle', 'mutants', 'fail-points', 'outages'] as const;
+const TIERS = ['lifecycle', 'commands', 'mutants', 'fail-points', 'outages'] as const;
 
 function tierOf(values: Readonly<Record<(typeof TIERS)[number], boolean>>): Tier {
   const tiers = TIERS.filter((tier) => values[tier]);
+  if (tiers.length === 2 && values.commands && values.mutants) return 'command-mutants';
   if (tiers.length > 1) throw new ChaosUsageError(`one of ${tiers.map((tier) => `--${tier}`).join(', ')} at a time`);
   return tiers[0] ?? 'soak';
 }
@@ -77,6 +80,7 @@ function parsed(args: readonly string[]) {
         seconds: { type: 'string', default: '120' },
         seed: { type: 'string' },
         lifecycle: { type: 'boolean', default: false },
+        commands: { type: 'boolean', default: false },
         mutants: { type: 'boolean', default: false },
         'fail-points': { type: 'boolean', default: false },
         outages: { type: 'boolean', default: false },

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
+import { COMMAND_MUTANTS, COMMAND_PATCHES } from './commands/command-mutants.js';
 import { FAIL_POINTS, failPointPatches, failPointsIn } from './fail-points.js';
 import { MUTANTS, SCENARIO_PATCHES } from './mutants.js';
 import { PatchError, buildVariant, patched } from './variant.js';
@@ -34,6 +35,18 @@ describe('the compiled worker', () => {
         sources.set(patch.file, patched(before, patch));
       }
       expect(sources.size > 0 || mutant.policy !== undefined).toBe(true);
+    },
+  );
+
+  test.each(COMMAND_MUTANTS.map((mutant) => [mutant.name, mutant] as const))(
+    'takes the mutation "%s"',
+    async (_name, { patches }) => {
+      const sources = new Map<string, string>();
+      for (const patch of [...COMMAND_PATCHES, ...patches]) {
+        const before = sources.get(patch.file) ?? (await readFile(path.join(ROOT, patch.file), 'utf8'));
+        sources.set(patch.file, patched(before, patch));
+      }
+      expect(sources.size).toBeGreaterThan(1);
     },
   );
 

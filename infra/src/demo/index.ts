@@ -4,6 +4,8 @@ export { HORNSDALE_SITE } from './hornsdale-site.js';
 export { load, LoadStalledError } from './load.js';
 export type { DemoMessage } from './messages.js';
 export { seedDemoPeriods } from './periods.js';
+export { PlantGateway, type PlantGatewayOptions } from './plant-simulator/plant-gateway.js';
+export { SimulatedPlant, type PlantLimits } from './plant-simulator/simulated-plant.js';
 export { readApi, type ReadApi, type TimeSpan } from './read-api.js';
 export { reconcile, wholeMinutes, type Finding } from './reconciliation.js';
 export { DEMO_ORGANISATION, DEMO_PLANTS, type DemoAsset, type DemoPlant, type PlantIds } from './register.js';

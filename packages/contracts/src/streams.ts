@@ -6,8 +6,22 @@
  * Streams that the worker takes in. A stream names what arrives, not the queue it comes from; `dead-letter` is what the
  * broker gave up on and nobody can tell any more what it was.
  */
-export const STREAMS = ['dispatch', 'plant-telemetry', 'trading-config', 'asset-status', 'dead-letter'] as const;
+export const STREAMS = [
+  'dispatch',
+  'plant-telemetry',
+  'trading-config',
+  'asset-status',
+  'partner-command',
+  'command-answer',
+  'dead-letter',
+] as const;
 export type StreamName = (typeof STREAMS)[number];
+
+/**
+ * Streams of which nothing is ever taken in later, whatever is registered or corrected meanwhile: what was asked for then is
+ * not wanted now.
+ */
+export const NEVER_REPLAYED: readonly StreamName[] = ['partner-command'];
 
 /**
  * What became of one delivery. Each delivery ends in exactly one of these, committed before it is acknowledged.

@@ -175,6 +175,7 @@ export {
 } from './queries/inverters.js';
 export {
   exportReceipts,
+  insertReceipts,
   listReceipts,
   type Receivable,
   type Receipted,
@@ -348,7 +349,7 @@ export {
 export { findSite, listSites, type SiteColumn, type SiteQuery } from './queries/sites.js';
 export { wantProvisioning } from './queries/wanted-version.js';
 export { findPartnerLogin, type PartnerLogin } from './queries/partner-logins.js';
-export { enqueueOutgoing, type OutgoingRow } from './queries/outgoing.js';
+export { dropOutgoing, enqueueOutgoing, type OutgoingRow } from './queries/outgoing.js';
 export {
   changeTradingConfig,
   findTradingConfig,
@@ -386,6 +387,23 @@ export {
   type SealedValuePlace,
 } from './queries/sealed-columns.js';
 export {
+  findStanding,
+  keepDecided,
+  type AskedCommands,
+  type CommandPace,
+  type CommandStatus,
+  type CommandType,
+  type DecidedCommands,
+  type KeptCommand,
+  type NewCommand,
+  type NewSchedule,
+  type OfferedCommand,
+  type ScheduleCancellation,
+  type ScheduleName,
+  type Standing,
+  type StandingSchedule,
+} from './queries/partner-commands.js';
+export {
   listCommandLog,
   listConfigLog,
   type CommandLogColumn,
@@ -399,3 +417,39 @@ export {
   type PartnerKey,
   type PartnerTraffic,
 } from './queries/trading-partners.js';
+export {
+  lockAnsweredCommands,
+  lockAnsweredSlots,
+  writeCommandAnswers,
+  writeSlotAnswers,
+  type AnsweredCommand,
+  type AnsweredSlot,
+  type AnswerTaken,
+  type CommandNamed,
+} from './queries/command-answers.js';
+export {
+  executionState,
+  takeDueCommands,
+  takeStoppedCommands,
+  withdrawOutgoing,
+  writeCommandStandings,
+  type CommandStanding,
+  type CommandToExecute,
+  type DueCommand,
+  type DueQuery,
+  type ExecutionState,
+  type SenderOfCommand,
+  type Stop,
+} from './queries/execution.js';
+export {
+  endCancelledSchedules,
+  listScheduleStandings,
+  openScheduleSlots,
+  takeDueSlots,
+  writeSlotStandings,
+  type CancelledSchedule,
+  type DueSlot,
+  type NewScheduleSlot,
+  type ScheduleStanding,
+  type SlotStanding,
+} from './queries/schedule-slots.js';

@@ -1,3 +1,13 @@
+export {
+  aCommandEnvelope,
+  aDeviceCommand,
+  ALL_WRITE_SCOPES,
+  aSchedule,
+  aSetpoint,
+  aSigningKey,
+  signed,
+} from './commands.js';
+export type { SigningApiKey } from './commands.js';
 export { testDatabase } from './database.js';
 export type { TestDatabase } from './database.js';
 export { sentAssetStatus, sentConfig, sentDispatch, sentTelemetry, sentTradingEvent, takeIn } from './deliveries.js';
@@ -19,6 +29,7 @@ export {
   recentQuarterHour,
 } from './messages.js';
 export type { ConfigEnvelope, MeterEnvelope, RealtimeEnvelope } from './messages.js';
+export { aPlantGateway, type PlantGateway } from './plants.js';
 export { startProcess } from './process.js';
 export type { Exit, StartedProcess } from './process.js';
 export { anApiKey, anAsset, anOrganisation, aPlant, revokeApiKey, setTradingState } from './register.js';

@@ -12,6 +12,8 @@ import { configLog } from './0010-config-log.js';
 import { assetRegistry } from './0011-asset-registry.js';
 import { periods } from './0012-periods.js';
 import { specsAndSites } from './0013-specs-and-sites.js';
+import { partnerCommands } from './0014-partner-commands.js';
+import { execution } from './0017-execution.js';
 
 /** Every migration in order of its name. Forward only; a name that has run anywhere never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -28,7 +30,9 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0011-asset-registry': assetRegistry,
   '0012-periods': periods,
   '0013-specs-and-sites': specsAndSites,
+  '0014-partner-commands': partnerCommands,
+  '0017-execution': execution,
 };
 
 /** Name of the newest migration: the schema version that this code needs. */
-export const SCHEMA_VERSION = '0013-specs-and-sites';
+export const SCHEMA_VERSION = '0017-execution';

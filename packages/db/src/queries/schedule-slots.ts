@@ -1,0 +1,230 @@
+import type { UtcInstant } from '@quarterhour/domain';
+import { plainArray, textArray } from '../array-literals.js';
+import type { Trx } from '../pool.js';
+import { prepared } from '../statement.js';
+import { PARTNER_COLUMNS, RANK, isDisabled, isSilent, type DueQuery, type SenderOfCommand } from './execution.js';
+
+/** One stretch of a schedule as it is to be carried out. */
+export interface NewScheduleSlot {
+  readonly orgId: string;
+  /** Id of the schedule, which is that of the command that made it. */
+  readonly scheduleId: string;
+  readonly plantId: string;
+  readonly startsAt: UtcInstant;
+  readonly endsAt: UtcInstant;
+  /** A JSON object: the slot as its partner wrote it. */
+  readonly slot: string;
+  /** Under which the plant is told. */
+  readonly commandId: string;
+}
+
+const INSERT = `
+  insert into app.schedule_slot (org_id, schedule_id, plant_id, starts_at, ends_at, slot, command_id, next_step_at)
+  select s.org_id, s.schedule_id, s.plant_id, s.starts_at, s.ends_at, s.slot, s.command_id, s.starts_at
+  from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::jsonb[], $7::uuid[])
+    as s (org_id, schedule_id, plant_id, starts_at, ends_at, slot, command_id)
+  on conflict do nothing`;
+
+/** Opens slots, each due when it starts. Those that are open already stay as they are. */
+export async function openScheduleSlots(trx: Trx, slots: readonly NewScheduleSlot[]): Promise<void> {
+  if (slots.length === 0) return;
+  await trx.query(
+    prepared(INSERT, [
+      plainArray(slots.map(({ orgId }) => orgId)),
+      plainArray(slots.map(({ scheduleId }) => scheduleId)),
+      plainArray(slots.map(({ plantId }) => plantId)),
+      plainArray(slots.map(({ startsAt }) => startsAt)),
+      plainArray(slots.map(({ endsAt }) => endsAt)),
+      textArray(slots.map(({ slot }) => slot)),
+      plainArray(slots.map(({ commandId }) => commandId)),
+    ]),
+  );
+}
+
+/** How a schedule stands as a whole. */
+export interface ScheduleStanding {
+  readonly orgId: string;
+  readonly id: string;
+  readonly isCancelled: boolean;
+  readonly slots: number;
+  /** Slots of which it is not known yet what becomes of them. */
+  readonly openSlots: number;
+  /** Slots that the plant carried out. */
+  readonly executedSlots: number;
+  /** Why the first slot failed that was not merely superseded; null when none did. */
+  readonly failure: string | null;
+  readonly lastExecutedAt: UtcInstant | null;
+}
+
+const STANDINGS = `
+  select h.org_id as "orgId", h.id, h.cancelled_at is not null as "isCancelled", count(s.starts_at)::int as slots,
+    count(*) filter (where s.status = 'PENDING' or s.next_step_at is not null)::int as "openSlots",
+    count(*) filter (where s.status = 'EXECUTED')::int as "executedSlots",
+    (array_agg(s.execution_reason order by s.starts_at)
+      filter (where s.status = 'FAILED' and s.execution_reason <> 'SUPERSEDED'))[1] as failure,
+    app.instant_text(max(s.executed_at)) as "lastExecutedAt"
+  from app.schedule h left join app.schedule_slot s on s.org_id = h.org_id and s.schedule_id = h.id
+  where (h.org_id, h.id) in (select * from unnest($1::uuid[], $2::uuid[]))
+  group by h.org_id, h.id`;
+
+/** How these schedules stand; those that do not exist are absent. */
+export function listScheduleStandings(
+  trx: Trx,
+  schedules: readonly { readonly orgId: string; readonly id: string }[],
+): Promise<ScheduleStanding[]> {
+  if (schedules.length === 0) return Promise.resolve([]);
+  return trx.query<ScheduleStanding>(
+    prepared(STANDINGS, [plainArray(schedules.map(({ orgId }) => orgId)), plainArray(schedules.map(({ id }) => id))]),
+  );
+}
+
+/** A slot that has to be looked at. */
+export interface DueSlot extends SenderOfCommand {
+  readonly orgId: string;
+  readonly plantId: string;
+  readonly scheduleId: string;
+  /** The partner's name of the schedule. */
+  readonly name: string;
+  readonly commandId: string;
+  readonly priority: string;
+  readonly startsAt: UtcInstant;
+  readonly endsAt: UtcInstant;
+  readonly slot: Readonly<Record<string, unknown>>;
+  readonly status: 'PENDING' | 'EXECUTED' | 'FAILED';
+  /** Of a pending one: why it is not with the plant. */
+  readonly reason: string | null;
+  readonly relayedAt: UtcInstant | null;
+  readonly executedAt: UtcInstant | null;
+  /** The database's clock. */
+  readonly now: UtcInstant;
+  readonly isPlantSilent: boolean;
+  readonly isDisabled: boolean;
+  /** Something goes before it at this moment: another schedule, a set-point of a higher priority, an emergency stop. */
+  readonly isHeldBack: boolean;
+}
+
+/** A slot of another schedule goes before this one by its priority; of equal ones, the schedule that was made later. */
+const OTHER_SCHEDULE = `
+  exists (
+    select from app.schedule_slot o join app.schedule oh on oh.org_id = o.org_id and oh.id = o.schedule_id
+     where o.org_id = s.org_id and o.plant_id = s.plant_id and o.ends_at > clock.now and o.starts_at <= clock.now
+       and o.schedule_id <> s.schedule_id and o.status <> 'FAILED' and oh.cancelled_at is null
+       and (${RANK('oh.priority')}, oh.created_at, oh.id) > (${RANK('h.priority')}, h.created_at, h.id))`;
+
+/** A set-point that gives no end ends with the next of its priority; one of an amount of energy, after its interval. */
+const SET_POINT = `
+  exists (
+    select from unnest('{HIGH,EMERGENCY}'::text[]) as p (priority) cross join lateral (
+      select coalesce(c.valid_until, case when c.payload ->> 'type' = 'ENERGY'
+          then c.valid_from + (c.payload ->> 'intervalMinutes')::float8 * interval '1 minute' end) as ends_at
+        from app.command_log c
+       where c.org_id = s.org_id and c.plant_id = s.plant_id and c.command_type = 'SITE_SETPOINT'
+         and c.priority in ('HIGH', 'EMERGENCY') and c.priority = p.priority and c.relayed_at is not null
+         and c.status in ('PENDING', 'EXECUTED')
+       order by c.relayed_at desc limit 1) latest
+     where (latest.ends_at is null or latest.ends_at > clock.now)
+       and (p.priority = 'EMERGENCY' or ${RANK('p.priority')} > ${RANK('h.priority')}))`;
+
+const STOPPED = `
+  coalesce((
+    select c.payload ->> 'action' = 'STOP' from app.command_log c
+     where c.org_id = s.org_id and c.plant_id = s.plant_id and c.command_type = 'EMERGENCY' and c.relayed_at is not null
+       and c.status in ('PENDING', 'EXECUTED') and c.payload ->> 'deviceId' is null
+     order by c.relayed_at desc limit 1), false)`;
+
+const TAKE = `
+  with clock as materialized (select clock_timestamp() as now)
+  select s.org_id as "orgId", s.plant_id as "plantId", s.schedule_id as "scheduleId", h.schedule_id as name,
+    s.command_id as "commandId", h.priority, app.instant_text(s.starts_at) as "startsAt",
+    app.instant_text(s.ends_at) as "endsAt", s.slot, s.status, s.execution_reason as reason,
+    app.instant_text(s.relayed_at) as "relayedAt", app.instant_text(s.executed_at) as "executedAt",
+    app.instant_text(clock.now) as now, ${isDisabled('s')} as "isDisabled", ${PARTNER_COLUMNS},
+    s.relayed_at is not null and ${isSilent('s', 'clock.now', '$3')} as "isPlantSilent",
+    ${OTHER_SCHEDULE} or ${SET_POINT} or ${STOPPED} as "isHeldBack"
+  from clock cross join unnest($1::uuid[]) as who (org_id) cross join lateral (
+    select t.* from app.schedule_slot t
+     where t.org_id = who.org_id and t.next_step_at <= clock.now
+     order by t.next_step_at, t.command_id limit $2::int for update skip locked) s
+  join app.schedule h on h.org_id = s.org_id and h.id = s.schedule_id and h.cancelled_at is null
+  join app.command_log c on c.org_id = h.org_id and c.id = h.id
+  order by ${RANK('h.priority')}, h.created_at, s.starts_at`;
+
+/** Takes the slots that are due, locked until the transaction ends; what goes before others comes last. */
+export function takeDueSlots(trx: Trx, { organisations, most, silentAfterMs }: DueQuery): Promise<DueSlot[]> {
+  return trx.query<DueSlot>(prepared(TAKE, [plainArray(organisations), most, silentAfterMs]));
+}
+
+/** How a slot stands after a look at it. */
+export type SlotStanding = Pick<DueSlot, 'orgId' | 'commandId' | 'status' | 'reason' | 'relayedAt'> & {
+  /** When to look again; null when there is nothing left to do. */
+  readonly nextStepAt: UtcInstant | null;
+};
+
+const WRITE = `
+  update app.schedule_slot s
+     set status = n.status, execution_reason = n.reason, relayed_at = n.relayed_at, next_step_at = n.next_step_at
+    from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
+      as n (org_id, command_id, status, reason, relayed_at, next_step_at)
+   where s.org_id = n.org_id and s.command_id = n.command_id`;
+
+/** Writes down how slots stand; they have been taken in this transaction. */
+export async function writeSlotStandings(trx: Trx, standings: readonly SlotStanding[]): Promise<void> {
+  if (standings.length === 0) return;
+  await trx.query(
+    prepared(WRITE, [
+      plainArray(standings.map(({ orgId }) => orgId)),
+      plainArray(standings.map(({ commandId }) => commandId)),
+      plainArray(standings.map(({ status }) => status)),
+      textArray(standings.map(({ reason }) => reason)),
+      plainArray(standings.map(({ relayedAt }) => relayedAt)),
+      plainArray(standings.map(({ nextStepAt }) => nextStepAt)),
+    ]),
+  );
+}
+
+/** What a cancellation found. */
+export interface CancelledSchedule {
+  readonly orgId: string;
+  /** Id of the command that cancelled it. */
+  readonly cancelledBy: string;
+  /** The partner's name of the schedule. */
+  readonly name: string;
+  /** A slot is with the plant just now. */
+  readonly isRunning: boolean;
+}
+
+const CANCEL = `
+  with cancelled as materialized (
+    select h.org_id, h.id, h.schedule_id, h.cancelled_by from app.schedule h
+     where (h.org_id, h.cancelled_by) in (select * from unnest($1::uuid[], $2::uuid[]))),
+  running as (
+    select s.org_id, s.schedule_id from app.schedule_slot s join cancelled k on k.org_id = s.org_id and k.id = s.schedule_id
+     where s.relayed_at is not null and s.status <> 'FAILED' and s.starts_at <= clock_timestamp()
+       and s.ends_at > clock_timestamp()),
+  ended as (
+    update app.schedule_slot s set status = 'FAILED', execution_reason = 'CANCELLED', next_step_at = null
+      from cancelled k where k.org_id = s.org_id and k.id = s.schedule_id and s.status = 'PENDING'),
+  woken as (
+    update app.command_log c set next_step_at = clock_timestamp()
+      from cancelled k where k.org_id = c.org_id and k.id = c.id and c.status = 'PENDING')
+  select k.org_id as "orgId", k.cancelled_by as "cancelledBy", k.schedule_id as name,
+    exists (select from running r where r.org_id = k.org_id and r.schedule_id = k.id) as "isRunning"
+  from cancelled k`;
+
+/**
+ * Ends what is still to come of schedules, and has the commands that made them looked at.
+ *
+ * @param cancellations the commands that cancelled them
+ */
+export function endCancelledSchedules(
+  trx: Trx,
+  cancellations: readonly { readonly orgId: string; readonly id: string }[],
+): Promise<CancelledSchedule[]> {
+  if (cancellations.length === 0) return Promise.resolve([]);
+  return trx.query<CancelledSchedule>(
+    prepared(CANCEL, [
+      plainArray(cancellations.map(({ orgId }) => orgId)),
+      plainArray(cancellations.map(({ id }) => id)),
+    ]),
+  );
+}
