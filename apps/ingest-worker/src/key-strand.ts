@@ -2,6 +2,7 @@ import { partnerVhost } from '@quarterhour/contracts';
 import { BrokerUnreachableError, openBroker, type Broker, type Publisher } from '@quarterhour/messaging';
 import type { Clock, Logger } from '@quarterhour/runtime';
 import type { AtMost } from './at-most.js';
+import { LANE_WINDOW } from './fan-out/lane.js';
 import { SEND_WITHIN_MS } from './outbox/publishers.js';
 import type { PartnerQueues } from './partner-queues.js';
 import type { PartnerStrand, Wish } from './partner-strand.js';
@@ -29,6 +30,8 @@ interface Line {
   readonly broker: Broker;
   readonly source: Source;
   publisher: Publisher | null;
+  /** On a channel of its own: telemetry that piles up keeps no answer waiting. */
+  fanOut: Publisher | null;
 }
 
 /**
@@ -67,6 +70,7 @@ export class KeyStrand implements PartnerStrand {
       throw new BrokerUnreachableError(`the connection to ${this.name} is lost`);
     }
     await this.#queues.consumeDead(source);
+    await this.#queues.consumeFanOut(source);
     if (consumes) await this.#queues.consume(source);
     else await this.#queues.release(source);
   }
@@ -74,7 +78,11 @@ export class KeyStrand implements PartnerStrand {
   async leave(): Promise<void> {
     const line = this.#line;
     if (line === null) return;
-    await Promise.all([this.#queues.release(line.source), this.#queues.releaseDead(line.source)]);
+    await Promise.all([
+      this.#queues.release(line.source),
+      this.#queues.releaseDead(line.source),
+      this.#queues.releaseFanOut(line.source),
+    ]);
     this.#line = null;
     this.#isWornOut = false;
     await line.broker.close();
@@ -86,6 +94,14 @@ export class KeyStrand implements PartnerStrand {
     if (line?.broker.state().consume !== 'connected') return null;
     line.publisher ??= line.broker.publisher({ sendWithinMs: SEND_WITHIN_MS });
     return line.publisher;
+  }
+
+  /** For telemetry that the partner is told of; null while the virtual host does not let us in. */
+  get fanOutPublisher(): Publisher | null {
+    const line = this.#line;
+    if (line?.broker.state().consume !== 'connected') return null;
+    line.fanOut ??= line.broker.publisher({ window: LANE_WINDOW, sendWithinMs: SEND_WITHIN_MS });
+    return line.fanOut;
   }
 
   /** Whether deliveries come in, messages could go out. */
@@ -104,7 +120,7 @@ export class KeyStrand implements PartnerStrand {
     try {
       const broker = await this.#ctx.atMost.run(() => this.#connect());
       this.#failures = 0;
-      return { broker, source: this.#sourceOf(broker), publisher: null };
+      return { broker, source: this.#sourceOf(broker), publisher: null, fanOut: null };
     } catch (error) {
       this.#lastError = error;
       this.#nextTry = clock.monotonicMillis() + retryDelay(this.#failures);

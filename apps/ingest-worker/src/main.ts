@@ -1,4 +1,4 @@
-import { QUEUES, staticTopology } from '@quarterhour/contracts';
+import { EVENT_SOURCE, QUEUES, staticTopology } from '@quarterhour/contracts';
 import { assertReady, openDatabase } from '@quarterhour/db';
 import {
   assetStatusStream,
@@ -22,6 +22,10 @@ import { readConfig } from './config.js';
 import { brokerCheck, databaseCheck, jobCheck } from './health.js';
 import { StreamIngest } from './ingest.js';
 import { ingestMetrics } from './ingest-metrics.js';
+import { FanOutBindings } from './fan-out/bindings.js';
+import { Drops } from './fan-out/drops.js';
+import { FanOut } from './fan-out/fan-out.js';
+import { fanOutMetrics } from './fan-out/metrics.js';
 import { takeInParked } from './parked.js';
 import { outboxMetrics } from './outbox/metrics.js';
 import { publishers } from './outbox/publishers.js';
@@ -41,6 +45,8 @@ const PARKED_POLL_MS = 1_000;
 const ROLLUP_EVERY_MS = 30_000;
 const WATCH_MS = 15_000;
 const OUTBOX_WATCH_MS = 5_000;
+const FAN_OUT_TEND_MS = 250;
+const DROPS_EVERY_MS = 5_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -102,9 +108,18 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const assetStatuses = new StreamIngest(ctx, assetStatusStream);
   const deadLetters = new StreamIngest(ctx, deadLetterStream);
   const streams = [dispatches, telemetry, tradingConfig, assetStatuses, deadLetters];
+  const drops = new Drops(db);
+  const fanOut: FanOut = new FanOut({
+    ...ctx,
+    publisherIn: (vhost) => partners.fanOutPublisherIn(vhost),
+    drops,
+    metrics: fanOutMetrics(metrics),
+    eventSource: EVENT_SOURCE,
+  });
+  const fanOutBindings = new FanOutBindings(ctx);
   const partners = new Partners(
     { ...ctx, source: ctx, amqpUrl: config.amqpUrl, applicationName: APPLICATION },
-    { telemetry, tradingConfig, deadLetters },
+    { telemetry, tradingConfig, deadLetters, fanOut },
   );
   connections.push(() => partners.close());
   const outboxCtx = { ...ctx, lockDb, publisherIn: publishers(broker, partners), metrics: outboxMetrics(metrics) };
@@ -112,6 +127,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const outboxWatch = new OutboxWatch({ ...outboxCtx, relay });
   const relayed = relay.run();
   onStop(() => Promise.all([endsWithin(RELAY_MS, relayed), ...streams.map((stream) => stream.drain())]));
+  onStop(() => endsWithin(CLOSE_MS, fanOut.close().then(() => drops.writeDown())));
 
   const lookAhead = () => partitions.lookAhead(plantTelemetryStream.name);
   await lookAhead();
@@ -121,6 +137,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   await assetStatuses.consume(QUEUES.assetStatus);
   await deadLetters.consume(QUEUES.dead);
   await endsWithin(PARTNERS_MS, partners.follow());
+  await fanOut.consume(QUEUES.fanOut);
 
   const followRegister = periodically(ctx, {
     name: 'register',
@@ -148,6 +165,24 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     job: () => outboxWatch.look(),
     stopping,
   });
+  const followFanOut = periodically(ctx, {
+    name: 'fan-out-bindings',
+    everyMs: REGISTER_POLL_MS,
+    job: () => fanOutBindings.follow(),
+    stopping,
+  });
+  const tendFanOut = periodically(ctx, {
+    name: 'fan-out',
+    everyMs: FAN_OUT_TEND_MS,
+    job: () => Promise.resolve(fanOut.tend()),
+    stopping,
+  });
+  const writeDrops = periodically(ctx, {
+    name: 'fan-out-drops',
+    everyMs: DROPS_EVERY_MS,
+    job: () => drops.writeDown(),
+    stopping,
+  });
   const checkReady = periodically(ctx, {
     name: 'ready',
     everyMs: HOUR_MS,
@@ -155,7 +190,18 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     job: () => stillReady(ctx, readyOptions),
     stopping,
   });
-  const jobs = [followRegister, makePartitions, parked, rollups, watchQueues, watchOutbox, checkReady];
+  const jobs = [
+    followRegister,
+    makePartitions,
+    parked,
+    rollups,
+    watchQueues,
+    watchOutbox,
+    followFanOut,
+    tendFanOut,
+    writeDrops,
+    checkReady,
+  ];
   onStop(() => endsWithin(CLOSE_MS, Promise.all(jobs.map(({ done }) => done))));
 
   const health = await startHealthServer({
@@ -166,6 +212,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
       brokerCheck(broker),
       ...streams.map((stream) => stream.healthCheck),
       partners.healthCheck,
+      fanOut.healthCheck,
       outboxWatch.healthCheck,
       jobCheck('register', followRegister.state),
       jobCheck('partitions', makePartitions.state),
@@ -173,6 +220,8 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
       jobCheck('rollups', rollups.state),
       jobCheck('watchdog', watchQueues.state),
       jobCheck('outbox', watchOutbox.state),
+      jobCheck('fan-out-bindings', followFanOut.state),
+      jobCheck('fan-out-drops', writeDrops.state),
       jobCheck('ready', checkReady.state, { isVital: true }),
     ],
   });

@@ -1,4 +1,4 @@
-import { QUEUES, partnerConfigQueue, partnerTelemetryQueue } from '@quarterhour/contracts';
+import { QUEUES, fanOutQueue, partnerConfigQueue, partnerTelemetryQueue } from '@quarterhour/contracts';
 import type { StreamIngest } from './ingest.js';
 import type { Source } from './source.js';
 
@@ -9,6 +9,8 @@ export interface PartnerStreams {
   readonly telemetry: QueueIngest;
   readonly tradingConfig: QueueIngest;
   readonly deadLetters: QueueIngest;
+  /** Tells partners; stores nothing. */
+  readonly fanOut: Pick<QueueIngest, 'consume' | 'release'>;
 }
 
 /** What one partner publishes into one virtual host. */
@@ -16,11 +18,13 @@ export class PartnerQueues {
   readonly #streams: PartnerStreams;
   readonly #telemetry: string;
   readonly #config: string;
+  readonly #fanOut: string;
 
   constructor(streams: PartnerStreams, prefix: string) {
     this.#streams = streams;
     this.#telemetry = partnerTelemetryQueue(prefix);
     this.#config = partnerConfigQueue(prefix);
+    this.#fanOut = fanOutQueue(prefix);
   }
 
   get names(): readonly string[] {
@@ -53,5 +57,14 @@ export class PartnerQueues {
 
   releaseDead(source: Source): Promise<void> {
     return this.#streams.deadLetters.release(QUEUES.dead, source);
+  }
+
+  /** What is to be told to the partner's keys, in a virtual host of the partner's own. */
+  consumeFanOut(source: Source): Promise<void> {
+    return this.#streams.fanOut.consume(this.#fanOut, source);
+  }
+
+  releaseFanOut(source: Source): Promise<void> {
+    return this.#streams.fanOut.release(this.#fanOut, source);
   }
 }

@@ -6,6 +6,7 @@ export * from './messages/trading-config.js';
 export * from './messages/vcp/config.js';
 export * from './messages/vcp/envelope.js';
 export * from './messages/vcp/telemetry.js';
+export * from './messages/vcp/telemetry-events.js';
 export * from './scalars.js';
 export * from './streams.js';
 export * from './topology.js';

@@ -26,6 +26,8 @@ export const QUEUES = {
   dead: 'ingest.dead',
   /** The newest events of the register, for whoever looks; those who follow it bind a queue of their own. */
   registryEvents: 'fleet.registry',
+  /** Telemetry once more, of plants whose partners are told of it; bound by whoever tells them, one by one. */
+  fanOut: 'fanout.telemetry',
 } as const;
 
 /** A partner's queue prefix: one word of a routing key, 2 to 50 characters, no hyphen at either end. */
@@ -104,6 +106,36 @@ function partnerQueue(prefix: string, family: string): string {
   return `vcp.${prefix}.${family}`;
 }
 
+/**
+ * Second queue of a partner's telemetry in its own virtual host: what is in it is told to the partner's keys, and stored
+ * nowhere.
+ *
+ * @throws RangeError on a malformed prefix
+ */
+export function fanOutQueue(prefix: string): string {
+  return partnerQueue(prefix, 'fanout');
+}
+
+/**
+ * How a partner's telemetry gets into {@link fanOutQueue}, or in our own virtual host into `QUEUES.fanOut`. Always bound after
+ * the queue that is stored, and unbound with it: nothing may be confirmed that only fan-out has.
+ *
+ * @throws RangeError on a malformed prefix
+ */
+export function fanOutBinding(prefix: string, queue: string): Topology['bindings'][number] {
+  return { exchange: EXCHANGES.vcp, queue, routingKey: inboundQueue(prefix, 'telemetry').routingKey };
+}
+
+/** How telemetry that our gateways publish of one plant gets into `QUEUES.fanOut`. */
+export function fleetFanOutBinding(plantId: string): Topology['bindings'][number] {
+  return { exchange: EXCHANGES.fleet, queue: QUEUES.fanOut, routingKey: `telemetry.*.${plantId}` };
+}
+
+/** Routing key under which a partner is told of a plant's telemetry. `siteId` is the plant's own id. */
+export function telemetryEventKey(prefix: string, kind: 'realtime' | 'meter', siteId: string): string {
+  return `${prefix}.event.telemetry.${kind}.${siteId}`;
+}
+
 /** Routing key of a dispatch command. */
 export function dispatchKey(assetId: string): string {
   return `dispatch.${assetId}`;
@@ -178,8 +210,20 @@ export const REGISTRY_POLICY: Policy = {
   definition: { overflow: 'drop-head', 'max-length-bytes': 16 * MEBIBYTE },
 };
 
+/** What is fanned out is stored elsewhere: when nobody takes it, the oldest goes, and no publisher is held up. */
+const FAN_OUT_LIMITS = { overflow: 'drop-head', 'delivery-limit': 100, 'max-length-bytes': 256 * MEBIBYTE } as const;
+
+/** Of telemetry that partners are still to be told of. */
+export const FAN_OUT_POLICY: Policy = {
+  name: 'fan-out',
+  pattern: '^fanout\\.telemetry$',
+  applyTo: 'queues',
+  priority: 1,
+  definition: FAN_OUT_LIMITS,
+};
+
 /** The policies of our own virtual host. */
-export const CENTRAL_POLICIES: readonly Policy[] = [INGEST_POLICY, REGISTRY_POLICY];
+export const CENTRAL_POLICIES: readonly Policy[] = [INGEST_POLICY, REGISTRY_POLICY, FAN_OUT_POLICY];
 
 const PARTNER_VHOST_START = 'partner-';
 
@@ -244,7 +288,8 @@ export function partnerQueues(prefix: string): readonly PartnerQueue[] {
 }
 
 /**
- * What is declared in {@link partnerVhost}: the partner's eight queues, and where the broker puts what it gives up on.
+ * What is declared in {@link partnerVhost}: the partner's eight queues, the one that its telemetry is fanned out from, and
+ * where the broker puts what it gives up on.
  *
  * @param prefix the organisation's queue prefix
  * @throws RangeError when the prefix could not be one word of a routing key
@@ -253,9 +298,10 @@ export function partnerVhostTopology(prefix: string): Topology {
   const queues = partnerQueues(prefix);
   return {
     exchanges: [EXCHANGES.vcp, EXCHANGES.dead].map((name) => ({ name, type: 'topic' as const })),
-    queues: [...queues.map(({ name }) => ({ name })), { name: QUEUES.dead }],
+    queues: [...queues.map(({ name }) => ({ name })), { name: fanOutQueue(prefix) }, { name: QUEUES.dead }],
     bindings: [
       ...queues.map(({ name, routingKey }) => ({ exchange: EXCHANGES.vcp, queue: name, routingKey })),
+      fanOutBinding(prefix, fanOutQueue(prefix)),
       { exchange: EXCHANGES.dead, queue: QUEUES.dead, routingKey: '#' },
     ],
   };
@@ -282,6 +328,7 @@ export const PARTNER_POLICIES: readonly Policy[] = [
     priority: 1,
     definition: { overflow: 'drop-head', 'delivery-limit': 100, 'max-length-bytes': 256 * MEBIBYTE },
   },
+  { ...FAN_OUT_POLICY, pattern: '^vcp\\.[a-z0-9-]+\\.fanout$' },
 ];
 
 /**
@@ -322,4 +369,4 @@ export function refusalTopology(prefix: string, families: readonly InboundFamily
  * What a partner's virtual host may hold, as the broker's limits are named. Queues: those of {@link partnerVhostTopology}
  * and the one of {@link refusalTopology}. Connections: the partner's, and a pair of each of our workers.
  */
-export const PARTNER_VHOST_LIMITS = { 'max-connections': 50, 'max-queues': 10 } as const;
+export const PARTNER_VHOST_LIMITS = { 'max-connections': 50, 'max-queues': 11 } as const;

@@ -363,6 +363,7 @@ export {
   type TradingConfigChange,
   type TradingConfigRecord,
 } from './queries/trading-config.js';
+export { addFanOutDrops, type FanOutDrops } from './queries/fan-out-drops.js';
 export {
   forgetPartnerVhost,
   keepPartnerVhost,

@@ -3,6 +3,7 @@ export * from './delivery.js';
 export * from './discard.js';
 export * from './json-scan.js';
 export * from './profiles/vcp.js';
+export * from './profiles/vcp-events.js';
 export * from './received.js';
 export * from './register.js';
 export * from './register-watch.js';

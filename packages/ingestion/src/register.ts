@@ -14,6 +14,7 @@ export class Register {
   readonly #byPrefix: ReadonlyMap<string, RegisteredOrganisation>;
   readonly #plants: ReadonlyMap<string, RegisteredPlant>;
   readonly #plantsByExternalId: ReadonlyMap<string, RegisteredPlant>;
+  readonly #plantIdsByOwner: ReadonlyMap<string, readonly string[]>;
   readonly #assets: ReadonlyMap<string, RegisteredAsset>;
   readonly #tradingStates: ReadonlyMap<string, TradingState>;
   readonly #keys: readonly PartnerKeyRow[];
@@ -32,6 +33,7 @@ export class Register {
         plant.externalPlantId === null ? [] : [[externalKey(plant.orgId, plant.externalPlantId), plant]],
       ),
     );
+    this.#plantIdsByOwner = idsByOwner(rows.plants);
     this.#assets = new Map(rows.assets.map((asset) => [asset.id, asset]));
     this.#tradingStates = new Map(rows.tradingStates.map(({ orgId, state }) => [orgId, state]));
     this.#keys = rows.apiKeys;
@@ -77,6 +79,11 @@ export class Register {
     return plant?.orgId === orgId ? plant : this.#plantsByExternalId.get(externalKey(orgId, siteId));
   }
 
+  /** Our ids of an organisation's plants. */
+  plantIdsOf(orgId: string): readonly string[] {
+    return this.#plantIdsByOwner.get(orgId) ?? [];
+  }
+
   asset(id: string): RegisteredAsset | undefined {
     return this.#assets.get(id);
   }
@@ -104,6 +111,16 @@ export class Register {
         return false;
     }
   }
+}
+
+function idsByOwner(plants: readonly RegisteredPlant[]): Map<string, readonly string[]> {
+  const ids = new Map<string, string[]>();
+  for (const { orgId, id } of plants) {
+    const known = ids.get(orgId);
+    if (known === undefined) ids.set(orgId, [id]);
+    else known.push(id);
+  }
+  return ids;
 }
 
 function externalKey(orgId: string, externalPlantId: string): string {
