@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import {
   insertDispatches,
   insertMeterReadings,
@@ -202,6 +202,9 @@ export function logCommand(db: Database, orgId: string, plantId: string, columns
     payload: '{"type":"POWER","targetValueKw":-2.5}',
     status: 'PENDING',
     created_at: '2026-01-15T10:00:00Z',
+    received_at: '2026-01-15T10:00:00Z',
+    content_sha256: `\\x${randomBytes(32).toString('hex')}`,
+    is_first: false,
     ...columns,
   });
 }

@@ -6,7 +6,15 @@
  * Streams that the worker takes in. A stream names what arrives, not the queue it comes from; `dead-letter` is what the
  * broker gave up on and nobody can tell any more what it was.
  */
-export const STREAMS = ['dispatch', 'plant-telemetry', 'trading-config', 'asset-status', 'dead-letter'] as const;
+export const STREAMS = [
+  'dispatch',
+  'plant-telemetry',
+  'trading-config',
+  'asset-status',
+  'partner-command',
+  'command-answer',
+  'dead-letter',
+] as const;
 export type StreamName = (typeof STREAMS)[number];
 
 /**

@@ -22,12 +22,16 @@ export const QUEUES = {
   dispatch: 'ingest.dispatch',
   fleetTelemetry: 'ingest.fleet.telemetry',
   assetStatus: 'ingest.fleet.status',
+  /** What plants did with their commands. */
+  fleetAnswers: 'ingest.fleet.answers',
   tradingConfig: 'ingest.trading.config',
   dead: 'ingest.dead',
   /** The newest events of the register, for whoever looks; those who follow it bind a queue of their own. */
   registryEvents: 'fleet.registry',
   /** Telemetry once more, of plants whose partners are told of it; bound by whoever tells them, one by one. */
   fanOut: 'fanout.telemetry',
+  /** Commands on their way to plant gateways. Those that nobody fetches soon are gone: a plant must not act late. */
+  fleetCommands: 'fleet.commands',
 } as const;
 
 /** A partner's queue prefix: one word of a routing key, 2 to 50 characters, no hyphen at either end. */
@@ -63,6 +67,8 @@ export function staticTopology(): Topology {
       { exchange: EXCHANGES.dispatch, queue: QUEUES.dispatch, routingKey: 'dispatch.#' },
       { exchange: EXCHANGES.fleet, queue: QUEUES.fleetTelemetry, routingKey: 'telemetry.#' },
       { exchange: EXCHANGES.fleet, queue: QUEUES.assetStatus, routingKey: 'status.#' },
+      { exchange: EXCHANGES.fleet, queue: QUEUES.fleetAnswers, routingKey: 'answer.*' },
+      { exchange: EXCHANGES.fleet, queue: QUEUES.fleetCommands, routingKey: 'command.*' },
       { exchange: EXCHANGES.fleet, queue: QUEUES.registryEvents, routingKey: 'asset.event.*' },
       { exchange: EXCHANGES.trading, queue: QUEUES.tradingConfig, routingKey: 'trading.config.*' },
       { exchange: EXCHANGES.dead, queue: QUEUES.dead, routingKey: '#' },
@@ -161,6 +167,49 @@ export function fleetTelemetryKey(kind: 'realtime' | 'meter', plantId: string): 
   return `telemetry.${kind}.${plantId}`;
 }
 
+/** Routing key under which a plant's gateway is told what to do. */
+export function plantCommandKey(plantId: string): string {
+  return `command.${plantId}`;
+}
+
+/** Routing key under which a plant's gateway says what was done. */
+export function plantAnswerKey(plantId: string): string {
+  return `answer.${plantId}`;
+}
+
+/** What a partner commands, the words after `{prefix}.command.`. */
+export const COMMAND_SUBJECTS = ['site-setpoint', 'device', 'mode', 'emergency'] as const;
+export type CommandSubject = (typeof COMMAND_SUBJECTS)[number];
+
+/** What a partner does with schedules, the word after `{prefix}.schedule.`. */
+export const SCHEDULE_SUBJECTS = ['create', 'cancel'] as const;
+export type ScheduleSubject = (typeof SCHEDULE_SUBJECTS)[number];
+
+/** Routing key under which a partner commands. */
+export function partnerCommandKey(prefix: string, subject: CommandSubject): string {
+  return `${prefix}.command.${subject}`;
+}
+
+/** Routing key under which a partner makes or ends a schedule. */
+export function partnerScheduleKey(prefix: string, subject: ScheduleSubject): string {
+  return `${prefix}.schedule.${subject}`;
+}
+
+/** Routing key under which a partner hears whether its command was taken. */
+export function commandAckKey(prefix: string): string {
+  return `${prefix}.event.command.ack`;
+}
+
+/** Routing key under which a partner hears what became of its command. */
+export function executionKey(prefix: string): string {
+  return `${prefix}.event.execution`;
+}
+
+/** Routing key under which a partner hears of alarms. */
+export function alarmKey(prefix: string): string {
+  return `${prefix}.event.alarm`;
+}
+
 /** Routing key under which the status of an asset is published. */
 export function assetStatusKey(assetId: string): string {
   return `status.${assetId}`;
@@ -222,8 +271,22 @@ export const FAN_OUT_POLICY: Policy = {
   definition: FAN_OUT_LIMITS,
 };
 
+/** A command that no gateway fetches within a minute is not worth carrying out, and nobody is to find it anywhere else. */
+export const FLEET_COMMANDS_POLICY: Policy = {
+  name: 'fleet-commands',
+  pattern: '^fleet\\.commands$',
+  applyTo: 'queues',
+  priority: 1,
+  definition: { overflow: 'reject-publish', 'message-ttl': 60_000, 'max-length-bytes': 64 * MEBIBYTE },
+};
+
 /** The policies of our own virtual host. */
-export const CENTRAL_POLICIES: readonly Policy[] = [INGEST_POLICY, REGISTRY_POLICY, FAN_OUT_POLICY];
+export const CENTRAL_POLICIES: readonly Policy[] = [
+  INGEST_POLICY,
+  REGISTRY_POLICY,
+  FLEET_COMMANDS_POLICY,
+  FAN_OUT_POLICY,
+];
 
 const PARTNER_VHOST_START = 'partner-';
 

@@ -68,6 +68,7 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'app.api_key_use': { read: ['select'], control: ['select'], usage: ['select', 'insert', 'update'] },
   'app.outbox': { ingest: ['select', 'insert', 'update', 'delete'], read: ['select'], control: ['select', 'insert'] },
   'app.command_log': { ingest: ['select', 'insert', 'update'], read: ['select'], control: ['select'] },
+  'app.schedule': { ingest: ['select', 'insert', 'update'], read: ['select'] },
   'app.config_log': { read: ['select'] },
   'app.audit': { read: ['select'], control: ['select', 'insert'] },
   'ops.ingest_progress': { ingest: ['select', 'insert', 'update'] },

@@ -33,10 +33,11 @@ async function fill(orgId: string, plantId: string): Promise<void> {
     await trx.query(
       query(
         `insert into app.command_log (org_id, id, plant_id, site_id, command_type, routing_key, message_id, payload,
-           status, created_at)
+           status, created_at, received_at, content_sha256, is_first)
          select $1, gen_random_uuid(), $2, 's', case when n % 10 = 0 then 'EMERGENCY' else 'MODE_CHANGE' end, 'k',
-           'm-' || n, '{}', 'PENDING', timestamptz '2026-01-15T10:00:00Z' + n * interval '1 second'
-         from generate_series(1, ${ROWS}) n`,
+           'm-' || n, '{}', 'PENDING', at, at, sha256(n::text::bytea), true
+         from generate_series(1, ${ROWS}) n, lateral (
+           select timestamptz '2026-01-15T10:00:00Z' + n * interval '1 second' as at) clock`,
         [orgId, plantId],
       ),
     );

@@ -12,6 +12,7 @@ import { configLog } from './0010-config-log.js';
 import { assetRegistry } from './0011-asset-registry.js';
 import { periods } from './0012-periods.js';
 import { specsAndSites } from './0013-specs-and-sites.js';
+import { partnerCommands } from './0014-partner-commands.js';
 import { fanOut } from './0016-fan-out.js';
 
 /** Every migration in order of its name. Forward only; a name that has run anywhere never changes. */
@@ -29,6 +30,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0011-asset-registry': assetRegistry,
   '0012-periods': periods,
   '0013-specs-and-sites': specsAndSites,
+  '0014-partner-commands': partnerCommands,
   '0016-fan-out': fanOut,
 };
 

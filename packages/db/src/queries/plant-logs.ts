@@ -49,15 +49,19 @@ export type ConfigLogColumn =
   | 'responded_at'
   | 'created_at';
 
-/** One page of the commands that were relayed to a plant, or of those of one kind. */
+/** Schedules are commands to us, and none to whoever asks what was commanded. */
+const NO_SCHEDULE = `l.command_type not in ('SCHEDULE_CREATE', 'SCHEDULE_CANCEL')`;
+
+/** One page of the commands that were sent for a plant, or of those of one kind. */
 export function listCommandLog(
   trx: Trx,
   { commandType, ...query }: CommandLogQuery,
   projection: Projection<CommandLogColumn>,
 ): Promise<CountedPage> {
   const parameters = new StatementParameters();
-  const kind = commandType === undefined ? [] : [`l.command_type = ${parameters.bind(commandType)}`];
-  return plantLog(trx, query, { table: 'app.command_log', conditions: kind, parameters, projection, key: COMMAND_KEY });
+  const kind = commandType === undefined ? NO_SCHEDULE : `l.command_type = ${parameters.bind(commandType)}`;
+  const conditions = [kind];
+  return plantLog(trx, query, { table: 'app.command_log', conditions, parameters, projection, key: COMMAND_KEY });
 }
 
 /** One page of the configurations that were sent to a plant's ESM. */

@@ -49,8 +49,10 @@ function realtimePayload(sample: NewRealtimeSample): VcpRealtimeEvent {
 function meterPayload({ readings, measuredAt }: PlantTelemetryFact & { readonly kind: 'meter' }): VcpMeterEvent {
   const meters = new Map<string, VcpMeterEvent['meters'][number]>();
   for (const { deviceId, role, register, valueKwh } of readings) {
+    if (valueKwh === null) continue;
     const before = meters.get(deviceId) ?? { deviceId, ...(role === null ? {} : { role }) };
-    meters.set(deviceId, { ...before, [`${register}RegisterKwh`]: valueKwh });
+    before[`${register}RegisterKwh`] = valueKwh;
+    meters.set(deviceId, before);
   }
   const [first] = readings;
   return { readingAt: measuredAt, meters: [...meters.values()], dataQuality: qualityOf(first?.dataQuality) };

@@ -27,14 +27,20 @@ export const vcpRealtimeEvent = z
   .meta({ id: 'VcpRealtimeEvent', title: 'Realtime telemetry of a plant' });
 export type VcpRealtimeEvent = z.infer<typeof vcpRealtimeEvent>;
 
-/**
- * Payload of `{prefix}.event.telemetry.meter.{siteId}`: registers of a plant's meters. A register is a member that ends in
- * `RegisterKwh`, an absolute counter in kWh; a meter has those that it has.
- */
+/** One meter with the registers it has, each a member that ends in `RegisterKwh`: an absolute counter in kWh. */
+export const vcpMeterRegisters = z
+  .looseObject({ deviceId: z.string(), role: plainText(64).optional() })
+  .meta({
+    id: 'VcpMeterRegisters',
+    title: 'Registers of a meter',
+    patternProperties: { 'RegisterKwh$': { type: 'number', minimum: 0 } },
+  });
+
+/** Payload of `{prefix}.event.telemetry.meter.{siteId}`: registers of a plant's meters. */
 export const vcpMeterEvent = z
   .strictObject({
     readingAt: utcInstantText,
-    meters: z.array(z.object({ deviceId: z.string(), role: plainText(64).optional() }).catchall(z.number().min(0))).min(1),
+    meters: z.array(vcpMeterRegisters).min(1),
     dataQuality,
   })
   .meta({ id: 'VcpMeterEvent', title: 'Meter registers of a plant' });
