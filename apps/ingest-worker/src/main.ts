@@ -126,8 +126,14 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const relay = new OutboxRelay(outboxCtx);
   const outboxWatch = new OutboxWatch({ ...outboxCtx, relay });
   const relayed = relay.run();
-  onStop(() => Promise.all([endsWithin(RELAY_MS, relayed), ...streams.map((stream) => stream.drain())]));
-  onStop(() => endsWithin(CLOSE_MS, fanOut.close().then(() => drops.writeDown())));
+  const tellNobody = () => fanOut.close().then(() => drops.writeDown());
+  onStop(() =>
+    Promise.all([
+      endsWithin(RELAY_MS, relayed),
+      endsWithin(CLOSE_MS, tellNobody()),
+      ...streams.map((stream) => stream.drain()),
+    ]),
+  );
 
   const lookAhead = () => partitions.lookAhead(plantTelemetryStream.name);
   await lookAhead();

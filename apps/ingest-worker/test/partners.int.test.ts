@@ -270,7 +270,7 @@ describe('the virtual host of a key', () => {
     return { keyId, vhost };
   }
 
-  test('is consumed, telemetry and config, each key by a connection of its own', async () => {
+  test('is consumed, telemetry and config, each key by a pair of connections of its own', async () => {
     const partner = await aPartner();
     const [one, other] = [await aKey(partner), await aKey(partner)];
     const ids = [await publishIn(one.vhost, partner), await publishIn(other.vhost, partner)];
@@ -283,7 +283,7 @@ describe('the virtual host of a key', () => {
       ).toEqual([{ message_id: config.messageId }]),
     );
     for (const { vhost } of [one, other]) {
-      await eventually(async () => expect(await connectionsTo(vhost.name)).toHaveLength(1), WITHIN);
+      await eventually(async () => expect(await connectionsTo(vhost.name)).toHaveLength(2), WITHIN);
     }
     await eventually(async () =>
       expect((await readiness()).checks['partners']).toMatchObject({
@@ -363,7 +363,7 @@ describe('the virtual host of a key', () => {
   test('is let go of when its key expires, without a word from anybody', async () => {
     const partner = await aPartner();
     const { vhost } = await aKey(partner, { expiresInMs: 6_000 });
-    await eventually(async () => expect(await connectionsTo(vhost.name)).toHaveLength(1), WITHIN);
+    await eventually(async () => expect(await connectionsTo(vhost.name)).toHaveLength(2), WITHIN);
     await eventually(async () => expect(await connectionsTo(vhost.name)).toHaveLength(0), WITHIN);
     expect((await readiness()).status).toBe(200);
   }, 60_000);
@@ -377,7 +377,7 @@ describe('the virtual host of a key', () => {
     await eventually(async () => expect(await consumersOf(partner.telemetryQueue, vhost.broker)).toBe(0), WITHIN);
     const ids = [await publishIn(vhost, partner), await publishIn(vhost, partner)];
     expect(await stored(partner)).toEqual([before]);
-    await eventually(async () => expect(await connectionsTo(vhost.name)).toHaveLength(1), WITHIN);
+    await eventually(async () => expect(await connectionsTo(vhost.name)).toHaveLength(2), WITHIN);
     await setTradingState(house.admin, partner.organisation, 'DRAINING');
     await eventually(async () => expect(await stored(partner)).toEqual([before, ...ids]), WITHIN);
     await setTradingState(house.admin, partner.organisation, 'DISABLED');

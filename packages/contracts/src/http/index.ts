@@ -27,6 +27,7 @@ export * from './own/trading-lifecycle.js';
 export * from './own/trading-partners.js';
 export * from './paging.js';
 export * from './partner/api-keys.js';
+export * from './partner/site-commands.js';
 export * from './partner/sites.js';
 export * from './query.js';
 export * from './trading/config.js';

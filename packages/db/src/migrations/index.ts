@@ -13,7 +13,7 @@ import { assetRegistry } from './0011-asset-registry.js';
 import { periods } from './0012-periods.js';
 import { specsAndSites } from './0013-specs-and-sites.js';
 import { partnerCommands } from './0014-partner-commands.js';
-import { fanOut } from './0016-fan-out.js';
+import { partnerSurface } from './0016-partner-surface.js';
 
 /** Every migration in order of its name. Forward only; a name that has run anywhere never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -31,8 +31,8 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0012-periods': periods,
   '0013-specs-and-sites': specsAndSites,
   '0014-partner-commands': partnerCommands,
-  '0016-fan-out': fanOut,
+  '0016-partner-surface': partnerSurface,
 };
 
 /** Name of the newest migration: the schema version that this code needs. */
-export const SCHEMA_VERSION = '0016-fan-out';
+export const SCHEMA_VERSION = '0016-partner-surface';
