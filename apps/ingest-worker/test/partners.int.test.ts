@@ -363,7 +363,7 @@ describe('the virtual host of a key', () => {
   test('is let go of when its key expires, without a word from anybody', async () => {
     const partner = await aPartner();
     const { vhost } = await aKey(partner, { expiresInMs: 6_000 });
-    await eventually(async () => expect(await connectionsTo(vhost.name)).toHaveLength(2), WITHIN);
+    await eventually(async () => expect(await connectionsTo(vhost.name)).toHaveLength(1), WITHIN);
     await eventually(async () => expect(await connectionsTo(vhost.name)).toHaveLength(0), WITHIN);
     expect((await readiness()).status).toBe(200);
   }, 60_000);

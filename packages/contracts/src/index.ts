@@ -1,3 +1,6 @@
+export * from './asyncapi/channels.js';
+export { partnerAsyncApi, partnerSchemas, type AsyncApiDocument } from './asyncapi/document.js';
+export * from './asyncapi/page.js';
 export * from './http/index.js';
 export * from './messages/asset-event.js';
 export * from './messages/asset-status.js';
