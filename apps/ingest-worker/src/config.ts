@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { randomBytes } from 'node:crypto';
+import { DEFAULT_COMMAND_RULES } from '@quarterhour/ingestion';
 import { LOG_LEVELS, readEnvironment, type Environment } from '@quarterhour/runtime';
 import { z } from 'zod';
 
@@ -16,6 +17,14 @@ const environment = z.object({
         .replace(/[^A-Za-z0-9._-]/g, '-')
         .slice(0, 60),
     ),
+  QUARTERHOUR_KEY_RING: z.string().optional(),
+  QUARTERHOUR_EMERGENCY_SIGNATURE: z.enum(['optional', 'required']).default('optional'),
+  QUARTERHOUR_COMMANDS_PER_SECOND: z.coerce.number().positive().max(10_000).default(DEFAULT_COMMAND_RULES.perSecond),
+  QUARTERHOUR_COMMANDS_AT_ONCE: z.coerce.number().int().min(1).max(10_000).default(DEFAULT_COMMAND_RULES.atOnce),
+  QUARTERHOUR_EVENT_SOURCE: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/)
+    .default(DEFAULT_COMMAND_RULES.eventSource),
   QUARTERHOUR_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   QUARTERHOUR_UNSAFE_TEST_DATABASE: z.literal('yes').optional(),
 });
@@ -29,6 +38,14 @@ export function readConfig(env: Environment = process.env) {
     amqpUrl: read.QUARTERHOUR_AMQP_URL,
     health: { host: read.QUARTERHOUR_LISTEN_HOST, port: read.QUARTERHOUR_WORKER_HEALTH_PORT },
     worker: `${read.QUARTERHOUR_WORKER_NAME}-${randomBytes(4).toString('hex')}`,
+    /** File of the key ring with which signing keys are opened; without one commands stay where they are. */
+    keyRing: read.QUARTERHOUR_KEY_RING ?? null,
+    commandRules: {
+      needsSignedEmergency: read.QUARTERHOUR_EMERGENCY_SIGNATURE === 'required',
+      perSecond: read.QUARTERHOUR_COMMANDS_PER_SECOND,
+      atOnce: read.QUARTERHOUR_COMMANDS_AT_ONCE,
+      eventSource: read.QUARTERHOUR_EVENT_SOURCE,
+    },
     logLevel: read.QUARTERHOUR_LOG_LEVEL,
     /** Tests run on servers that do not sync to disk; everything else must be durable. */
     acceptsVolatile: read.QUARTERHOUR_UNSAFE_TEST_DATABASE === 'yes',

@@ -5,6 +5,7 @@ import {
   prepareBatch,
   type Delivery,
   type PreparedBatch,
+  type ReceiveContext,
   type Received,
   type Refused,
   type RegisterWatch,
@@ -35,6 +36,8 @@ export interface IngestContext extends Omit<StoreContext, 'alarm'>, Omit<Source,
   readonly register: RegisterWatch;
   readonly metrics: IngestMetrics;
   readonly suspects: Suspects;
+  /** What streams may know besides register and time. */
+  readonly receiving?: Omit<ReceiveContext, 'register' | 'nowMillis'>;
 }
 
 /** How patient a stream is. Tests are in a hurry. */
@@ -43,6 +46,8 @@ export interface IngestSettings {
   readonly giveBackAfterMs?: number;
   /** How many messages have to go through after a suspect before the queue is taken by the window again. */
   readonly quietMessages?: number;
+  /** Called whenever a batch is stored. */
+  readonly onStored?: () => void;
 }
 
 interface InHand<Fact> {
@@ -72,6 +77,7 @@ export class StreamIngest<Fact> {
   readonly #stream: Stream<Fact>;
   readonly #giveBackAfterMs: number;
   readonly #quietMessages: number;
+  readonly #onStored: () => void;
   readonly #batcher: Batcher<InHand<Fact>, PreparedBatch<Fact>>;
   /** By virtual host and queue. */
   readonly #consumed = new Map<string, Consumed>();
@@ -89,6 +95,7 @@ export class StreamIngest<Fact> {
     this.#stream = stream;
     this.#giveBackAfterMs = settings.giveBackAfterMs ?? GIVE_BACK_AFTER_MS;
     this.#quietMessages = settings.quietMessages ?? QUIET_MESSAGES;
+    this.#onStored = settings.onStored ?? (() => undefined);
     this.#alarm = new Alarm(ctx.clock, ctx.log, stream.name);
     this.#batcher = new Batcher(stream.limits, {
       prepare: (items) => this.#prepare(items),
@@ -109,7 +116,7 @@ export class StreamIngest<Fact> {
     if (this.#isDraining || this.#consumed.has(nameOf(queue, source))) return;
     const { prefetch } = this.#stream.limits;
     const settings = { prefetch, quietMessages: this.#quietMessages };
-    const intake = new Intake(queue, source.partner?.orgId, settings, this.#ctx.log);
+    const intake = new Intake(queue, source.partner, settings, this.#ctx.log);
     this.#consumed.set(nameOf(queue, source), { intake, source, isLeaving: false });
     const consumer = await source.broker.consume({
       queue,
@@ -186,7 +193,8 @@ export class StreamIngest<Fact> {
       queue: intake.queue,
       redelivered: amqp.redelivered,
       properties: amqp.properties,
-      owner: intake.owner,
+      owner: intake.partner?.orgId,
+      keyId: intake.partner?.keyId,
     };
     const isForLater = isSuspect(amqp) || this.#ctx.suspects.isTrying;
     const received = isForLater ? null : this.#receive(delivery);
@@ -195,8 +203,8 @@ export class StreamIngest<Fact> {
   }
 
   #receive(delivery: Delivery): Received<Fact> {
-    const { clock, register } = this.#ctx;
-    return this.#stream.receive(delivery, { register: register.current, nowMillis: clock.nowMillis() });
+    const { clock, register, receiving } = this.#ctx;
+    return this.#stream.receive(delivery, { ...receiving, register: register.current, nowMillis: clock.nowMillis() });
   }
 
   /** Nothing beside a suspect; and what cannot be prepared fails again in its turn, where that is dealt with. */
@@ -223,6 +231,7 @@ export class StreamIngest<Fact> {
     const timer = setTimeout(() => patience.abort(), this.#giveBackAfterMs);
     try {
       const { received, outcomes } = await this.#store(batch, prepared, AbortSignal.any([stopping, patience.signal]));
+      this.#onStored();
       // fail point: after_commit_before_ack
       settle(batch);
       // fail point: after_ack
@@ -326,7 +335,7 @@ function report({ intake, source }: Consumed): object {
 }
 
 function isOfUnknown(received: Received<unknown>): boolean {
-  return received.kind === 'refused' && received.fault.waitsFor !== null;
+  return received.kind === 'refused' ? received.fault.waitsFor !== null : received.isOfUnknown === true;
 }
 
 /** A batch is a gap-free prefix of what each of its channels delivered, so one ack per queue settles it. */

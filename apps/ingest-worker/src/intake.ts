@@ -1,5 +1,6 @@
 import type { AmqpDelivery, Consumer, ConsumerState } from '@quarterhour/messaging';
 import type { Logger } from '@quarterhour/runtime';
+import type { Source } from './source.js';
 import { SUSPECT_FROM_FAILED_DELIVERIES } from './suspects.js';
 
 /** How a queue is consumed in ordinary times, and when they are back. */
@@ -18,7 +19,7 @@ export interface IntakeSettings {
 export class Intake {
   readonly queue: string;
   /** Whose everything in the queue is, where that does not depend on the message. */
-  readonly owner: string | undefined;
+  readonly partner: Source['partner'];
   readonly #settings: IntakeSettings;
   readonly #log: Logger;
   #consumer: Consumer | null = null;
@@ -29,9 +30,9 @@ export class Intake {
   #settled = 0;
   #onEmptyHanded: () => void = () => undefined;
 
-  constructor(queue: string, owner: string | undefined, settings: IntakeSettings, log: Logger) {
+  constructor(queue: string, partner: Source['partner'], settings: IntakeSettings, log: Logger) {
     this.queue = queue;
-    this.owner = owner;
+    this.partner = partner;
     this.#settings = settings;
     this.#log = log;
   }

@@ -23,6 +23,8 @@ export interface KeyStrandContext {
   readonly log: Logger;
   readonly atMost: AtMost;
   readonly stopping: AbortSignal;
+  /** Without the key's signing key nobody can say who commands. @throws when it cannot be had */
+  readonly assertVerifies: (orgId: string, keyId: string) => void;
 }
 
 /** What there is while the virtual host lets us in. */
@@ -45,6 +47,7 @@ export class KeyStrand implements PartnerStrand {
   readonly patienceMs = PATIENCE_MS;
   readonly #ctx: KeyStrandContext;
   readonly #orgId: string;
+  readonly #keyId: string;
   readonly #queues: PartnerQueues;
   #line: Line | null = null;
   #failures = 0;
@@ -60,6 +63,7 @@ export class KeyStrand implements PartnerStrand {
     this.name = partnerVhost(keyId);
     this.#ctx = ctx;
     this.#orgId = orgId;
+    this.#keyId = keyId;
     this.#queues = queues;
   }
 
@@ -71,8 +75,21 @@ export class KeyStrand implements PartnerStrand {
     }
     await this.#queues.consumeDead(source);
     await this.#queues.consumeFanOut(source);
+    const unverifiable = this.#unverifiable();
+    if (unverifiable === null) await this.#queues.consumeCommands(source);
     if (consumes) await this.#queues.consume(source);
     else await this.#queues.release(source);
+    if (unverifiable !== null) throw unverifiable;
+  }
+
+  /** What stands in the way of verifying commands: they stay where they are, and it is said. */
+  #unverifiable(): Error | null {
+    try {
+      this.#ctx.assertVerifies(this.#orgId, this.#keyId);
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error : new Error('no signing key', { cause: error });
+    }
   }
 
   async leave(): Promise<void> {
@@ -80,6 +97,7 @@ export class KeyStrand implements PartnerStrand {
     if (line === null) return;
     await Promise.all([
       this.#queues.release(line.source),
+      this.#queues.releaseCommands(line.source),
       this.#queues.releaseDead(line.source),
       this.#queues.releaseFanOut(line.source),
     ]);
@@ -153,7 +171,7 @@ export class KeyStrand implements PartnerStrand {
     return {
       broker,
       watchdog: new Watchdog({ broker, clock, log: log.child({ vhost: this.name }), endProcess }),
-      partner: { vhost: this.name, orgId: this.#orgId },
+      partner: { vhost: this.name, orgId: this.#orgId, keyId: this.#keyId },
     };
   }
 }

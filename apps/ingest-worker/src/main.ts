@@ -1,9 +1,10 @@
-import { EVENT_SOURCE, QUEUES, staticTopology } from '@quarterhour/contracts';
+import { QUEUES, staticTopology } from '@quarterhour/contracts';
 import { assertReady, openDatabase } from '@quarterhour/db';
 import {
   assetStatusStream,
   deadLetterStream,
   dispatchStream,
+  partnerCommandStream,
   plantTelemetryStream,
   RegisterWatch,
   tradingConfigStream,
@@ -13,6 +14,7 @@ import {
   createLogger,
   createMetrics,
   endsWithin,
+  openKeyRing,
   periodically,
   runProcess,
   startHealthServer,
@@ -35,6 +37,7 @@ import { Partitions } from './partitions.js';
 import { Partners } from './partners.js';
 import { stillReady } from './readiness.js';
 import { rollUpAll } from './rollups.js';
+import { OpenedSigningKeys } from './signing-keys.js';
 import { Suspects } from './suspects.js';
 import { Watchdog } from './watchdog.js';
 
@@ -87,6 +90,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const metrics = createMetrics({ processMetrics: true });
   const register = await RegisterWatch.open(db);
   const partitions = new Partitions(db, clock);
+  const signingKeys = new OpenedSigningKeys(config.keyRing === null ? null : openKeyRing(config.keyRing));
   const watchdog = new Watchdog({ broker, clock, log, endProcess: () => process.exit(1) });
   const ctx = {
     db,
@@ -100,26 +104,34 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     stopping,
     worker: config.worker,
     metrics: ingestMetrics(metrics),
+    receiving: { signingKeys, commandRules: config.commandRules },
     nextBatchNo: counter(),
   };
   const dispatches = new StreamIngest(ctx, dispatchStream);
   const telemetry = new StreamIngest(ctx, plantTelemetryStream);
   const tradingConfig = new StreamIngest(ctx, tradingConfigStream);
   const assetStatuses = new StreamIngest(ctx, assetStatusStream);
+  const commands = new StreamIngest(ctx, partnerCommandStream, { onStored: () => relay.wake() });
   const deadLetters = new StreamIngest(ctx, deadLetterStream);
-  const streams = [dispatches, telemetry, tradingConfig, assetStatuses, deadLetters];
+  const streams = [dispatches, telemetry, tradingConfig, assetStatuses, commands, deadLetters];
   const drops = new Drops(db);
   const fanOut: FanOut = new FanOut({
     ...ctx,
     publisherIn: (vhost) => partners.fanOutPublisherIn(vhost),
     drops,
     metrics: fanOutMetrics(metrics),
-    eventSource: EVENT_SOURCE,
+    eventSource: config.commandRules.eventSource,
   });
   const fanOutBindings = new FanOutBindings(ctx);
   const partners = new Partners(
-    { ...ctx, source: ctx, amqpUrl: config.amqpUrl, applicationName: APPLICATION },
-    { telemetry, tradingConfig, deadLetters, fanOut },
+    {
+      ...ctx,
+      source: ctx,
+      amqpUrl: config.amqpUrl,
+      applicationName: APPLICATION,
+      assertVerifies: (orgId, keyId) => signingKeys.assertOpens(register.current, orgId, keyId),
+    },
+    { telemetry, tradingConfig, commands, deadLetters, fanOut },
   );
   connections.push(() => partners.close());
   const outboxCtx = { ...ctx, lockDb, publisherIn: publishers(broker, partners), metrics: outboxMetrics(metrics) };

@@ -6,5 +6,5 @@ export interface Source {
   readonly broker: Pick<Broker, 'consume'>;
   readonly watchdog: Watchdog;
   /** A partner's own virtual host and whose it is. Missing for ours, where exchange and routing key tell whose a message is. */
-  readonly partner?: { readonly vhost: string; readonly orgId: string };
+  readonly partner?: { readonly vhost: string; readonly orgId: string; readonly keyId: string } | undefined;
 }

@@ -121,15 +121,17 @@ describe('the worker', () => {
     const orgId = house.organisation.id;
     const messageId = randomUUID();
     await house.admin.transaction([orgId], (trx) =>
-      enqueueOutgoing(trx, {
-        orgId,
-        vhost: VHOST,
-        exchange: EXCHANGES.fleet,
-        routingKey: assetEventKey('created'),
-        orderKey: 'asset X',
-        messageId,
-        body: Buffer.from('{}'),
-      }),
+      enqueueOutgoing(trx, [
+        {
+          orgId,
+          vhost: VHOST,
+          exchange: EXCHANGES.fleet,
+          routingKey: assetEventKey('created'),
+          orderKey: 'asset X',
+          messageId,
+          body: Buffer.from('{}'),
+        },
+      ]),
     );
     const log = createLogger({ name: 'test', level: 'fatal' });
     const broker = await openBroker({ url: house.vhost.amqpUrl, applicationName: 'test', log });

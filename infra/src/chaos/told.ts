@@ -81,6 +81,6 @@ export class Told {
     const body = Buffer.from(JSON.stringify({ messageId }));
     const address = { vhost: VHOST, exchange: EXCHANGES.trading, routingKey: ROUTING_KEY };
     // Each an order of its own: none has to wait for another.
-    return enqueueOutgoing(trx, { orgId, ...address, orderKey: messageId, messageId, body });
+    return enqueueOutgoing(trx, [{ orgId, ...address, orderKey: messageId, messageId, body }]);
   }
 }

@@ -13,6 +13,7 @@ export * from './messages/vcp/envelope.js';
 export * from './messages/vcp/events.js';
 export * from './messages/vcp/telemetry.js';
 export * from './messages/vcp/telemetry-events.js';
+export * from './partner-scopes.js';
 export * from './rejections.js';
 export * from './scalars.js';
 export * from './streams.js';

@@ -18,6 +18,12 @@ export const STREAMS = [
 export type StreamName = (typeof STREAMS)[number];
 
 /**
+ * Streams of which nothing is ever taken in later, whatever is registered or corrected meanwhile: what was asked for then is
+ * not wanted now.
+ */
+export const NEVER_REPLAYED: readonly StreamName[] = ['partner-command'];
+
+/**
  * What became of one delivery. Each delivery ends in exactly one of these, committed before it is acknowledged.
  *
  * - `stored`: a new fact

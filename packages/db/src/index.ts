@@ -175,6 +175,7 @@ export {
 } from './queries/inverters.js';
 export {
   exportReceipts,
+  insertReceipts,
   listReceipts,
   type Receivable,
   type Receipted,
@@ -348,7 +349,7 @@ export {
 export { findSite, listSites, type SiteColumn, type SiteQuery } from './queries/sites.js';
 export { wantProvisioning } from './queries/wanted-version.js';
 export { findPartnerLogin, type PartnerLogin } from './queries/partner-logins.js';
-export { enqueueOutgoing, type OutgoingRow } from './queries/outgoing.js';
+export { dropOutgoing, enqueueOutgoing, type OutgoingRow } from './queries/outgoing.js';
 export {
   changeTradingConfig,
   findTradingConfig,
@@ -398,6 +399,25 @@ export {
   type SealedValue,
   type SealedValuePlace,
 } from './queries/sealed-columns.js';
+export {
+  cancelSchedules,
+  findKeptCommands,
+  findPaces,
+  findSchedules,
+  insertCommands,
+  insertSchedules,
+  keepPaces,
+  type CommandPace,
+  type CommandStatus,
+  type CommandType,
+  type KeptCommand,
+  type NewCommand,
+  type NewSchedule,
+  type OfferedCommand,
+  type ScheduleCancellation,
+  type ScheduleName,
+  type StandingSchedule,
+} from './queries/partner-commands.js';
 export {
   listCommandLog,
   listConfigLog,

@@ -167,8 +167,8 @@ describe('the register', () => {
     const states = new Map(register.tradingStates.map(({ orgId, state }) => [orgId, state]));
     expect([states.get(owner.id), states.get(unconfigured.id)]).toEqual(['DRAINING', undefined]);
     expect(register.apiKeys.filter(({ orgId }) => orgId === owner.id)).toEqual([
-      { id: lasting, orgId: owner.id, expiresAtMillis: null },
-      { id: ending, orgId: owner.id, expiresAtMillis: expect.any(Number) },
+      expect.objectContaining({ id: lasting, orgId: owner.id, expiresAtMillis: null, endsAtMillis: null }),
+      expect.objectContaining({ id: ending, expiresAtMillis: expect.any(Number), endsAtMillis: expect.any(Number) }),
     ]);
     const left = (register.apiKeys.find(({ id }) => id === ending)?.expiresAtMillis ?? 0) - register.nowMillis;
     expect(left).toBeGreaterThan(0);

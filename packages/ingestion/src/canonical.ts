@@ -16,7 +16,13 @@ export function contentHash(value: Readonly<Record<string, unknown>>): Buffer {
   return hash('sha256', canonicalText(content), 'buffer');
 }
 
-function canonicalText(content: Readonly<Record<string, unknown>>): string {
+/**
+ * The one text of a JSON object: members in the order of their names' code units, no white space, strings and numbers as
+ * ECMAScript writes them (RFC 8785). It is the reading taken of what VCP 1.1 signs.
+ *
+ * @throws FaultError for what has no canonical form
+ */
+export function canonicalText(content: Readonly<Record<string, unknown>>): string {
   try {
     return canonicalize(content) ?? '';
   } catch (error) {

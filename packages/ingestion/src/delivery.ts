@@ -16,6 +16,8 @@ export interface Delivery {
    * routing key tell.
    */
   readonly owner?: string | undefined;
+  /** The key in whose virtual host it was published. */
+  readonly keyId?: string | undefined;
   /** When it first came, for one that was parked and is tried again. */
   readonly firstSeen?: UtcInstant;
 }

@@ -528,7 +528,7 @@ describe("what was published in a partner's own virtual host", () => {
   test.each([
     ['alpha.telemetry.realtime', 'plant-telemetry'],
     ['alpha.config.topology', 'trading-config'],
-    ['alpha.command.mode', 'dead-letter'],
+    ['alpha.command.mode', 'partner-command'],
     ['beta.telemetry.realtime', 'plant-telemetry'],
   ])('and given up by the broker as %s is set aside for its owner, as of stream %s', (routingKey, stream) => {
     const death = { exchange: 'vcp', queue: 'vcp.alpha.first', reason: 'delivery_limit', 'routing-keys': [routingKey] };

@@ -1,4 +1,6 @@
 import type { Reason, StreamName } from '@quarterhour/contracts';
+import type { PartnerKeyRow } from '@quarterhour/db';
+import type { CommandRules } from './commands/rules.js';
 import type { Delivery } from './delivery.js';
 import type { Register } from './register.js';
 
@@ -7,6 +9,16 @@ export interface ReceiveContext {
   readonly register: Register;
   /** Epoch milliseconds. */
   readonly nowMillis: number;
+  /** What verifies signatures; missing where nobody may. */
+  readonly signingKeys?: SigningKeys;
+  /** What is asked of commands, where that is not {@link DEFAULT_COMMAND_RULES}. */
+  readonly commandRules?: CommandRules;
+}
+
+/** Signing keys of partners, opened. */
+export interface SigningKeys {
+  /** 32 bytes. @throws when it cannot be opened */
+  of(key: PartnerKeyRow): Buffer;
 }
 
 /** A delivery that was understood: a fact of its stream, and whose it is. */
@@ -16,6 +28,8 @@ export interface Understood<Fact> {
   readonly orgId: string;
   readonly messageId: string | null;
   readonly fact: Fact;
+  /** It would be another fact if something that the register does not have were registered. */
+  readonly isOfUnknown?: boolean;
 }
 
 /** A delivery that goes to quarantine. `orgId` is `NO_ORGANISATION` when nobody can be named. */

@@ -64,6 +64,11 @@ export class Register {
     return this.#keys.filter((key) => key.orgId === orgId && isLive(key)).map(({ id }) => id);
   }
 
+  /** A key by its id, ended or not, as long as something may have been published with it. */
+  key(orgId: string, keyId: string): PartnerKeyRow | undefined {
+    return this.#keys.find((key) => key.id === keyId && key.orgId === orgId);
+  }
+
   organisationByPrefix(prefix: string): RegisteredOrganisation | undefined {
     return this.#byPrefix.get(prefix);
   }

@@ -1,4 +1,4 @@
-import { STREAMS, type Outcome, type Reason, type StreamName } from '@quarterhour/contracts';
+import { NEVER_REPLAYED, STREAMS, type Outcome, type Reason, type StreamName } from '@quarterhour/contracts';
 import {
   againAfterDeadlock,
   classifyError,
@@ -187,8 +187,11 @@ async function replayLocked(
   return records.flatMap(({ id }) => results.get(id) ?? []);
 }
 
-function closedResult({ id, state, replayable, isBodyDropped, reason }: QuarantinedRecord): ReplayResult | null {
+function closedResult(record: QuarantinedRecord): ReplayResult | null {
+  const { id, state, stream, replayable, isBodyDropped, reason } = record;
   if (state !== 'open') return { id, result: 'not-open', state };
+  if (NEVER_REPLAYED.includes(streamNamed(stream)))
+    return { id, result: 'not-replayable', detail: 'commands and schedules are never taken in later' };
   if (isBodyDropped)
     return { id, result: 'not-replayable', detail: 'its body was dropped: the day had used up its quota' };
   if (!replayable)

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { REASONS, type Outcome, type StreamName } from '@quarterhour/contracts';
+import { NEVER_REPLAYED, REASONS, type Outcome, type StreamName } from '@quarterhour/contracts';
 import { insertQuarantine, type MinuteCount, recordBatch, type NewQuarantined, type Trx } from '@quarterhour/db';
 import { parseInstant, type UtcInstant } from '@quarterhour/domain';
 import { v7 as uuidv7 } from 'uuid';
@@ -131,7 +131,7 @@ function quarantined(stream: StreamName, refused: Refused, by: StoredBy): NewQua
     reason: fault.reason,
     path: fault.path,
     detail: fault.detail,
-    replayable: REASONS[fault.reason].replayable,
+    replayable: REASONS[fault.reason].replayable && !NEVER_REPLAYED.includes(stream),
     waitsFor: fault.waitsFor,
     worker: by.worker,
     firstSeen: by.receivedAt,

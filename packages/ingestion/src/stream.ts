@@ -15,7 +15,7 @@ export interface StreamLimits {
 }
 
 /** What became of an understood delivery in its stream's tables. */
-export type Verdict = RowVerdict | VersionVerdict;
+export type Verdict = RowVerdict | VersionVerdict | 'rejected';
 
 /** One kind of thing that arrives: how it is understood and how it is kept. */
 export interface Stream<Fact> {

@@ -17,14 +17,15 @@ export interface Claims {
  *
  * @param read returns the fact, which names its organisation, or throws a FaultError
  */
-export function understanding<Fact extends { readonly orgId: string }>(
+export function understanding<Fact extends { readonly orgId: string; readonly isOfUnknown?: boolean }>(
   delivery: Delivery,
   read: (claims: Claims) => Fact,
 ): Received<Fact> {
   const claims: Claims = { messageId: null, orgId: delivery.owner ?? NO_ORGANISATION };
   try {
     const fact = read(claims);
-    return { kind: 'understood', delivery, orgId: fact.orgId, messageId: claims.messageId, fact };
+    const { orgId, isOfUnknown = false } = fact;
+    return { kind: 'understood', delivery, orgId, messageId: claims.messageId, fact, isOfUnknown };
   } catch (error) {
     const fault = error instanceof FaultError ? error.fault : unforeseen(error);
     return { kind: 'refused', delivery, orgId: claims.orgId, messageId: claims.messageId, fault };

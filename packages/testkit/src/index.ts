@@ -1,3 +1,13 @@
+export {
+  aCommandEnvelope,
+  aDeviceCommand,
+  ALL_WRITE_SCOPES,
+  aSchedule,
+  aSetpoint,
+  aSigningKey,
+  signed,
+} from './commands.js';
+export type { SigningApiKey } from './commands.js';
 export { testDatabase } from './database.js';
 export type { TestDatabase } from './database.js';
 export { sentAssetStatus, sentConfig, sentDispatch, sentTelemetry, sentTradingEvent, takeIn } from './deliveries.js';

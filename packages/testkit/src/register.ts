@@ -46,7 +46,7 @@ export async function anOrganisation(
 const INSERT_KEY = `
   insert into app.api_key (id, org_id, name, key_prefix, key_digest, signing_key, scopes, created_by, created_at, updated_at,
     expires_at, revoked_at, revoked_by)
-  values ($1::uuid, $2::uuid, 'A key', 'vcp_test', $3::bytea, 'sealed', '{vcp:connect}', 'test', now(), now(),
+  values ($1::uuid, $2::uuid, 'A key', 'vcp_test', $3::bytea, $5, $6::text[], 'test', now(), now(),
     now() + $4::float8 * interval '1 millisecond', null, null)`;
 
 /**
@@ -58,10 +58,19 @@ const INSERT_KEY = `
 export async function anApiKey(
   db: Database,
   { id: orgId }: Pick<OrganisationRow, 'id'>,
-  { expiresInMs = null }: { readonly expiresInMs?: number | null } = {},
+  {
+    id = randomUUID(),
+    expiresInMs = null,
+    sealedSigningKey = 'sealed',
+    scopes = ['vcp:connect'],
+  }: {
+    readonly id?: string;
+    readonly expiresInMs?: number | null;
+    readonly sealedSigningKey?: string;
+    readonly scopes?: readonly string[];
+  } = {},
 ): Promise<string> {
-  const id = randomUUID();
-  const values = [id, orgId, randomBytes(32), expiresInMs];
+  const values = [id, orgId, randomBytes(32), expiresInMs, sealedSigningKey, `{${scopes.join(',')}}`];
   await db.transaction([orgId], (trx) => trx.query({ text: INSERT_KEY, values }));
   return id;
 }

@@ -1,4 +1,11 @@
-import { EXCHANGES, OUTBOUND_FAMILIES, outboundQueue, partnerVhost } from '@quarterhour/contracts';
+import {
+  CONNECT_SCOPES,
+  EXCHANGES,
+  OUTBOUND_FAMILIES,
+  outboundQueue,
+  partnerVhost,
+  scopesToPublish,
+} from '@quarterhour/contracts';
 import type { PartnerLogin } from '@quarterhour/db';
 import { isWithin } from '@quarterhour/http';
 
@@ -28,12 +35,9 @@ export interface TopicQuestion extends ResourceQuestion {
   readonly routing_key: string;
 }
 
-/** Either of these lets a key's holder in. The second is what older keys have. */
-const CONNECT_SCOPES = ['vcp:connect', 'trading:connect'];
-
 /** The partner that a key makes of its holder; null when the key opens nothing on the broker. */
 export function partnerOf({ keyId, queuePrefix, state, scopes, allowedIps }: PartnerLogin): Partner | null {
-  const mayConnect = scopes.some((scope) => CONNECT_SCOPES.includes(scope));
+  const mayConnect = CONNECT_SCOPES.some((scope) => scopes.includes(scope));
   if (!mayConnect || queuePrefix === null || state === 'DISABLED') return null;
   return { keyId, prefix: queuePrefix, scopes, allowedIps };
 }
@@ -57,7 +61,7 @@ export function mayRoute(partner: Partner, question: TopicQuestion): boolean {
   if (!isVhostOf(partner, vhost) || name !== EXCHANGES.vcp || permission !== 'write') return false;
   const [prefix, ...words] = routingKey.split('.');
   if (prefix !== partner.prefix || !words.every(isWord)) return false;
-  const needed = scopesFor(words);
+  const needed = scopesToPublish(words);
   return needed !== null && needed.some((scope) => partner.scopes.includes(scope));
 }
 
@@ -72,38 +76,6 @@ function isOutboundQueue(prefix: string, name: string): boolean {
 /** No wildcard, no white space, nothing empty, and all of them together far below the 255 bytes of a routing key. */
 function isWord(word: string): boolean {
   return /^[A-Za-z0-9_-]{1,64}$/.test(word);
-}
-
-/** Any one of these scopes allows a key; null when none does. `words` come after the prefix. */
-function scopesFor([family, kind, ...site]: readonly string[]): readonly string[] | null {
-  if (kind === undefined || site.length > 1) return null;
-  switch (family) {
-    case 'telemetry':
-      return kind === 'realtime' || kind === 'meter' ? CONNECT_SCOPES : null;
-    case 'config':
-      return ['vcp:write:config'];
-    case 'schedule':
-      return site.length === 0 ? ['vcp:write:schedule'] : null;
-    case 'command':
-      return scopesForCommand(kind, site);
-    default:
-      return null;
-  }
-}
-
-function scopesForCommand(kind: string, site: readonly string[]): readonly string[] | null {
-  if (kind === 'device') return ['vcp:write:device-command'];
-  if (site.length > 0) return null;
-  switch (kind) {
-    case 'site-setpoint':
-      return ['vcp:write:setpoint'];
-    case 'mode':
-      return ['vcp:write:mode'];
-    case 'emergency':
-      return ['vcp:write:device-command'];
-    default:
-      return null;
-  }
 }
 
 /** The tag that stands for a key: what the broker is told at the login and says in every later question. */

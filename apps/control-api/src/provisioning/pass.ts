@@ -1,5 +1,6 @@
 import { INBOUND_FAMILIES, partnerTopology, partnerVhost, type InboundFamily } from '@quarterhour/contracts';
 import {
+  dropOutgoing,
   findTradingConfig,
   forgetPartnerVhost,
   keepPartnerVhost,
@@ -102,10 +103,12 @@ class Pass {
   readonly #troubles = new Troubles();
   /** What is left of everything that stays, for the event that says that trading is over. */
   readonly #held: Holding[] = [];
+  readonly #vhosts: readonly string[];
 
   constructor(ctx: ProvisioningContext, config: TradingConfigRecord, aims: Aims | null) {
     this.#ctx = ctx;
     this.#config = config;
+    this.#vhosts = aims?.vhosts.map(({ vhost }) => vhost) ?? [];
     if (!config.isClosing) ctx.quiet.forget(`${config.orgId} closing`);
     if (aims === null) ctx.quiet.forget(config.orgId);
   }
@@ -232,7 +235,10 @@ class Pass {
   /** What is gone with trading as a whole. */
   async #forget(keyId: string): Promise<true> {
     const { orgId } = this.#config;
-    await this.#ctx.db.transaction([orgId], (trx) => forgetPartnerVhost(trx, orgId, keyId));
+    await this.#ctx.db.transaction([orgId], async (trx) => {
+      await forgetPartnerVhost(trx, orgId, keyId);
+      await dropOutgoing(trx, orgId, [partnerVhost(keyId)]);
+    });
     return true;
   }
 
@@ -246,9 +252,11 @@ class Pass {
         "a key's virtual host is gone",
       );
     }
-    const detail = { unanswered: holding?.unanswered ?? null, undelivered: holding?.undelivered ?? null };
+    const held = { unanswered: holding?.unanswered ?? null, undelivered: holding?.undelivered ?? null };
     await this.#ctx.db.transaction([orgId], async (trx) => {
-      if (!(await forgetPartnerVhost(trx, orgId, keyId))) return;
+      const isForgotten = await forgetPartnerVhost(trx, orgId, keyId);
+      const detail = { ...held, unsent: await dropOutgoing(trx, orgId, [partnerVhost(keyId)]) };
+      if (!isForgotten) return;
       await recordAudit(trx, [{ orgId, actor: ACTOR, action: 'trading.remove-vhost', subject: keyId, detail }]);
     });
     return true;
@@ -289,7 +297,8 @@ class Pass {
       if (before === null || before.wantedVersion !== wantedVersion) return;
       await setTradingStanding(trx, orgId, { state: disabledWhenEmpty(before).state, closing: null });
       const actor = closingBy ?? ACTOR;
-      const details = { from: nameOfStanding(before), to: 'DISABLED', unanswered, undelivered };
+      const unsent = await dropOutgoing(trx, orgId, this.#vhosts);
+      const details = { from: nameOfStanding(before), to: 'DISABLED', unanswered, undelivered, unsent };
       await recordTradingEvent(trx, clock, before, { change: 'disabled', actor, reason, details });
       const detail = { ...details, reason };
       await recordAudit(trx, [{ orgId, actor, action: 'trading.disabled', subject: before.id, detail }]);

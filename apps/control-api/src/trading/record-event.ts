@@ -45,15 +45,11 @@ export async function recordTradingEvent(
   const body = Buffer.from(JSON.stringify(message));
   const routingKey = tradingConfigKey(change);
   await store(trx, clock, config, deliveryOf(body, routingKey, message.event_id));
-  await enqueueOutgoing(trx, {
-    orgId,
-    vhost: VHOST,
-    exchange: EXCHANGES.trading,
-    routingKey,
-    orderKey: `trading ${orgId}`,
-    messageId: message.event_id,
-    body,
-  });
+  const messageId = message.event_id;
+  const orderKey = `trading ${orgId}`;
+  await enqueueOutgoing(trx, [
+    { orgId, vhost: VHOST, exchange: EXCHANGES.trading, routingKey, orderKey, messageId, body },
+  ]);
 }
 
 function deliveryOf(body: Buffer, routingKey: string, messageId: string): Delivery {

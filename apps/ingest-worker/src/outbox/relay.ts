@@ -14,6 +14,10 @@ import { failureOf, troubleOf } from './trouble.js';
 
 /** How often the outbox is looked at, and how often the lock is asked for by those who do not hold it. */
 const LOOK_EVERY_MS = 200;
+/** How often while something is about: what another process puts in does not wake this one. */
+const LOOK_AGAIN_MS = 20;
+/** How long something is about after it was seen. */
+const ABOUT_MS = 5_000;
 /** What is taken is sent within this time or left for the next: nobody sends by a look that is long ago. */
 const SEND_WITHIN_MS = 5_000;
 const MOST_OF_ONE = 100;
@@ -59,6 +63,9 @@ export class OutboxRelay {
   #isLeading = false;
   /** Ends the wait for the next look early. */
   #nap = new AbortController();
+  /** How often somebody put something in. */
+  #wakes = 0;
+  #seenAt = -Infinity;
 
   constructor(ctx: RelayContext) {
     this.#ctx = ctx;
@@ -67,6 +74,12 @@ export class OutboxRelay {
   /** Whether this process is the one that relays. */
   get isLeading(): boolean {
     return this.#isLeading;
+  }
+
+  /** Says that something was put in, by this process. */
+  wake(): void {
+    this.#wakes += 1;
+    this.#nap.abort();
   }
 
   /** Relays until told to stop; resolves when what was sent is written down. Never rejects. */
@@ -94,7 +107,7 @@ export class OutboxRelay {
       while (!stopping.aborted) {
         this.#nap = new AbortController();
         await this.#look(held);
-        await sleep(LOOK_EVERY_MS, this.#nap.signal);
+        await sleep(this.#napMs, this.#nap.signal);
       }
     } finally {
       this.#isLeading = false;
@@ -102,14 +115,24 @@ export class OutboxRelay {
     }
   }
 
+  get #napMs(): number {
+    return this.#ctx.clock.monotonicMillis() - this.#seenAt < ABOUT_MS ? LOOK_AGAIN_MS : LOOK_EVERY_MS;
+  }
+
   async #look(held: HeldDatabase): Promise<void> {
     const organisations = this.#ctx.register.current.organisationIds;
     const idle = organisations.filter((id) => !this.#lanes.has(id));
     if (idle.length === 0) return;
     const lookedAt = this.#ctx.clock.monotonicMillis();
+    const wakes = this.#wakes;
     const due = await held.read(idle, (trx) => listDueMessages(trx, idle, MOST_OF_ONE));
+    if (due.length > 0) this.#seenAt = lookedAt;
     for (const [orgId, messages] of groupedBy(due, ({ orgId: owner }) => owner)) {
-      const lane = this.#relay(orgId, messages, lookedAt + SEND_WITHIN_MS).finally(() => this.#lanes.delete(orgId));
+      const lane = this.#relay(orgId, messages, lookedAt + SEND_WITHIN_MS).finally(() => {
+        this.#lanes.delete(orgId);
+        // What was put in meanwhile was left for later.
+        if (messages.length === MOST_OF_ONE || this.#wakes !== wakes) this.#nap.abort();
+      });
       this.#lanes.set(orgId, lane);
     }
   }
@@ -121,7 +144,6 @@ export class OutboxRelay {
     await Promise.all(orders.map((order) => this.#publishInOrder(order, deadline, results)));
     // fail point: relay_after_confirm_before_delete
     await this.#settle(orgId, results);
-    if (messages.length === MOST_OF_ONE) this.#nap.abort();
   }
 
   async #publishInOrder(order: readonly OutboxMessage[], deadline: number, results: Results): Promise<void> {

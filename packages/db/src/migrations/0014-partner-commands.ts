@@ -5,6 +5,7 @@ export const partnerCommands: Migration = {
   async up(db) {
     await COMMANDS.execute(db);
     await SCHEDULES.execute(db);
+    await PACES.execute(db);
     await TENANCY.execute(db);
   },
 };
@@ -65,4 +66,16 @@ const SCHEDULES = sql`
   create index schedule_by_end on app.schedule (org_id, plant_id, valid_until);
 `;
 
-const TENANCY = sql`select ops.limit_to_organisations('app.schedule'::regclass)`;
+/** By when a plant has room for as many commands as it ever takes at once. */
+const PACES = sql`
+  create table app.command_pace (
+    org_id uuid not null,
+    plant_id uuid not null,
+    full_at timestamptz not null,
+    primary key (org_id, plant_id)
+  );
+`;
+
+const TENANCY = sql`
+  select ops.limit_to_organisations(t) from unnest('{app.schedule,app.command_pace}'::regclass[]) t;
+`;

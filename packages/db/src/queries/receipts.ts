@@ -22,7 +22,13 @@ export interface Receivable {
   readonly receivedAt: UtcInstant;
 }
 
-const OUTCOMES = { stored: 'stored', revised: 'revised', duplicate: 'duplicate', conflict: 'quarantined' } as const;
+const OUTCOMES = {
+  stored: 'stored',
+  revised: 'revised',
+  duplicate: 'duplicate',
+  rejected: 'rejected',
+  conflict: 'quarantined',
+} as const;
 
 const INSERT = `
   insert into app.receipt as r (org_id, stream, content_sha256, message_id, outcome, body, first_received_at,
@@ -63,7 +69,7 @@ export async function insertReceipts(
 }
 
 /** What may have become of a message's fact. */
-type ReceiptVerdict = RowVerdict | VersionVerdict;
+type ReceiptVerdict = RowVerdict | VersionVerdict | 'rejected';
 
 interface CountedReceipt {
   readonly row: Receivable;
@@ -86,7 +92,8 @@ function countCopies(rows: readonly Receivable[], verdicts: readonly ReceiptVerd
  * Columns that a projection of receipts may show. Null where they mean nothing: `copies` of telemetry, which is kept by
  * instant; `quarantine_…`, `reason`, `path` and `detail` of what was not set aside; `plant_id` and what follows of what is
  * not telemetry. `outcome` is what became of the message when it first came; `rows` and `current_rows` count the samples or
- * registers that the message brought, and those of them that no later message displaced.
+ * registers that the message brought, and those of them that no later message displaced; `rejection_reason` says why a
+ * command was refused.
  */
 export type ReceiptColumn =
   | 'org_id'
@@ -107,7 +114,8 @@ export type ReceiptColumn =
   | 'published_at'
   | 'kind'
   | 'rows'
-  | 'current_rows';
+  | 'current_rows'
+  | 'rejection_reason';
 
 /** Where a page of receipts ended. */
 export interface ReceiptKey {
@@ -174,11 +182,14 @@ function entriesOfMessage(messageId: string): string {
       r.outcome, r.first_received_at, r.last_received_at, r.copies, null::uuid as quarantine_id,
       null::text as quarantine_state, null::text as replayed_as, null::text as reason, null::text as path,
       null::text as detail, null::uuid as plant_id, null::timestamptz as measured_at,
-      null::timestamptz as published_at, null::text as kind, null::int8 as rows, null::int8 as current_rows
-    from app.receipt r where r.message_id = ${messageId}::text and r.outcome <> 'quarantined'
+      null::timestamptz as published_at, null::text as kind, null::int8 as rows, null::int8 as current_rows,
+      c.rejection_reason
+    from app.receipt r left join app.command_log c on r.stream = 'partner-command' and c.org_id = r.org_id
+      and c.message_id = r.message_id and c.content_sha256 = r.content_sha256
+    where r.message_id = ${messageId}::text and r.outcome <> 'quarantined'
     union all
     select 'quarantine ' || q.id, q.org_id, q.stream, q.message_id, 'quarantined', q.first_seen, q.last_seen, q.copies,
-      q.id, q.state, q.replayed_as, q.reason, q.path, q.detail, null, null, null, null, null, null
+      q.id, q.state, q.replayed_as, q.reason, q.path, q.detail, null, null, null, null, null, null, null
     from app.quarantine q where q.message_id = ${messageId}::text`;
 }
 
@@ -208,7 +219,7 @@ function entriesOfInstant(plantId: string, instant: string): string {
       min(v.received_at) as first_received_at, min(v.received_at) as last_received_at, null::int4 as copies,
       null::uuid as quarantine_id, null::text as quarantine_state, null::text as replayed_as, null::text as reason,
       null::text as path, null::text as detail, v.plant_id, v.measured_at, min(v.published_at) as published_at, v.kind,
-      count(*) as rows, count(*) filter (where v.is_current) as current_rows
+      count(*) as rows, count(*) filter (where v.is_current) as current_rows, null::text as rejection_reason
     from placed v group by v.org_id, v.kind, v.message_id, v.plant_id, v.measured_at`;
 }
 

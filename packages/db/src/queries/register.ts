@@ -211,6 +211,10 @@ export interface PartnerKeyRow {
   readonly orgId: string;
   /** Epoch milliseconds by the database's clock; null when it does not expire, or its virtual host is there. */
   readonly expiresAtMillis: number | null;
+  /** When it stops or stopped to be good for anything, in epoch milliseconds by the database's clock; null when it does not. */
+  readonly endsAtMillis: number | null;
+  readonly scopes: readonly string[];
+  readonly sealedSigningKey: string;
 }
 
 /** Which register it is, and what time it is. */
@@ -257,7 +261,9 @@ export async function loadRegister(db: Database): Promise<RegisterRows> {
 /** What was confirmed to the holder of a key that ended is still to be stored: its virtual host is looked at until it is gone. */
 const KEYS = `
   select k.id, k.org_id as "orgId",
-    case when v.key_id is null then (extract(epoch from k.expires_at) * 1000)::float8 end as "expiresAtMillis"
+    case when v.key_id is null then (extract(epoch from k.expires_at) * 1000)::float8 end as "expiresAtMillis",
+    (extract(epoch from least(k.revoked_at, k.expires_at)) * 1000)::float8 as "endsAtMillis", k.scopes,
+    k.signing_key as "sealedSigningKey"
     from app.api_key k left join app.partner_vhost v on v.org_id = k.org_id and v.key_id = k.id
    where k.revoked_at is null or v.key_id is not null
    order by k.created_at, k.id`;

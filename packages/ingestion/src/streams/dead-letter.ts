@@ -4,7 +4,9 @@ import type { Delivery } from '../delivery.js';
 import type { ReceiveContext, Refused } from '../received.js';
 import { PRECIOUS, type Stream } from '../stream.js';
 import { assetStatusStream } from './asset-status.js';
+import { commandAnswerStream } from './command-answer.js';
 import { dispatchStream } from './dispatch.js';
+import { partnerCommandStream } from './partner-command.js';
 import { plantTelemetryStream } from './plant-telemetry.js';
 import { tradingConfigStream } from './trading-config.js';
 
@@ -43,11 +45,22 @@ function streamMeant({ exchange, routingKey }: Delivery): Pick<Stream<unknown>, 
     case EXCHANGES.trading:
       return tradingConfigStream;
     case EXCHANGES.fleet:
-      return routingKey.startsWith('status.') ? assetStatusStream : plantTelemetryStream;
+      return fleetStream(routingKey.split('.')[0]);
     case EXCHANGES.vcp:
       return partnerStream(routingKey.split('.')[1]);
     default:
       return null;
+  }
+}
+
+function fleetStream(family: string | undefined): Pick<Stream<unknown>, 'name' | 'ownerOf'> {
+  switch (family) {
+    case 'status':
+      return assetStatusStream;
+    case 'answer':
+      return commandAnswerStream;
+    default:
+      return plantTelemetryStream;
   }
 }
 
@@ -58,6 +71,9 @@ function partnerStream(family: string | undefined): Pick<Stream<unknown>, 'name'
       return tradingConfigStream;
     case 'telemetry':
       return plantTelemetryStream;
+    case 'command':
+    case 'schedule':
+      return partnerCommandStream;
     default:
       return null;
   }

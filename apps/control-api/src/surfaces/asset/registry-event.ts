@@ -27,13 +27,15 @@ export async function announceAsset(
     change,
     asset,
   };
-  await enqueueOutgoing(trx, {
-    orgId,
-    vhost: VHOST,
-    exchange: EXCHANGES.fleet,
-    routingKey: assetEventKey(change),
-    orderKey: `asset ${asset.id}`,
-    messageId: message.event_id,
-    body: Buffer.from(JSON.stringify(message)),
-  });
+  await enqueueOutgoing(trx, [
+    {
+      orgId,
+      vhost: VHOST,
+      exchange: EXCHANGES.fleet,
+      routingKey: assetEventKey(change),
+      orderKey: `asset ${asset.id}`,
+      messageId: message.event_id,
+      body: Buffer.from(JSON.stringify(message)),
+    },
+  ]);
 }

@@ -86,6 +86,7 @@ export const RECEIPT_PROJECTION: Projection<ReceiptColumn> = [
       unlessNull: 'kind',
     },
   },
+  { name: 'rejection_reason', column: 'rejection_reason', as: 'text' },
 ];
 
 export const TRADING_CONFIG_PROJECTION: Projection<TradingConfigColumn> = [

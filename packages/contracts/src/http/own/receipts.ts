@@ -102,6 +102,9 @@ export const receipt = z
     copies: z.int().min(1).nullable(),
     quarantine: receiptQuarantine.nullable(),
     telemetry: receiptTelemetry.nullable(),
+    rejection_reason: z.string().nullable().meta({
+      description: 'Why a command or schedule was refused: a code, a colon and a sentence. Null for everything else.',
+    }),
   })
   .meta({ id: 'Receipt', description: 'What became of one message.' });
 export type Receipt = z.infer<typeof receipt>;
