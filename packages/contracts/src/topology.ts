@@ -288,6 +288,18 @@ export const CENTRAL_POLICIES: readonly Policy[] = [
   FAN_OUT_POLICY,
 ];
 
+/** Whether a binding of a topic exchange takes a routing key: `*` stands for one word, `#` for any number, none included. */
+export function isBoundBy(binding: string, routingKey: string): boolean {
+  return matchesWords(binding.split('.'), routingKey.split('.'));
+}
+
+function matchesWords([pattern, ...patterns]: readonly string[], words: readonly string[]): boolean {
+  if (pattern === undefined) return words.length === 0;
+  const [word, ...others] = words;
+  if (pattern === '#') return matchesWords(patterns, words) || (word !== undefined && matchesWords([pattern, ...patterns], others));
+  return word !== undefined && (pattern === '*' || pattern === word) && matchesWords(patterns, others);
+}
+
 const PARTNER_VHOST_START = 'partner-';
 
 /**

@@ -7,6 +7,7 @@ export * from './commands/signature.js';
 export * from './decode.js';
 export * from './delivery.js';
 export * from './discard.js';
+export * from './dry-run.js';
 export * from './json-scan.js';
 export * from './profiles/vcp.js';
 export * from './profiles/vcp-events.js';

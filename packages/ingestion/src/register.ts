@@ -10,6 +10,7 @@ export type RegisteredAsset = RegisterRows['assets'][number];
  */
 export class Register {
   readonly version: string;
+  readonly #rows: RegisterRows;
   readonly #organisations: ReadonlyMap<string, RegisteredOrganisation>;
   readonly #byPrefix: ReadonlyMap<string, RegisteredOrganisation>;
   readonly #plants: ReadonlyMap<string, RegisteredPlant>;
@@ -21,6 +22,7 @@ export class Register {
 
   constructor(rows: RegisterRows) {
     this.version = rows.version;
+    this.#rows = rows;
     this.#organisations = new Map(rows.organisations.map((organisation) => [organisation.id, organisation]));
     this.#byPrefix = new Map(
       rows.organisations.flatMap((organisation) =>
@@ -37,6 +39,20 @@ export class Register {
     this.#assets = new Map(rows.assets.map((asset) => [asset.id, asset]));
     this.#tradingStates = new Map(rows.tradingStates.map(({ orgId, state }) => [orgId, state]));
     this.#keys = rows.apiKeys;
+  }
+
+  /** The same, as if these organisations were all that there are. */
+  within(organisations: readonly string[]): Register {
+    const ids = new Set(organisations);
+    const isTheirs = ({ orgId }: { readonly orgId: string }): boolean => ids.has(orgId);
+    return new Register({
+      ...this.#rows,
+      organisations: this.#rows.organisations.filter(({ id }) => ids.has(id)),
+      plants: this.#rows.plants.filter(isTheirs),
+      assets: this.#rows.assets.filter(isTheirs),
+      tradingStates: this.#rows.tradingStates.filter(isTheirs),
+      apiKeys: this.#rows.apiKeys.filter(isTheirs),
+    });
   }
 
   /** Ids of every organisation. */

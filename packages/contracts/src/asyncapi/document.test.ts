@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { inboundQueue, INBOUND_FAMILIES, OUTBOUND_FAMILIES, outboundQueue } from '../topology.js';
+import { inboundQueue, INBOUND_FAMILIES, isBoundBy, OUTBOUND_FAMILIES, outboundQueue } from '../topology.js';
 import { PARTNER_CHANNELS } from './channels.js';
 import { partnerAsyncApi, queueOf } from './document.js';
 import { partnerAsyncApiPage } from './page.js';
@@ -100,7 +100,7 @@ describe('the AsyncAPI document', () => {
           ? INBOUND_FAMILIES.map((family) => inboundQueue('xx', family))
           : OUTBOUND_FAMILIES.map((family) => outboundQueue('xx', family));
       for (const key of channel.keys) {
-        const matching = bindings.filter(({ routingKey }) => isBound(routingKey, key.replace('{prefix}', 'xx')));
+        const matching = bindings.filter(({ routingKey }) => isBoundBy(routingKey, key.replace('{prefix}', 'xx')));
         expect(matching).toHaveLength(1);
         if (channel.direction === 'out') expect(matching[0]?.name).toBe(queueOf(channel).replace('{prefix}', 'xx'));
       }
@@ -128,9 +128,3 @@ describe('the AsyncAPI document', () => {
     expect(page).not.toMatch(/<script|<link|src=|https?:\/\/(?!json-schema)/);
   });
 });
-
-/** Whether a binding of a topic exchange takes a key. */
-function isBound(binding: string, key: string): boolean {
-  const pattern = binding.replaceAll('.', '\\.').replace('\\.#', '(\\..+)?').replace('*', '[^.]+');
-  return new RegExp(`^${pattern}$`).test(key);
-}

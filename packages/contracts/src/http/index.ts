@@ -19,6 +19,7 @@ export * from './own/audit.js';
 export * from './own/dispatch.js';
 export * from './own/errors.js';
 export * from './own/ingestion-minutes.js';
+export * from './own/message-validation.js';
 export * from './own/quarantine-decisions.js';
 export * from './own/quarantine.js';
 export * from './own/receipts.js';
