@@ -6,7 +6,13 @@ import request from 'supertest';
 import type { Response } from 'supertest';
 import { findApiKey, openDatabase } from '@quarterhour/db';
 import type { Database } from '@quarterhour/db';
-import { createApiKeyVerifier, DEFAULT_PROTECTION, openTokenVerifier, type Method, type PartnerBroker } from '@quarterhour/http';
+import {
+  createApiKeyVerifier,
+  DEFAULT_PROTECTION,
+  openTokenVerifier,
+  type Method,
+  type PartnerBroker,
+} from '@quarterhour/http';
 import { RegisterWatch } from '@quarterhour/ingestion';
 import type { RabbitApi } from '@quarterhour/messaging';
 import {

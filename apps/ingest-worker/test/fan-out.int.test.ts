@@ -148,7 +148,9 @@ describe('telemetry of a plant', () => {
         .map(({ body }) => vcpRealtimeEvent.parse(vcpEnvelope.parse(JSON.parse(body)).payload));
       expect(payloads).toContainEqual({ ...ofGateway.payload, gridPowerKw: 5, batteryPowerKw: -20 });
       const registers = received.find(({ routingKey }) => routingKey.includes('.meter.'));
-      expect(vcpMeterEvent.parse(vcpEnvelope.parse(JSON.parse(registers?.body ?? '{}')).payload)).toEqual(meter.payload);
+      expect(vcpMeterEvent.parse(vcpEnvelope.parse(JSON.parse(registers?.body ?? '{}')).payload)).toEqual(
+        meter.payload,
+      );
     }
     expect(told.map(({ messageId }) => messageId).sort()).toEqual(toldOther.map(({ messageId }) => messageId).sort());
   });

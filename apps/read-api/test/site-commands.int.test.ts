@@ -122,7 +122,12 @@ describe('what holds at a site', () => {
   test('is the schedule that the plant goes by: a slot now, then priority, then the later one', async () => {
     const plant = await aPlant(api.admin, ours);
     const schedule = async (name: string, priority: string, slots: readonly [number, number][], columns = {}) => {
-      const rows = slots.map(([from, to]) => ({ from: ago(-from), to: ago(-to), targetPowerKw: 5, direction: 'EXPORT' }));
+      const rows = slots.map(([from, to]) => ({
+        from: ago(-from),
+        to: ago(-to),
+        targetPowerKw: 5,
+        direction: 'EXPORT',
+      }));
       const row = {
         org_id: ours.id,
         id: randomUUID(),
@@ -173,7 +178,15 @@ describe('what holds at a site', () => {
           text: `insert into app.trading_config_event (org_id, message_id, origin, kind, plant_id, source, occurred_at, payload,
               routing_key, content_sha256, received_at, place)
             values ($1, $2, 'partner', $3, $4, 'test', $5, $6, 'acme.config', sha256($7), clock_timestamp(), 0)`,
-          values: [ours.id, randomUUID(), kind, plant.id, ago(hours), JSON.stringify(payload), Buffer.from(randomUUID())],
+          values: [
+            ours.id,
+            randomUUID(),
+            kind,
+            plant.id,
+            ago(hours),
+            JSON.stringify(payload),
+            Buffer.from(randomUUID()),
+          ],
         }),
       );
     await say('constraints', 1, { maxImportKw: 10 });

@@ -77,7 +77,17 @@ test('shows how a partner stands: state, queues, traffic, keys and alarms', asyn
       is_provisioned: false,
       last_message_at: minute,
       messages_per_minute: 10,
-      queues: [{ vhost: queue.vhost, name: queue.name, ready: 3, unsettled: 4, publish_rate: 1.5, deliver_rate: 0.5, dropped: 2 }],
+      queues: [
+        {
+          vhost: queue.vhost,
+          name: queue.name,
+          ready: 3,
+          unsettled: 4,
+          publish_rate: 1.5,
+          deliver_rate: 0.5,
+          dropped: 2,
+        },
+      ],
       keys: [{ id: key, is_expired: false, expires_at: null, last_used_at: null }],
       alarms: [{ code: 'provision_error', detail: 'a queue exists with other arguments' }],
     },

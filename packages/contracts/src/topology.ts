@@ -296,7 +296,8 @@ export function isBoundBy(binding: string, routingKey: string): boolean {
 function matchesWords([pattern, ...patterns]: readonly string[], words: readonly string[]): boolean {
   if (pattern === undefined) return words.length === 0;
   const [word, ...others] = words;
-  if (pattern === '#') return matchesWords(patterns, words) || (word !== undefined && matchesWords([pattern, ...patterns], others));
+  if (pattern === '#')
+    return matchesWords(patterns, words) || (word !== undefined && matchesWords([pattern, ...patterns], others));
   return word !== undefined && (pattern === '*' || pattern === word) && matchesWords(patterns, others);
 }
 

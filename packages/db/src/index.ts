@@ -364,7 +364,13 @@ export {
   type TradingConfigChange,
   type TradingConfigRecord,
 } from './queries/trading-config.js';
-export { addPlantEans, findSiteByEan, listLastRegisters, type MeteredSite, type RegisterReading } from './queries/meter-state.js';
+export {
+  addPlantEans,
+  findSiteByEan,
+  listLastRegisters,
+  type MeteredSite,
+  type RegisterReading,
+} from './queries/meter-state.js';
 export {
   findActiveSchedule,
   findModeOverride,

@@ -84,7 +84,8 @@ function scopesMissing({ sender, routingKey }: Draft, register: Register): reado
 }
 
 function queueReached({ sender, exchange, routingKey }: Draft, register: Register): QueueReached | null {
-  const { prefix, topologies } = sender === null ? centralPlace(routingKey, register) : keyPlace(sender.orgId, register);
+  const { prefix, topologies } =
+    sender === null ? centralPlace(routingKey, register) : keyPlace(sender.orgId, register);
   for (const binding of topologies.flatMap(({ bindings }) => bindings)) {
     if (binding.exchange !== exchange || !isBoundBy(binding.routingKey, routingKey)) continue;
     const stream = streamOf(binding.queue, prefix);
@@ -155,7 +156,14 @@ function commandRun(delivery: Delivery, ctx: ReceiveContext, queue: string): Dry
   const found = { queue, stream: 'partner-command' } as const;
   if (received.kind === 'refused') {
     const { fault } = received;
-    return { ...found, orgId: received.orgId, messageId: received.messageId, result: 'quarantined', fault, isReplayable: false };
+    return {
+      ...found,
+      orgId: received.orgId,
+      messageId: received.messageId,
+      result: 'quarantined',
+      fault,
+      isReplayable: false,
+    };
   }
   const { fact, orgId, messageId } = received;
   const signature = signatureVerdict(fact, delivery);

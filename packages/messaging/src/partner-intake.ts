@@ -29,7 +29,8 @@ export async function stopIntake(
 ): Promise<void> {
   await api.declare(vhost, refusalTopology(prefix, families));
   for (const binding of inboundBindings(prefix, families)) await api.deleteBinding(vhost, binding);
-  if (families.includes('telemetry')) await api.deleteBinding(vhost, fanOutBinding(prefix, fanOutQueueIn(vhost, prefix)));
+  if (families.includes('telemetry'))
+    await api.deleteBinding(vhost, fanOutBinding(prefix, fanOutQueueIn(vhost, prefix)));
 }
 
 /**

@@ -127,7 +127,10 @@ async function declareAlive(api: RabbitApi, place: PlaceToBe, made: Made): Promi
 
 /** Bound last of all: nothing is taken that could not be kept. */
 function withoutIntake({ topology, prefix }: PlaceToBe): Topology {
-  const inbound = new Set([...INBOUND_FAMILIES.map((family) => inboundQueue(prefix, family).name), fanOutQueue(prefix)]);
+  const inbound = new Set([
+    ...INBOUND_FAMILIES.map((family) => inboundQueue(prefix, family).name),
+    fanOutQueue(prefix),
+  ]);
   return { ...topology, bindings: topology.bindings.filter(({ queue }) => !inbound.has(queue)) };
 }
 

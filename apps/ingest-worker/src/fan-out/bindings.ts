@@ -49,7 +49,10 @@ export class FanOutBindings {
       const state = current.tradingState(id);
       if ((state !== 'ENABLED' && state !== 'PAUSED') || current.liveKeys(id, nowMillis).length === 0) continue;
       const ofPartner = fanOutBinding(queuePrefix, QUEUES.fanOut);
-      wanted.set(ofPartner.routingKey, { binding: ofPartner, topology: after(partnerTopology(queuePrefix), ofPartner) });
+      wanted.set(ofPartner.routingKey, {
+        binding: ofPartner,
+        topology: after(partnerTopology(queuePrefix), ofPartner),
+      });
       for (const plantId of current.plantIdsOf(id)) {
         const binding = fleetFanOutBinding(plantId);
         wanted.set(binding.routingKey, { binding, topology: after(NOTHING, binding) });

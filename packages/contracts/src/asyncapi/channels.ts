@@ -120,7 +120,8 @@ export const PARTNER_CHANNELS: readonly PartnerChannel[] = [
     name: 'commandAck',
     keys: ['{prefix}.event.command.ack'],
     title: 'Answer to a command',
-    description: 'Whether a command or schedule was taken. correlationId is that of the command, or else its messageId.',
+    description:
+      'Whether a command or schedule was taken. correlationId is that of the command, or else its messageId.',
     payloadOf: 'Quarterhour',
     schema: vcpAckEvent,
   },

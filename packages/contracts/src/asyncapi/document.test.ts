@@ -93,7 +93,9 @@ describe('the AsyncAPI document', () => {
     const families = PARTNER_CHANNELS.map(({ keys: [key] }) => key.split('.')[1]);
     for (const family of INBOUND_FAMILIES) expect(families).toContain(family);
     const queues = PARTNER_CHANNELS.filter(({ direction }) => direction === 'out').map(queueOf);
-    expect(new Set(queues)).toEqual(new Set(OUTBOUND_FAMILIES.map((family) => outboundQueue('xx', family).name.replace('xx', '{prefix}'))));
+    expect(new Set(queues)).toEqual(
+      new Set(OUTBOUND_FAMILIES.map((family) => outboundQueue('xx', family).name.replace('xx', '{prefix}'))),
+    );
     for (const channel of PARTNER_CHANNELS) {
       const bindings =
         channel.direction === 'in'

@@ -37,7 +37,8 @@ export function partnerAsyncApi(): AsyncApiDocument {
         pathname: '/{vhost}',
         protocol: 'amqps',
         protocolVersion: '0-9-1',
-        description: 'As the connection bundle of an API key says. User is the slug of the organisation, password the key.',
+        description:
+          'As the connection bundle of an API key says. User is the slug of the organisation, password the key.',
         variables: {
           host: { description: '`amqp.host` of the connection bundle' },
           port: { default: '5671', description: '`amqp.port` of the connection bundle' },
@@ -52,7 +53,10 @@ export function partnerAsyncApi(): AsyncApiDocument {
       messages: Object.fromEntries(PARTNER_CHANNELS.map((channel) => [channel.name, messageOf(channel)])),
       schemas: partnerSchemas(),
       securitySchemes: {
-        apiKey: { type: 'userPassword', description: 'Slug of the organisation and an API key with the scope vcp:connect.' },
+        apiKey: {
+          type: 'userPassword',
+          description: 'Slug of the organisation and an API key with the scope vcp:connect.',
+        },
       },
     },
   };
@@ -70,7 +74,9 @@ export function partnerSchemas(): Readonly<Record<string, unknown>> {
   });
   const { [SHARED]: shared, ...messages } = schemas;
   const all = { ...messages, ...definitionsOf(shared) };
-  const text = JSON.stringify(Object.fromEntries(Object.entries(all).map(([name, one]) => [name, withoutDialect(one)])));
+  const text = JSON.stringify(
+    Object.fromEntries(Object.entries(all).map(([name, one]) => [name, withoutDialect(one)])),
+  );
   return schemasShape.parse(JSON.parse(text.replaceAll(`${SCHEMAS}${SHARED}#/definitions/`, SCHEMAS)));
 }
 
@@ -139,7 +145,10 @@ function operationOf(channel: PartnerChannel): object {
     description: direction === 'in' ? description : `${description} Read it from the queue \`${queueOf(channel)}\`.`,
     messages: [{ $ref: `#/channels/${name}/messages/${name}` }],
     bindings: {
-      amqp: direction === 'in' ? { deliveryMode: 2, mandatory: true, bindingVersion: '0.3.0' } : { bindingVersion: '0.3.0' },
+      amqp:
+        direction === 'in'
+          ? { deliveryMode: 2, mandatory: true, bindingVersion: '0.3.0' }
+          : { bindingVersion: '0.3.0' },
     },
   };
 }

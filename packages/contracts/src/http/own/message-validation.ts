@@ -24,12 +24,16 @@ export const validateMessageBody = z
     routing_key: plainText(255),
     body: z
       .union([
-        z.string().max(MOST_BASE64).regex(/^[A-Za-z0-9+/]*={0,2}$/),
+        z
+          .string()
+          .max(MOST_BASE64)
+          .regex(/^[A-Za-z0-9+/]*={0,2}$/),
         z.custom<object>((value) => typeof value === 'object' && value !== null && !Array.isArray(value)),
       ])
       .meta({
         type: ['string', 'object'],
-        description: 'Its bytes in base64, or the JSON object that it is; at most 256 KiB with all that is around it. A signature is judged by what it covers, not by how that is written.',
+        description:
+          'Its bytes in base64, or the JSON object that it is; at most 256 KiB with all that is around it. A signature is judged by what it covers, not by how that is written.',
       }),
     properties: properties.optional(),
     key_id: uuidText.optional().meta({
@@ -55,12 +59,18 @@ export const validateMessageResponse = z
     queue: z.string().nullable(),
     organisation_id: uuidOutput.nullable().meta({ format: 'uuid', description: 'Whose it would be.' }),
     message_id: z.string().nullable(),
-    reason: z.string().nullable().meta({ description: 'Why it would be set aside or refused; of a command, the code of its NACK.' }),
+    reason: z
+      .string()
+      .nullable()
+      .meta({ description: 'Why it would be set aside or refused; of a command, the code of its NACK.' }),
     path: z.string().nullable().meta({ description: 'The member at fault.' }),
     detail: z.string().nullable().meta({ description: 'For people.' }),
     waits_for: z.string().nullable(),
     is_replayable: z.boolean().nullable(),
-    answer: z.enum(['ACK', 'NACK']).nullable().meta({ description: 'What a command would be answered; null when nothing.' }),
+    answer: z
+      .enum(['ACK', 'NACK'])
+      .nullable()
+      .meta({ description: 'What a command would be answered; null when nothing.' }),
     signature: z.enum(['valid', 'wrong', 'missing', 'not_due']).nullable().meta({ description: 'Of a command alone.' }),
   })
   .meta({ id: 'MessageValidation', description: 'What would become of a message.' });

@@ -61,7 +61,10 @@ export const siteCommandsResponse = z
 const said = z
   .strictObject({
     messageId: z.string(),
-    since: instantOutput.meta({ format: 'date-time', description: 'When it was said, by the clock of whoever said it.' }),
+    since: instantOutput.meta({
+      format: 'date-time',
+      description: 'When it was said, by the clock of whoever said it.',
+    }),
     values: z.record(z.string(), z.unknown()).meta({ description: 'The payload as it was sent.' }),
   })
   .meta({ id: 'SiteConfigSubject', description: 'What the partner last said about one subject.' });

@@ -28,13 +28,11 @@ export const vcpRealtimeEvent = z
 export type VcpRealtimeEvent = z.infer<typeof vcpRealtimeEvent>;
 
 /** One meter with the registers it has, each a member that ends in `RegisterKwh`: an absolute counter in kWh. */
-export const vcpMeterRegisters = z
-  .looseObject({ deviceId: z.string(), role: plainText(64).optional() })
-  .meta({
-    id: 'VcpMeterRegisters',
-    title: 'Registers of a meter',
-    patternProperties: { 'RegisterKwh$': { type: 'number', minimum: 0 } },
-  });
+export const vcpMeterRegisters = z.looseObject({ deviceId: z.string(), role: plainText(64).optional() }).meta({
+  id: 'VcpMeterRegisters',
+  title: 'Registers of a meter',
+  patternProperties: { RegisterKwh$: { type: 'number', minimum: 0 } },
+});
 
 /** Payload of `{prefix}.event.telemetry.meter.{siteId}`: registers of a plant's meters. */
 export const vcpMeterEvent = z

@@ -6,7 +6,14 @@ import {
 } from '@quarterhour/contracts';
 import { NO_ORGANISATION, signingKeyPlace } from '@quarterhour/db';
 import { json, noParameters, NotFoundError, ownSurface, route, type Principal } from '@quarterhour/http';
-import { dryRun, signingKeyBytes, type Draft, type DryRun, type Register, type SigningKeys } from '@quarterhour/ingestion';
+import {
+  dryRun,
+  signingKeyBytes,
+  type Draft,
+  type DryRun,
+  type Register,
+  type SigningKeys,
+} from '@quarterhour/ingestion';
 import type { ApiContext } from '../../../api-context.js';
 
 export const validateMessageRoute = route({

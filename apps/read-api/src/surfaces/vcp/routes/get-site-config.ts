@@ -36,7 +36,11 @@ export const getSiteConfigRoute = route({
     db.read(scope.owners, async (trx) => {
       const site = await findSite(trx, siteId);
       if (site === null) throw new NotFoundError('site');
-      const pending = await listSiteCommands(trx, { site, hours: 0, limit: MAX_SITE_COMMANDS }, SITE_COMMAND_PROJECTION);
+      const pending = await listSiteCommands(
+        trx,
+        { site, hours: 0, limit: MAX_SITE_COMMANDS },
+        SITE_COMMAND_PROJECTION,
+      );
       const config: z.input<typeof siteConfigResponse> = siteConfigResponse.parse({
         siteId: site.id,
         operatingMode: await findOperatingMode(trx, site),
