@@ -13,7 +13,7 @@ const properties = z
     content_encoding: z.string().max(255).optional(),
     type: z.string().max(255).optional(),
     app_id: z.string().max(255).optional(),
-    headers: z.record(z.string(), z.json()).optional(),
+    headers: z.record(z.string(), z.unknown()).optional(),
   })
   .meta({ id: 'MessageProperties', description: 'Properties of the message, as AMQP has them.' });
 
