@@ -38,20 +38,15 @@ async function recorded() {
 }
 
 describe('recording what a process asks its database', () => {
-  test('scope, prepared statements with their parameters, and commit come out in order', async () => {
+  test('each statement comes out after its scope, with its parameters', async () => {
     const statements = await recorded();
-    expect(statements).toHaveLength(4);
-    expect(statements[0]).toEqual({
-      kind: 'simple',
-      text: `begin read only; set local app.orgs = '{${ORGANISATION}}'`,
-    });
-    expect(statements[1]).toMatchObject({ kind: 'prepared', values: [] });
-    expect(statements[2]).toEqual({
-      kind: 'prepared',
-      text: 'select $1::text as who, $2::int8 as n',
-      values: ['{"ö"}', '7'],
-    });
-    expect(statements[3]).toEqual({ kind: 'simple', text: 'commit' });
+    const scope = { kind: 'prepared', values: [`{${ORGANISATION}}`] };
+    expect(statements).toMatchObject([
+      scope,
+      { kind: 'prepared', values: [] },
+      scope,
+      { kind: 'prepared', text: 'select $1::text as who, $2::int8 as n', values: ['{"ö"}', '7'] },
+    ]);
   });
 
   test('pgbench can do the same', async () => {

@@ -97,6 +97,14 @@ export const GOALS = {
     must: 300,
     aim: 150,
   },
+  commands: {
+    what: 'p99 signed command to answer at 200/s beside 2,000 samples/s',
+    unit: 'ms',
+    better: 'less',
+    floor: 150,
+    must: 50,
+    aim: 25,
+  },
   'limits-insert': {
     what: 'limits of a year in one entry, rows/s / hand-written insert of a series',
     unit: '',

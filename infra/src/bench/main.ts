@@ -12,6 +12,7 @@ import { BENCH_USAGE, BenchUsageError, readBenchOptions, type BenchOptions, type
 import { prepareBench } from './prepare.js';
 import { tableText } from './report.js';
 import { writeResults } from './results-file.js';
+import { measureCommands } from './sections/commands.js';
 import { measureExport } from './sections/export.js';
 import { measureGrowth } from './sections/growth.js';
 import { measureIngest } from './sections/ingest.js';
@@ -37,6 +38,7 @@ const MEASURING: Readonly<Record<Section, (bench: Bench) => Promise<Measurement[
   rollups: measureRollups,
   trading: measureTrading,
   periods: measurePeriods,
+  commands: measureCommands,
 };
 
 process.exit(await main(process.argv.slice(2)));

@@ -1,7 +1,17 @@
 import { parseArgs } from 'node:util';
 
 /** Parts of the bench, in the order in which they run. */
-export const SECTIONS = ['ingest', 'latency', 'growth', 'pages', 'export', 'rollups', 'trading', 'periods'] as const;
+export const SECTIONS = [
+  'ingest',
+  'latency',
+  'growth',
+  'pages',
+  'export',
+  'rollups',
+  'trading',
+  'periods',
+  'commands',
+] as const;
 export type Section = (typeof SECTIONS)[number];
 
 export const BENCH_USAGE = `npm run bench -- [options]

@@ -9,7 +9,7 @@ import type { Store } from './store.js';
 
 const CLIENTS = 8;
 
-/** What the route sends to the database for one page, begin and commit included. */
+/** What the route sends to the database for one page, its scope included. */
 export async function recordedScript(
   bench: Bench,
   store: Pick<Store, 'readUrl'>,
@@ -17,6 +17,7 @@ export async function recordedScript(
 ): Promise<PgbenchScript> {
   const recorder = await openStatementRecorder(store.readUrl);
   const api = await startReadApi(bench, recorder.url);
+  await readPage(api, target);
   recorder.take();
   await readPage(api, target);
   const statements = recorder.take();

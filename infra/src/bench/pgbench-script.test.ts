@@ -2,16 +2,15 @@ import { describe, expect, test } from '@jest/globals';
 import { parseTps, pgbenchScript } from './pgbench-script.js';
 
 describe('a script for pgbench', () => {
-  test('sends the recorded statements with their parameters', () => {
+  test('sends the recorded statements with their parameters in one transaction', () => {
     const script = pgbenchScript([
-      { kind: 'simple', text: "begin read only; set local app.orgs = '{}'" },
+      { kind: 'simple', text: 'set local work_mem = 64' },
       { kind: 'prepared', text: '\n select $1::text[], $2::int8, $1::text', values: ['{"a:b"}', '51'] },
       { kind: 'prepared', text: `select '{"n":' || $1::text`, values: ['7'] },
-      { kind: 'simple', text: 'commit' },
     ]);
     expect(script).toEqual({
-      text: `begin read only;
-set local app.orgs = '{}';
+      text: `begin;
+set local work_mem = 64;
 select :s1p1::text[], :s1p2::int8, :s1p1::text;
 select '{"n":' || :s2p1::text;
 commit;

@@ -8,20 +8,14 @@ export interface PgbenchScript {
 }
 
 /**
- * Writes recorded statements as a script for `pgbench -M prepared`.
- *
- * Several commands that were sent in one message are sent one by one: pgbench cannot prepare them together.
+ * Writes recorded statements as a script for `pgbench -M prepared`: one transaction, so that a scope holds for what follows.
  *
  * @throws TypeError when a parameter is null, which pgbench cannot say
  */
 export function pgbenchScript(statements: readonly RecordedStatement[]): PgbenchScript {
   const variables: Record<string, string> = {};
   const lines = statements.map((statement, index) => {
-    if (statement.kind === 'simple')
-      return statement.text
-        .split(/;\s*/)
-        .filter((command) => command !== '')
-        .join(';\n');
+    if (statement.kind === 'simple') return statement.text;
     statement.values.forEach((value, position) => {
       if (value === null) throw new TypeError('pgbench has no way to say null');
       variables[variable(index, position + 1)] = value;
@@ -30,7 +24,7 @@ export function pgbenchScript(statements: readonly RecordedStatement[]): Pgbench
       .trim()
       .replaceAll(/\$(\d+)/g, (_match, position: string) => `:${variable(index, Number(position))}`);
   });
-  return { text: `${lines.join(';\n')};\n`, variables };
+  return { text: `${['begin', ...lines, 'commit'].join(';\n')};\n`, variables };
 }
 
 function variable(statement: number, position: number): string {

@@ -45,8 +45,8 @@ export class FrontendReader {
 export type OnCommitted = () => void;
 
 /**
- * Swallows the answer to one COMMIT of a transaction that writes, and cuts the connection: the transaction is durable and
- * its client does not know.
+ * Swallows the answer to one COMMIT, which only a transaction that writes ends with, and cuts the connection: the
+ * transaction is durable and its client does not know.
  */
 export class CommitReplyTrap {
   #armed: OnCommitted | null = null;
@@ -74,18 +74,13 @@ export class CommitReplyTrap {
   /** One per connection. */
   tap(): Tap {
     const reader = new FrontendReader();
-    let isReadOnly = false;
     let onReply: OnCommitted | null = null;
     return {
       toServer: (bytes) => {
         for (const { type, body } of reader.read(bytes)) {
-          if (type !== SIMPLE_QUERY) continue;
-          const text = body.toLowerCase();
-          if (text.startsWith('begin')) isReadOnly = text.startsWith('begin read only');
-          if (text === 'commit' && !isReadOnly && this.#armed !== null) {
-            onReply = this.#armed;
-            this.#armed = null;
-          }
+          if (type !== SIMPLE_QUERY || body !== 'commit' || this.#armed === null) continue;
+          onReply = this.#armed;
+          this.#armed = null;
         }
         return 'pass';
       },

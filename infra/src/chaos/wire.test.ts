@@ -85,15 +85,13 @@ describe('reading what a client of Postgres sends', () => {
     expect(reader.read(Buffer.concat([tls, STARTUP, query('commit')])).at(-1)).toEqual({ type: 'Q', body: 'commit' });
   });
 
-  test('an armed trap swallows the answer to COMMIT of a writing transaction only', async () => {
+  test('an armed trap swallows the answer to COMMIT and to nothing else', async () => {
     const trap = new CommitReplyTrap();
     const tap = trap.tap();
     let committed = 0;
     const sprung = trap.spring(1_000, () => (committed += 1));
     const answer = Buffer.from('anything');
-    tap.toServer(Buffer.concat([STARTUP, query('begin read only; set local x = 1'), query('commit')]));
-    expect(tap.toClient(answer)).toBe('pass');
-    tap.toServer(query('begin; set local x = 1'));
+    tap.toServer(Buffer.concat([STARTUP, query('rollback')]));
     expect(tap.toClient(answer)).toBe('pass');
     expect(tap.toServer(query('commit'))).toBe('pass');
     expect(tap.toClient(answer)).toBe('cut');

@@ -175,7 +175,6 @@ export {
 } from './queries/inverters.js';
 export {
   exportReceipts,
-  insertReceipts,
   listReceipts,
   type Receivable,
   type Receipted,
@@ -406,22 +405,20 @@ export {
   type SealedValuePlace,
 } from './queries/sealed-columns.js';
 export {
-  cancelSchedules,
-  findKeptCommands,
-  findPaces,
-  findSchedules,
-  insertCommands,
-  insertSchedules,
-  keepPaces,
+  findStanding,
+  keepDecided,
+  type AskedCommands,
   type CommandPace,
   type CommandStatus,
   type CommandType,
+  type DecidedCommands,
   type KeptCommand,
   type NewCommand,
   type NewSchedule,
   type OfferedCommand,
   type ScheduleCancellation,
   type ScheduleName,
+  type Standing,
   type StandingSchedule,
 } from './queries/partner-commands.js';
 export {

@@ -2,9 +2,10 @@ import type { Compilable } from 'kysely';
 import type { PoolClient } from 'pg';
 import { Pool, TypeOverrides } from 'pg';
 import { CommitRefusedError, CommitUnknownError, TransactionMisuseError, UnansweredError } from './errors.js';
+import { queryAfter, type Ready } from './query-after.js';
 import type { Statement } from './statement.js';
 import { fromKysely } from './statement.js';
-import { scopeStatement } from './tenant-scope.js';
+import { scopeOf } from './tenant-scope.js';
 
 /** Where a pool connects to, and how patient it is. */
 export interface DatabaseOptions {
@@ -38,7 +39,13 @@ export interface Database {
    */
   transaction<T>(organisations: readonly string[], work: (trx: Trx) => Promise<T>): Promise<T>;
 
-  /** Like {@link Database.transaction}, read only. Its end decides nothing: it never throws `CommitUnknownError`. */
+  /**
+   * Reads the rows of `organisations` only, and cannot write. Each statement is a transaction of its own and sees what is
+   * committed by then, as it would in a longer one; it takes one message to the server and one back.
+   *
+   * @throws UnansweredError when a statement was not answered in time
+   * @throws RangeError when an organisation is not a UUID
+   */
   read<T>(organisations: readonly string[], work: (trx: Trx) => Promise<T>): Promise<T>;
 
   /**
@@ -131,34 +138,33 @@ export function openDatabase(options: DatabaseOptions): Database {
   };
 }
 
+/** The first statement of a transaction brings its beginning with it: most transactions need no message more. */
 async function writing<T>(
   session: Session,
   organisations: readonly string[],
   work: (trx: Trx) => Promise<T>,
 ): Promise<T> {
-  const result = await begun(session, `begin; ${scopeStatement(organisations)}`, work);
-  await session.commit();
-  return result;
-}
-
-async function reading<T>(
-  session: Session,
-  organisations: readonly string[],
-  work: (trx: Trx) => Promise<T>,
-): Promise<T> {
-  const result = await begun(session, `begin read only; ${scopeStatement(organisations)}`, work);
-  await session.end();
-  return result;
-}
-
-async function begun<T>(session: Session, beginning: string, work: (trx: Trx) => Promise<T>): Promise<T> {
+  const begin = [BEGIN, { name: SCOPE.name, values: [scopeOf(organisations)] }];
+  const beginning = { hasBegun: false };
+  const aheadOfFirst = () => {
+    if (beginning.hasBegun) return [];
+    beginning.hasBegun = true;
+    return begin;
+  };
+  let result: T;
   try {
-    await session.command(beginning);
-    return await session.lend(work);
+    result = await session.lend(work, aheadOfFirst);
   } catch (error) {
-    await session.rollback();
+    if (beginning.hasBegun) await session.rollback();
     throw error;
   }
+  if (beginning.hasBegun) await session.commit();
+  return result;
+}
+
+function reading<T>(session: Session, organisations: readonly string[], work: (trx: Trx) => Promise<T>): Promise<T> {
+  const scope = [{ name: READ_SCOPE.name, values: [scopeOf(organisations)] }];
+  return session.lend(work, () => scope);
 }
 
 /** Borrows a connection and gives it back only when it is idle: otherwise the next borrower would inherit its scope. */
@@ -167,12 +173,24 @@ async function withSession<T>(pool: Pool, answerTimeoutMs: number, use: (session
   const session = new Session(client, answerTimeoutMs);
   client.on('error', session.onConnectionError);
   try {
+    await session.makeReady();
     return await use(session);
   } finally {
     client.removeListener('error', session.onConnectionError);
     client.release(!session.isIdle());
   }
 }
+
+const BEGIN = { name: 'begin', text: 'begin', values: [] };
+const SCOPE = { name: 'scope', text: `select set_config('app.orgs', $1, true)`, values: ['{}'] };
+const READ_SCOPE = {
+  name: 'read_scope',
+  text: `select set_config('transaction_read_only', 'on', true), set_config('app.orgs', $1, true)`,
+  values: ['{}'],
+};
+
+/** Connections that have prepared what is sent ahead of statements. */
+const madeReady = new WeakSet<PoolClient>();
 
 /** One borrowed connection. */
 class Session {
@@ -198,8 +216,17 @@ class Session {
     await this.#alone((client) => client.query(text));
   }
 
-  async lend<T>(work: (trx: Trx) => Promise<T>): Promise<T> {
-    const loan = { isOver: false };
+  /** Once per connection. */
+  async makeReady(): Promise<void> {
+    if (madeReady.has(this.#client)) return;
+    for (const statement of [BEGIN, SCOPE, READ_SCOPE]) await this.#alone((client) => client.query(statement));
+    await this.command('rollback');
+    madeReady.add(this.#client);
+  }
+
+  /** @param aheadOfNext what goes ahead of the next statement */
+  async lend<T>(work: (trx: Trx) => Promise<T>, aheadOfNext: () => readonly Ready[]): Promise<T> {
+    const loan = { isOver: false, aheadOfNext };
     try {
       const result = await work(this.#trx(loan));
       if (this.#isBusy) throw new TransactionMisuseError('the work ended before its last statement was answered');
@@ -230,21 +257,11 @@ class Session {
   async commit(): Promise<void> {
     let commandTag: string;
     try {
-      commandTag = await this.#endTransaction();
+      commandTag = (await this.#alone((client) => client.query('commit'))).command;
     } catch (error) {
       throw new CommitUnknownError(error);
     }
     if (commandTag !== 'COMMIT') throw new CommitRefusedError(commandTag);
-  }
-
-  async end(): Promise<void> {
-    const commandTag = await this.#endTransaction();
-    if (commandTag !== 'COMMIT') throw new CommitRefusedError(commandTag);
-  }
-
-  async #endTransaction(): Promise<string> {
-    const { command } = await this.#alone((client) => client.query('commit'));
-    return command;
   }
 
   /** Leaves a connection that cannot roll back to {@link withSession}, which destroys it. */
@@ -257,11 +274,10 @@ class Session {
     }
   }
 
-  #trx(loan: { readonly isOver: boolean }): Trx {
-    const query = async <R extends object>({ name, text, values }: Statement): Promise<R[]> => {
+  #trx(loan: { readonly isOver: boolean; readonly aheadOfNext: () => readonly Ready[] }): Trx {
+    const query = async <R extends object>(statement: Statement): Promise<R[]> => {
       if (loan.isOver) throw new TransactionMisuseError('the transaction is over');
-      const { rows } = await this.#alone((client) => client.query<R>({ name, text, values: [...values] }));
-      return rows;
+      return this.#alone((client) => queryAfter<R>(client, loan.aheadOfNext(), statement));
     };
     return { query, run: (built) => query(fromKysely(built)) };
   }

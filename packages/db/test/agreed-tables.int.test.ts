@@ -139,6 +139,24 @@ const shownForecasts = (different: object = {}): Promise<ShownForecast[]> =>
   });
 
 describe('agreed rows', () => {
+  test('are each looked up by key when they are written, in a table that nobody analysed as well', async () => {
+    const many = Array.from({ length: 3_000 }, (_, n) =>
+      aReservation({ startTime: instantFromEpochSeconds(n * 900), endTime: instantFromEpochSeconds((n + 1) * 900) }),
+    );
+    await reservations(...many);
+    let plan = '';
+    await keep(async (trx, stamping) => {
+      let written: Written = { inserted: 0, replaced: 0 };
+      plan = await explained(trx, async (recorder) => {
+        written = await keepReservations(recorder, many.slice(0, 1_000), stamping);
+      });
+      expect(written).toEqual({ inserted: 0, replaced: 1_000 });
+      return written;
+    });
+    expect(plan.match(/Index Scan using reservation_pkey/g)).toHaveLength(2);
+    expect(plan).not.toMatch(/Hash Cond: .*start_time|Bitmap Heap Scan on reservation/);
+  });
+
   test('are replaced as a whole, null included, and keep when they were created', async () => {
     const first = await forecasts(aForecast());
     expect(first.written).toEqual({ inserted: 1, replaced: 0 });

@@ -8,7 +8,7 @@ beforeAll(async () => {
 afterAll(() => server.drop());
 
 async function written(instant: string, settings: string): Promise<string | undefined> {
-  return server.admin.read([], async (trx) => {
+  return server.admin.transaction([], async (trx) => {
     for (const setting of settings.split(';')) await trx.query({ text: `set local ${setting}`, values: [] });
     const [row] = await trx.query<{ text: string }>({
       text: 'select app.instant_text($1::timestamptz) as text',

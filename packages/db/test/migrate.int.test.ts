@@ -18,7 +18,7 @@ import {
 import { partnersInUse } from '../src/migrations/0009-partners-in-use.js';
 import { assetRegistry } from '../src/migrations/0011-asset-registry.js';
 import { MIGRATIONS } from '../src/migrations/index.js';
-import { connect, query } from './fixtures.js';
+import { connect } from './fixtures.js';
 
 const { adminDatabaseUrl, rolePassword } = testServers();
 const rolePasswords = { ingest: rolePassword, read: rolePassword, control: rolePassword, usage: rolePassword };
@@ -31,8 +31,8 @@ afterEach(async () => {
 
 async function emptyDatabase(kind = ''): Promise<string> {
   const name = `quarterhour_test_${randomBytes(6).toString('hex')}`;
-  await onServer(`create database ${name} ${kind}`);
-  undo.push(() => onServer(`drop database if exists ${name} with (force)`));
+  await run(adminDatabaseUrl, `create database ${name} ${kind}`);
+  undo.push(() => run(adminDatabaseUrl, `drop database if exists ${name} with (force)`));
   const url = new URL(adminDatabaseUrl);
   url.pathname = name;
   return url.href;
@@ -44,19 +44,15 @@ async function migratedDatabase(): Promise<string> {
   return database.adminUrl;
 }
 
-async function onServer(text: string): Promise<void> {
-  const client = new Client({ connectionString: adminDatabaseUrl });
-  await client.connect();
-  await client.query(text);
-  await client.end();
-}
-
+/** Runs commands as one transaction and returns the rows of the last. */
 async function run(url: string, text: string): Promise<Record<string, unknown>[]> {
-  const db = connect(url, 1);
+  const client = new Client({ connectionString: url });
+  await client.connect();
   try {
-    return await db.transaction([], (trx) => trx.query<Record<string, unknown>>(query(text)));
+    const results = [await client.query<Record<string, unknown>>(text)].flat();
+    return results.at(-1)?.rows ?? [];
   } finally {
-    await db.close();
+    await client.end();
   }
 }
 
@@ -133,7 +129,7 @@ describe('migrate', () => {
     const user = `somebody_${randomBytes(4).toString('hex')}`;
     const name = new URL(url).pathname.slice(1);
     await run(url, `create role ${user} login password '${user}'; alter database ${name} owner to ${user}`);
-    undo.unshift(() => onServer(`drop role ${user}`));
+    undo.unshift(() => run(adminDatabaseUrl, `drop role ${user}`));
     const error = await migrate(as(url, user, user), { rolePasswords }).then(
       () => undefined,
       (thrown: unknown) => thrown,

@@ -1,14 +1,8 @@
-import {
-  listDueMessages,
-  settleMessages,
-  type Database,
-  type FailedMessage,
-  type HeldDatabase,
-  type OutboxMessage,
-} from '@quarterhour/db';
+import { listDueMessages, settleMessages, type Database, type HeldDatabase, type OutboxMessage } from '@quarterhour/db';
 import type { Register } from '@quarterhour/ingestion';
 import type { Publisher } from '@quarterhour/messaging';
 import { sleep, type Clock, type Logger } from '@quarterhour/runtime';
+import { Lane, type Results } from './lane.js';
 import type { OutboxMetrics } from './metrics.js';
 import { failureOf, troubleOf } from './trouble.js';
 
@@ -42,29 +36,21 @@ export interface RelayContext {
   readonly stopping: AbortSignal;
 }
 
-/** What became of messages of one organisation. */
-interface Results {
-  readonly published: string[];
-  readonly failed: FailedMessage[];
-}
-
 /**
  * Publishes what transactions decided to have published, after they are committed: at least once, under the message id that
  * they gave it. A message is deleted when the broker has confirmed that a queue has it, and not before.
  *
  * One process relays at a time: it holds a lock, and looks into the outbox on the connection that holds it, so that each look
  * proves the lock. Organisations go their own pace, so that one whose broker is slow keeps nobody waiting. In each, what
- * belongs to one order is sent one after the other, and waits with the first that fails.
+ * belongs to one order is sent one after the other, and waits with the first that fails; orders do not wait for each other,
+ * nor for what was published to be written down.
  */
 export class OutboxRelay {
   readonly #ctx: RelayContext;
-  /** Organisations whose messages are being published, with when that is over. */
-  readonly #lanes = new Map<string, Promise<void>>();
+  readonly #lanes = new Map<string, Lane>();
   #isLeading = false;
   /** Ends the wait for the next look early. */
   #nap = new AbortController();
-  /** How often somebody put something in. */
-  #wakes = 0;
   #seenAt = -Infinity;
 
   constructor(ctx: RelayContext) {
@@ -78,7 +64,6 @@ export class OutboxRelay {
 
   /** Says that something was put in, by this process. */
   wake(): void {
-    this.#wakes += 1;
     this.#nap.abort();
   }
 
@@ -111,7 +96,7 @@ export class OutboxRelay {
       }
     } finally {
       this.#isLeading = false;
-      await Promise.all(this.#lanes.values());
+      await Promise.all([...this.#lanes.values()].map((lane) => lane.over()));
     }
   }
 
@@ -120,47 +105,62 @@ export class OutboxRelay {
   }
 
   async #look(held: HeldDatabase): Promise<void> {
-    const organisations = this.#ctx.register.current.organisationIds;
-    const idle = organisations.filter((id) => !this.#lanes.has(id));
-    if (idle.length === 0) return;
-    const lookedAt = this.#ctx.clock.monotonicMillis();
-    const wakes = this.#wakes;
-    const due = await held.read(idle, (trx) => listDueMessages(trx, idle, MOST_OF_ONE));
+    const { register, clock } = this.#ctx;
+    const lookedAt = clock.monotonicMillis();
+    const lanes = register.current.organisationIds.map((orgId) => this.#laneOf(orgId)).filter(({ isFull }) => !isFull);
+    for (const lane of lanes) lane.looks();
+    const organisations = lanes.map(({ orgId }) => orgId);
+    const inHand = lanes.flatMap((lane) => [...lane.inHand]);
+    const due = await held.read(organisations, (trx) => listDueMessages(trx, organisations, MOST_OF_ONE, inHand));
     if (due.length > 0) this.#seenAt = lookedAt;
     for (const [orgId, messages] of groupedBy(due, ({ orgId: owner }) => owner)) {
-      const lane = this.#relay(orgId, messages, lookedAt + SEND_WITHIN_MS).finally(() => {
-        this.#lanes.delete(orgId);
-        // What was put in meanwhile was left for later.
-        if (messages.length === MOST_OF_ONE || this.#wakes !== wakes) this.#nap.abort();
-      });
-      this.#lanes.set(orgId, lane);
+      this.#takeUp(this.#laneOf(orgId), messages, lookedAt + SEND_WITHIN_MS);
     }
+  }
+
+  #takeUp(lane: Lane, messages: readonly OutboxMessage[], deadline: number): void {
+    if (messages.length === MOST_OF_ONE) lane.looksAgain = true;
+    for (const [orderKey, order] of groupedBy(messages, ({ orderKey: key }) => key)) {
+      if (lane.isBusy(orderKey)) lane.looksAgain = true;
+      else void this.#relay(lane, orderKey, order, deadline);
+    }
+  }
+
+  #laneOf(orgId: string): Lane {
+    const known = this.#lanes.get(orgId);
+    if (known !== undefined) return known;
+    const lane = new Lane(orgId, (results) => this.#settle(orgId, results));
+    this.#lanes.set(orgId, lane);
+    return lane;
   }
 
   /** Never rejects. */
-  async #relay(orgId: string, messages: readonly OutboxMessage[], deadline: number): Promise<void> {
-    const results: Results = { published: [], failed: [] };
-    const orders = [...groupedBy(messages, ({ orderKey }) => orderKey).values()];
-    await Promise.all(orders.map((order) => this.#publishInOrder(order, deadline, results)));
-    // fail point: relay_after_confirm_before_delete
-    await this.#settle(orgId, results);
+  async #relay(lane: Lane, orderKey: string, order: readonly OutboxMessage[], deadline: number): Promise<void> {
+    lane.begin(orderKey, order);
+    const results = await this.#publishInOrder(order, deadline);
+    lane.end(orderKey, order, results);
+    if (!lane.looksAgain) return;
+    lane.looksAgain = false;
+    this.#nap.abort();
   }
 
-  async #publishInOrder(order: readonly OutboxMessage[], deadline: number, results: Results): Promise<void> {
+  async #publishInOrder(order: readonly OutboxMessage[], deadline: number): Promise<Results> {
     const { clock, metrics } = this.#ctx;
+    const published: string[] = [];
     for (const message of order) {
-      if (!this.#isLeading || clock.monotonicMillis() > deadline) return;
+      if (!this.#isLeading || clock.monotonicMillis() > deadline) break;
       try {
         await this.#publish(message);
-        results.published.push(message.id);
+        published.push(message.id);
         metrics.published();
       } catch (error) {
-        results.failed.push(failureOf(message, error));
         metrics.failed(troubleOf(error));
         this.#report(message, error);
-        return;
+        return { published, failed: [failureOf(message, error)] };
       }
     }
+    // fail point: relay_after_confirm_before_delete
+    return { published, failed: [] };
   }
 
   async #publish({ vhost, exchange, routingKey, body, messageId }: OutboxMessage): Promise<void> {
@@ -172,7 +172,6 @@ export class OutboxRelay {
   /** Until it is done: what is not written down is published again. */
   async #settle(orgId: string, results: Results): Promise<void> {
     const { db, log, stopping } = this.#ctx;
-    if (results.published.length + results.failed.length === 0) return;
     for (let attempt = 0; ; attempt += 1) {
       try {
         return await db.transaction([orgId], (trx) => settleMessages(trx, orgId, results));

@@ -1,6 +1,7 @@
 import type { UtcInstant } from '@quarterhour/domain';
 import { plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
+import type { Statement } from '../statement.js';
 
 /** A column of agreed rows, and how a row fills it. */
 export interface AgreedColumn<Row> {
@@ -34,14 +35,14 @@ export interface Written {
   readonly replaced: number;
 }
 
-/** The statements by which rows of a table become current. `$1` is the organisation, `$2` the stamp. */
+/** The statements by which rows of a table become current. */
 export interface KeepingStatements {
   /** Puts the versions that will be displaced into the history; answers `n`, how many. */
-  readonly archive: string;
+  readonly archive: Statement;
   /** Gives their keys what is offered; answers `n`, how many. */
-  readonly replace: string;
+  readonly replace: Statement;
   /** Inserts what is offered. A key that is there is an error. */
-  readonly insert: string;
+  readonly insert: Statement;
 }
 
 /**
@@ -52,20 +53,18 @@ export interface KeepingStatements {
  * change nothing.
  *
  * @param wanted how many keys are offered, each once
- * @param values of the statements
  */
 export async function keep(
   trx: Trx,
   { archive, replace, insert }: KeepingStatements,
   wanted: number,
-  values: readonly unknown[],
 ): Promise<Written> {
-  const count = async (text: string): Promise<number> => (await trx.query<{ n: number }>({ text, values }))[0]?.n ?? 0;
+  const count = async (statement: Statement): Promise<number> => (await trx.query<{ n: number }>(statement))[0]?.n ?? 0;
   const displaced = await count(archive);
   const replaced = displaced === 0 ? 0 : await count(replace);
   if (replaced !== displaced) throw new Error(`${displaced} versions were displaced, and ${replaced} rows changed`);
-  if (replaced < wanted)
-    await trx.query({ text: replaced === 0 ? insert : `${insert} on conflict do nothing`, values });
+  if (replaced === 0) await trx.query(insert);
+  else if (replaced < wanted) await trx.query({ ...insert, text: `${insert.text} on conflict do nothing` });
   return { inserted: wanted - replaced, replaced };
 }
 
@@ -76,8 +75,15 @@ export function keepAgreed<Row>(
   rows: readonly Row[],
   { orgId, stamp }: Stamping,
 ): Promise<Written> {
-  const values = [orgId, stamp, ...[...table.key, ...table.content].map((column) => arrayOf(column, rows))];
-  return keep(trx, statementsOf(table), rows.length, values);
+  const { archive, replace, insert } = statementsOf(table);
+  const keys = [orgId, stamp, ...table.key.map((column) => arrayOf(column, rows))];
+  const values = [...keys, ...table.content.map((column) => arrayOf(column, rows))];
+  const statements = {
+    archive: { text: archive, values: keys },
+    replace: { text: replace, values },
+    insert: { text: insert, values },
+  };
+  return keep(trx, statements, rows.length);
 }
 
 /** Takes everything of an asset out of a table of agreed rows; what was current stays in the history. */
@@ -98,18 +104,24 @@ export function counted(statement: string): string {
   return `with written as (${statement} returning 1) select count(*)::int as n from written`;
 }
 
-/** Run without names: a plan that is kept from when a table was small would read all of it when it is not. */
-function statementsOf<Row>({ table, key, content }: AgreedTable<Row>): KeepingStatements {
+/**
+ * `$1` is the organisation, `$2` the stamp. Each offered key is looked up by itself, which the limit of one makes sure of: joined
+ * with the table, all rows of an organisation would be read while nobody knows how many they are. Run without names: a plan
+ * that is kept from when a table was small would read all of it when it is not.
+ */
+function statementsOf<Row>({ table, key, content }: AgreedTable<Row>) {
   const offered = unnest([...key, ...content]);
   const names = [...key, ...content].map(({ name }) => name).join(', ');
-  const isSameKey = key.map(({ name }) => `t.${name} = o.${name}`).join(' and ');
-  const isStanding = `t.org_id = $1::uuid and ${isSameKey} and t.updated_at < $2::timestamptz`;
+  const isSameKey = key.map(({ name }) => `s.${name} = o.${name}`).join(' and ');
+  const standing = (columns: string) => `lateral (
+    select ${columns} from app.${table} s
+     where s.org_id = $1::uuid and ${isSameKey} and s.updated_at < $2::timestamptz limit 1)`;
   return {
-    archive: archiveStatement(table, `${offered} cross join app.${table} t`, isStanding),
+    archive: archiveStatement(table, `${unnest(key)}, ${standing('s.*')} t`, 'true'),
     replace: counted(`
       update app.${table} t
          set ${content.map(({ name }) => `${name} = o.${name}`).join(', ')}, updated_at = $2::timestamptz
-        from ${offered} where ${isStanding}`),
+        from ${offered}, ${standing('s.ctid as place')} found where t.ctid = found.place`),
     insert: `
       insert into app.${table} (org_id, ${names}, created_at, updated_at)
       select $1::uuid, ${names}, $2::timestamptz, $2::timestamptz from ${offered}`,

@@ -27,7 +27,7 @@ const DUE = `
     o.order_key as "orderKey", o.message_id as "messageId", o.body, o.attempts
   from unnest($1::uuid[]) as who (org_id) cross join lateral (
     select m.* from app.outbox m
-     where m.org_id = who.org_id and m.next_try_at <= now()
+     where m.org_id = who.org_id and m.next_try_at <= now() and m.id <> all ($3::int8[])
        and not exists (
          select from app.outbox before
           where before.org_id = m.org_id and before.order_key = m.order_key and before.id < m.id
@@ -40,9 +40,15 @@ const DUE = `
  *
  * @param organisations those in question; they have to be in scope
  * @param most of each organisation
+ * @param but ids of those that are left out
  */
-export function listDueMessages(trx: Trx, organisations: readonly string[], most: number): Promise<OutboxMessage[]> {
-  return trx.query<OutboxMessage>(prepared(DUE, [plainArray(organisations), most]));
+export function listDueMessages(
+  trx: Trx,
+  organisations: readonly string[],
+  most: number,
+  but: readonly string[] = [],
+): Promise<OutboxMessage[]> {
+  return trx.query<OutboxMessage>(prepared(DUE, [plainArray(organisations), most, plainArray(but)]));
 }
 
 /** A message that could not be published. */

@@ -1,6 +1,6 @@
 import { byteaArray, plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
-import { prepared } from '../statement.js';
+import { prepared, type Statement } from '../statement.js';
 
 /** A message to be published once the transaction that decided it is committed. */
 export interface OutgoingRow {
@@ -24,8 +24,13 @@ const INSERT = `
 
 /** Puts messages into the outbox, from which the worker relays them: those of one order in this order. */
 export async function enqueueOutgoing(trx: Trx, rows: readonly OutgoingRow[]): Promise<void> {
-  if (rows.length === 0) return;
-  await trx.query(
+  for (const statement of outgoingStatements(rows)) await trx.query(statement);
+}
+
+/** What {@link enqueueOutgoing} runs: nothing for nothing. */
+export function outgoingStatements(rows: readonly OutgoingRow[]): Statement[] {
+  if (rows.length === 0) return [];
+  return [
     prepared(INSERT, [
       plainArray(rows.map(({ orgId }) => orgId)),
       textArray(rows.map(({ vhost }) => vhost)),
@@ -35,7 +40,7 @@ export async function enqueueOutgoing(trx: Trx, rows: readonly OutgoingRow[]): P
       textArray(rows.map(({ messageId }) => messageId)),
       byteaArray(rows.map(({ body }) => body)),
     ]),
-  );
+  ];
 }
 
 const DROP = `

@@ -1,7 +1,11 @@
 import type { UtcInstant } from '@quarterhour/domain';
 import { byteaArray, plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
-import { prepared } from '../statement.js';
+import { prepared, type Statement } from '../statement.js';
+import { outgoingStatements, type OutgoingRow } from './outgoing.js';
+import { receiptStatements, type Receivable, type ReceiptVerdict } from './receipts.js';
+import { runTogether } from './together.js';
+import type { TradingState } from './trading-states.js';
 
 /** Kinds of what partners command. */
 export type CommandType =
@@ -60,11 +64,8 @@ const STANDING = `
   from (select distinct * from unnest($1::uuid[], $2::text[]) as o (org_id, message_id)) o
   join app.command_log c on c.org_id = o.org_id and c.message_id = o.message_id`;
 
-/**
- * What came under these message ids before. Whoever goes by it has raised `known_at` of the organisations: nobody adds to
- * it until the transaction ends.
- */
-export function findKeptCommands(trx: Trx, offered: readonly OfferedCommand[]): Promise<KeptCommand[]> {
+/** What came under these message ids before. */
+function findKeptCommands(trx: Trx, offered: readonly OfferedCommand[]): Promise<KeptCommand[]> {
   return trx.query<KeptCommand>(
     prepared(STANDING, [
       plainArray(offered.map(({ orgId }) => orgId)),
@@ -85,10 +86,9 @@ const INSERT = `
       ack_status, rejection_reason, source, published_at, content_sha256, is_first, priority, valid_from, valid_until,
       next_step_at, received_at)`;
 
-/** Keeps commands that are not kept yet. */
-export async function insertCommands(trx: Trx, rows: readonly NewCommand[]): Promise<void> {
-  if (rows.length === 0) return;
-  await trx.query(
+function insertCommands(rows: readonly NewCommand[]): Statement[] {
+  if (rows.length === 0) return [];
+  return [
     prepared(INSERT, [
       plainArray(rows.map((row) => row.orgId)),
       plainArray(rows.map((row) => row.id)),
@@ -113,7 +113,7 @@ export async function insertCommands(trx: Trx, rows: readonly NewCommand[]): Pro
       plainArray(rows.map((row) => row.nextStepAt)),
       plainArray(rows.map((row) => row.receivedAt)),
     ]),
-  );
+  ];
 }
 
 /** How a plant's schedule is called. */
@@ -147,7 +147,7 @@ const FIND_SCHEDULES = `
   join app.schedule s on s.org_id = o.org_id and s.plant_id = o.plant_id and s.schedule_id = o.schedule_id`;
 
 /** Those of the named schedules that there are. */
-export async function findSchedules(trx: Trx, names: readonly ScheduleName[]): Promise<StandingSchedule[]> {
+async function findSchedules(trx: Trx, names: readonly ScheduleName[]): Promise<StandingSchedule[]> {
   if (names.length === 0) return [];
   return trx.query<StandingSchedule>(prepared(FIND_SCHEDULES, namesOf(names)));
 }
@@ -157,10 +157,9 @@ const INSERT_SCHEDULES = `
   select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::timestamptz[], $7::timestamptz[],
     $8::jsonb[], $9::timestamptz[])`;
 
-/** Keeps schedules whose names are free. */
-export async function insertSchedules(trx: Trx, rows: readonly NewSchedule[]): Promise<void> {
-  if (rows.length === 0) return;
-  await trx.query(
+function insertSchedules(rows: readonly NewSchedule[]): Statement[] {
+  if (rows.length === 0) return [];
+  return [
     prepared(INSERT_SCHEDULES, [
       ...namesOf(rows),
       plainArray(rows.map((row) => row.id)),
@@ -170,7 +169,7 @@ export async function insertSchedules(trx: Trx, rows: readonly NewSchedule[]): P
       textArray(rows.map((row) => row.slots)),
       plainArray(rows.map((row) => row.createdAt)),
     ]),
-  );
+  ];
 }
 
 /** That a schedule is to be followed no more. */
@@ -186,8 +185,8 @@ const CANCEL = `
       as o (org_id, plant_id, schedule_id, cancelled_by, cancelled_at)
    where s.org_id = o.org_id and s.plant_id = o.plant_id and s.schedule_id = o.schedule_id and s.cancelled_at is null`;
 
-/** Cancels schedules; one that is cancelled stays as it is. At most one row of each. */
-export async function cancelSchedules(trx: Trx, rows: readonly ScheduleCancellation[]): Promise<void> {
+/** Of a schedule that was made a moment ago, by the same call, as well: it is not there yet for another statement. */
+async function cancelSchedules(trx: Trx, rows: readonly ScheduleCancellation[]): Promise<void> {
   if (rows.length === 0) return;
   await trx.query(
     prepared(CANCEL, [
@@ -215,23 +214,67 @@ export interface CommandPace {
 }
 
 const FIND_PACES = `
-  select p.org_id as "orgId", p.plant_id as "plantId",
+  select c.org_id as "orgId", p.plant_id as "plantId", c.state,
     (extract(epoch from p.full_at) * 1000000)::float8 as "fullAtMicros"
-  from unnest($1::uuid[], $2::uuid[]) as o (org_id, plant_id)
-  join app.command_pace p on p.org_id = o.org_id and p.plant_id = o.plant_id`;
+  from app.trading_config c
+  left join (
+    select p.* from unnest($1::uuid[], $2::uuid[]) as o (org_id, plant_id)
+    join app.command_pace p on p.org_id = o.org_id and p.plant_id = o.plant_id) p on p.org_id = c.org_id`;
 
-/** Paces of plants that have one. */
-export async function findPaces(
+interface StateAndPace {
+  readonly orgId: string;
+  readonly state: TradingState;
+  readonly plantId: string | null;
+  readonly fullAtMicros: number | null;
+}
+
+/** How trading of the organisations in scope stands, and the paces of those plants that have one. */
+async function findStatesAndPaces(
   trx: Trx,
   plants: readonly Pick<CommandPace, 'orgId' | 'plantId'>[],
-): Promise<CommandPace[]> {
-  if (plants.length === 0) return [];
-  return trx.query<CommandPace>(
+): Promise<Pick<Standing, 'states' | 'paces'>> {
+  const found = await trx.query<StateAndPace>(
     prepared(FIND_PACES, [
       plainArray(plants.map(({ orgId }) => orgId)),
       plainArray(plants.map(({ plantId }) => plantId)),
     ]),
   );
+  return {
+    states: new Map(found.map(({ orgId, state }) => [orgId, state])),
+    paces: found.flatMap(({ orgId, plantId, fullAtMicros }) =>
+      plantId === null || fullAtMicros === null ? [] : [{ orgId, plantId, fullAtMicros }],
+    ),
+  };
+}
+
+/** What decides about commands. */
+export interface Standing {
+  /** What came under their message ids before. */
+  readonly commands: readonly KeptCommand[];
+  /** Those of the schedules that they name. */
+  readonly schedules: readonly StandingSchedule[];
+  readonly paces: readonly CommandPace[];
+  /** How trading of the organisations in scope stands; one that is missing does not trade. */
+  readonly states: ReadonlyMap<string, TradingState>;
+}
+
+/** What is asked about. */
+export interface AskedCommands {
+  readonly messages: readonly OfferedCommand[];
+  readonly plants: readonly Pick<CommandPace, 'orgId' | 'plantId'>[];
+  readonly schedules: readonly ScheduleName[];
+}
+
+/**
+ * What decides about commands. Whoever goes by it has raised `known_at` of the organisations: nobody changes it until the
+ * transaction ends.
+ */
+export async function findStanding(trx: Trx, { messages, plants, schedules }: AskedCommands): Promise<Standing> {
+  return {
+    commands: await findKeptCommands(trx, messages),
+    schedules: await findSchedules(trx, schedules),
+    ...(await findStatesAndPaces(trx, plants)),
+  };
 }
 
 const KEEP_PACES = `
@@ -240,14 +283,41 @@ const KEEP_PACES = `
     from unnest($1::uuid[], $2::uuid[], $3::float8[]) as o (org_id, plant_id, micros) order by o.org_id, o.plant_id
   on conflict (org_id, plant_id) do update set full_at = excluded.full_at`;
 
-/** Keeps paces, at most one of each plant. */
-export async function keepPaces(trx: Trx, paces: readonly CommandPace[]): Promise<void> {
-  if (paces.length === 0) return;
-  await trx.query(
+function keepPaces(paces: readonly CommandPace[]): Statement[] {
+  if (paces.length === 0) return [];
+  return [
     prepared(KEEP_PACES, [
       plainArray(paces.map(({ orgId }) => orgId)),
       plainArray(paces.map(({ plantId }) => plantId)),
       plainArray(paces.map(({ fullAtMicros }) => fullAtMicros)),
     ]),
-  );
+  ];
+}
+
+/** What follows from commands that were decided about. */
+export interface DecidedCommands {
+  /** Not kept yet. */
+  readonly commands: readonly NewCommand[];
+  /** Under names that are free. */
+  readonly schedules: readonly NewSchedule[];
+  /** At most one of each schedule. One that is cancelled stays as it is. */
+  readonly cancellations: readonly ScheduleCancellation[];
+  /** At most one of each plant. */
+  readonly paces: readonly CommandPace[];
+  readonly answers: readonly OutgoingRow[];
+  /** What was offered, duplicates included, with what became of it. */
+  readonly receipts: readonly Receivable[];
+  readonly verdicts: readonly ReceiptVerdict[];
+}
+
+/** Keeps what was decided about commands, as one statement, or two where a schedule is cancelled. */
+export async function keepDecided(trx: Trx, decided: DecidedCommands): Promise<void> {
+  await runTogether(trx, [
+    ...insertCommands(decided.commands),
+    ...insertSchedules(decided.schedules),
+    ...keepPaces(decided.paces),
+    ...outgoingStatements(decided.answers),
+    ...receiptStatements('partner-command', decided.receipts, decided.verdicts),
+  ]);
+  await cancelSchedules(trx, decided.cancellations);
 }

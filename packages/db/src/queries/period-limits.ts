@@ -7,14 +7,7 @@ import type { KeyColumns, Page, PageSource, Projection } from '../projection.js'
 import { objectText, queryPage } from '../projection.js';
 import { StatementParameters } from '../statement.js';
 import { knownRows, wantedAssets, windowConditions, type AssetList, type AssetTimeKey } from './agreed-rows.js';
-import {
-  archiveStatement,
-  counted,
-  keep,
-  type KeepingStatements,
-  type Stamping,
-  type Written,
-} from './agreed-table.js';
+import { archiveStatement, counted, keep, type Stamping, type Written } from './agreed-table.js';
 
 /** Limits of one source in the delivery periods of a stretch; `$1` are their organisations, `$2` the stamp. */
 const STRETCHES = `
@@ -34,7 +27,7 @@ const STANDING = `t.org_id = any (array[s.org_id]) and t.asset_id = any (array[s
   and t.updated_at <> $2::timestamptz`;
 
 /** Run without names: a plan that is kept from when the table was small would read all of it when it is not. */
-const STATEMENTS: KeepingStatements = {
+const STATEMENTS = {
   archive: archiveStatement('period_limit', `${STRETCHES} cross join app.period_limit t`, STANDING),
   /** What a stretch leaves open stays as it is. */
   replace: counted(`
@@ -66,8 +59,14 @@ const STATEMENTS: KeepingStatements = {
  */
 export function setLimits(trx: Trx, stretches: readonly LimitStretch[], { orgId, stamp }: Stamping): Promise<Written> {
   const wanted = stretches.reduce((sum, stretch) => sum + periodsIn(stretch), 0);
-  const organisations = plainArray(stretches.map(() => orgId));
-  return keep(trx, STATEMENTS, wanted, [organisations, stamp, ...arraysOf(stretches)]);
+  const values = [plainArray(stretches.map(() => orgId)), stamp, ...arraysOf(stretches)];
+  const { archive, replace, insert } = STATEMENTS;
+  const statements = {
+    archive: { text: archive, values },
+    replace: { text: replace, values },
+    insert: { text: insert, values },
+  };
+  return keep(trx, statements, wanted);
 }
 
 function periodsIn({ start, end }: LimitStretch): number {

@@ -5,7 +5,7 @@ import { queryLines, startingAfter } from '../lines.js';
 import type { Trx } from '../pool.js';
 import type { KeyColumns, Page, PageSource, Projection } from '../projection.js';
 import { queryPage } from '../projection.js';
-import { StatementParameters, prepared } from '../statement.js';
+import { StatementParameters, prepared, type Statement } from '../statement.js';
 import type { RowVerdict } from './insert-once.js';
 import type { VersionVerdict } from './keep-versions.js';
 
@@ -52,9 +52,18 @@ export async function insertReceipts(
   rows: readonly Receivable[],
   verdicts: readonly ReceiptVerdict[],
 ): Promise<void> {
+  for (const statement of receiptStatements(stream, rows, verdicts)) await trx.query(statement);
+}
+
+/** What {@link insertReceipts} runs: nothing for nothing. */
+export function receiptStatements(
+  stream: string,
+  rows: readonly Receivable[],
+  verdicts: readonly ReceiptVerdict[],
+): Statement[] {
   const receipts = countCopies(rows, verdicts);
-  if (receipts.length === 0) return;
-  await trx.query(
+  if (receipts.length === 0) return [];
+  return [
     prepared(INSERT, [
       stream,
       plainArray(receipts.map(({ row }) => row.orgId)),
@@ -65,11 +74,11 @@ export async function insertReceipts(
       plainArray(receipts.map(({ row }) => row.receivedAt)),
       plainArray(receipts.map(({ copies }) => copies)),
     ]),
-  );
+  ];
 }
 
 /** What may have become of a message's fact. */
-type ReceiptVerdict = RowVerdict | VersionVerdict | 'rejected';
+export type ReceiptVerdict = RowVerdict | VersionVerdict | 'rejected';
 
 interface CountedReceipt {
   readonly row: Receivable;

@@ -69,13 +69,18 @@ export async function listTelemetryBuckets(
   query: BucketQuery,
   projection: Projection<TelemetryBucketColumn>,
 ): Promise<string> {
-  const [row] = await trx.query<{ json: string }>({
-    text: `
-      select '[' || coalesce(string_agg(${objectText(projection, 'a')}, ',' order by a.starts_at), '') || ']' as json
-      from (${bucketRows(query)}) a`,
-    values: valuesOf(query),
-  });
-  return row?.json ?? '[]';
+  const rendered = (rows: string) => `
+    select '[' || coalesce(string_agg(${objectText(projection, 'a')}, ',' order by a.starts_at), '') || ']' as json
+    from (${rows}) a`;
+  const ask = async (text: string) =>
+    (await trx.query<{ json: string | null }>({ text, values: valuesOf(query) }))[0]?.json;
+  return (
+    (isOfWholeQuarters(query)
+      ? await ask(unlessStale(query, rendered(bucketRows(query, rolledUpQuarters(query)))))
+      : null) ??
+    (await ask(rendered(bucketRows(query, partsOf(query))))) ??
+    '[]'
+  );
 }
 
 /** Where a part of telemetry buckets ended. */
@@ -93,7 +98,7 @@ export function exportTelemetryBuckets(
     const from = after === undefined ? query.from : endOfBucket(after.startsAt, query);
     const slice = { ...query, from, to: endOfSlice(from, query, limit) };
     const parameters = new StatementParameters(...valuesOf(slice));
-    const rows = `${bucketRows(slice)} order by starts_at limit ${parameters.bind(limit + 1)}::int8`;
+    const rows = `${bucketRows(slice, partsOf(slice))} order by starts_at limit ${parameters.bind(limit + 1)}::int8`;
     const source = {
       rows,
       parameters,
@@ -149,15 +154,20 @@ export function valuesOf(query: BucketQuery): unknown[] {
   return [query.orgId, query.plantId, query.from, query.to, query.knownAt, query.bucketMinutes];
 }
 
-function bucketRows(query: BucketQuery): string {
-  const parts = query.bucketMinutes % QUARTER_MINUTES === 0 ? sumsOfQuarters(query) : SUMS_OF_SAMPLES;
+/** @param parts the sums of quarter hours, or of whole buckets */
+function bucketRows({ bucketMinutes }: BucketQuery, parts: string): string {
+  const means =
+    bucketMinutes === QUARTER_MINUTES
+      ? 'select starts_at as bucket, * from part'
+      : `select ${binOf('starts_at')} as bucket, sum(samples) as samples, ${SUMS_OF_PARTS} from part group by 1`;
   return `
-    with part as materialized (${parts}), mean as (
-      select ${binOf('starts_at')} as bucket, sum(samples) as samples, ${SUMS_OF_PARTS}
-      from part group by 1
-    ), bucket as (${BUCKETS})
+    with part as materialized (${parts}), mean as (${means}), bucket as (${BUCKETS})
     select b.starts_at, ${PLANT} as plant_id, coalesce(m.samples, 0) as samples, ${MEANS}
     from bucket b left join mean m on m.bucket = b.starts_at`;
+}
+
+function partsOf(query: BucketQuery): string {
+  return query.bucketMinutes % QUARTER_MINUTES === 0 ? sumsOfQuarters(query) : SUMS_OF_SAMPLES;
 }
 
 /** Every bucket that the span touches. */
@@ -198,27 +208,54 @@ function samplesKnown(more: string): string {
 
 const SUMS_OF_SAMPLES = `select ${binOf('measured_at')} as starts_at, ${SUMS_OF} from (${samplesKnown('')}) s group by 1`;
 
-/** Whole quarter hours from their rollup unless something is newer than it, the rest from samples. */
-function sumsOfQuarters({ from, to }: BucketQuery): string {
-  const first = ceilingOf(from);
-  const last = DeliveryPeriod.containing(to).start;
-  if (compareInstants(first, last) >= 0) return sumsOfSpans(`select ${SINCE}, ${UNTIL}`);
-  const whole = `starts_at >= '${first}' and starts_at < '${last}'`;
-  const ofPlant = `org_id = ${ORG} and plant_id = ${PLANT}`;
+/** Whole quarter hours of a span that begins and ends with one. */
+interface Quarters {
+  readonly from: UtcInstant;
+  readonly to: UtcInstant;
+}
+
+function isOfWholeQuarters({ from, to, bucketMinutes }: BucketQuery): boolean {
+  return [from, to].every((instant) => ceilingOf(instant) === instant) && bucketMinutes % QUARTER_MINUTES === 0;
+}
+
+const OF_PLANT = `org_id = ${ORG} and plant_id = ${PLANT}`;
+
+/** Quarter hours whose rollup does not say, or no longer, what was known at the mark. */
+function staleQuarters({ from, to }: Quarters): string {
+  const whole = `starts_at >= '${from}' and starts_at < '${to}'`;
   return `
-    with stale as (
-      select starts_at from app.dirty_period where ${ofPlant} and ${whole}
-      union
-      select starts_at from app.telemetry_rollup
-       where ${ofPlant} and span = 'quarter' and ${whole} and changed_at > ${KNOWN_AT}
-    )
+    select starts_at from app.dirty_period where ${OF_PLANT} and ${whole}
+    union
+    select starts_at from app.telemetry_rollup
+     where ${OF_PLANT} and span = 'quarter' and ${whole} and changed_at > ${KNOWN_AT}`;
+}
+
+function rolledUpQuarters({ from, to }: Quarters): string {
+  return `
     select starts_at, samples, ${MEASURES.map(([measure]) => `${measure}_n, ${measure}_sum`).join(', ')}
       from app.telemetry_rollup
-     where ${ofPlant} and span = 'quarter' and ${whole} and starts_at not in (select starts_at from stale)
+     where ${OF_PLANT} and span = 'quarter' and starts_at >= '${from}' and starts_at < '${to}'`;
+}
+
+/**
+ * Null where a quarter hour is stale. One that is so in a month is rare, and to plan for it costs more than the answer: every
+ * day's partition takes part.
+ */
+function unlessStale(query: Quarters, answer: string): string {
+  return `select case when not exists (${staleQuarters(query)}) then (${answer}) end as json`;
+}
+
+/** Whole quarter hours from their rollup unless something is newer than it, the rest from samples. */
+function sumsOfQuarters({ from, to }: BucketQuery): string {
+  const whole = { from: ceilingOf(from), to: DeliveryPeriod.containing(to).start };
+  if (compareInstants(whole.from, whole.to) >= 0) return sumsOfSpans(`select ${SINCE}, ${UNTIL}`);
+  return `
+    with stale as (${staleQuarters(whole)})
+    ${rolledUpQuarters(whole)} and starts_at not in (select starts_at from stale)
     union all
     ${sumsOfSpans(`
-      select ${SINCE}, '${first}'::timestamptz where ${SINCE} < '${first}'
-      union all select '${last}'::timestamptz, ${UNTIL} where '${last}' < ${UNTIL}
+      select ${SINCE}, '${whole.from}'::timestamptz where ${SINCE} < '${whole.from}'
+      union all select '${whole.to}'::timestamptz, ${UNTIL} where '${whole.to}' < ${UNTIL}
       union all select starts_at, starts_at + interval '15 minutes' from stale`)}`;
 }
 

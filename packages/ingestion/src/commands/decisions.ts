@@ -6,7 +6,7 @@ import type {
   OutgoingRow,
   ScheduleCancellation,
   ScheduleName,
-  StandingSchedule,
+  Standing,
   TradingState,
 } from '@quarterhour/db';
 import { compareInstants, epochMicros, epochSeconds, microsOfSecond, type UtcInstant } from '@quarterhour/domain';
@@ -19,16 +19,6 @@ import { MOST_DAYS_AHEAD, REPLAY_WINDOW_SECONDS } from './rules.js';
 
 const SECONDS_PER_DAY = 86_400;
 const MICROS_PER_SECOND = 1_000_000;
-
-/** What the database says at the moment of deciding. */
-export interface Standing {
-  /** What came under the message ids in question before. */
-  readonly commands: readonly KeptCommand[];
-  readonly schedules: readonly StandingSchedule[];
-  readonly paces: readonly CommandPace[];
-  /** By organisation; one that is missing does not trade. */
-  readonly states: ReadonlyMap<string, TradingState>;
-}
 
 /**
  * Decides about commands, one after the other, and collects what follows from it: what is kept, and what is answered.

@@ -1,21 +1,8 @@
-import {
-  cancelSchedules,
-  enqueueOutgoing,
-  findKeptCommands,
-  findPaces,
-  findSchedules,
-  insertCommands,
-  insertReceipts,
-  insertSchedules,
-  keepPaces,
-  listTradingStates,
-  raiseKnownAt,
-  type Trx,
-} from '@quarterhour/db';
+import { findStanding, keepDecided, raiseKnownAt, type AskedCommands, type Trx } from '@quarterhour/db';
 import { knownAtOf } from '../known-at.js';
 import type { Understood } from '../received.js';
 import type { Verdict } from '../stream.js';
-import { Decisions, type Standing } from './decisions.js';
+import { Decisions } from './decisions.js';
 import type { PartnerCommandFact } from './fact.js';
 
 /**
@@ -28,30 +15,21 @@ export async function storeCommands(
 ): Promise<readonly Verdict[]> {
   const facts = batch.map(({ fact }) => fact);
   const knownAt = await raiseKnownAt(trx, [...new Set(facts.map(({ orgId }) => orgId))]);
-  const decisions = new Decisions(await standingOf(trx, facts));
+  const decisions = new Decisions(await findStanding(trx, askedAbout(facts)));
   const verdicts = facts.map((fact) => decisions.decide(fact, knownAtOf(knownAt, fact.orgId)));
-  await insertCommands(trx, decisions.commands);
-  await insertSchedules(trx, decisions.schedules);
-  await cancelSchedules(trx, decisions.cancellations);
-  await keepPaces(trx, decisions.paces);
-  await enqueueOutgoing(trx, decisions.answers);
+  const { commands, schedules, cancellations, paces, answers } = decisions;
   const receipts = facts.map(({ orgId, contentSha256, messageId, body }) => {
     return { orgId, contentSha256, messageId, body, receivedAt: knownAtOf(knownAt, orgId) };
   });
-  await insertReceipts(trx, 'partner-command', receipts, verdicts);
+  await keepDecided(trx, { commands, schedules, cancellations, paces, answers, receipts, verdicts });
   return verdicts;
 }
 
-async function standingOf(trx: Trx, facts: readonly PartnerCommandFact[]): Promise<Standing> {
-  const plants = new Map<string, { readonly orgId: string; readonly plantId: string }>();
+function askedAbout(facts: readonly PartnerCommandFact[]): AskedCommands {
+  const plants = new Map<string, AskedCommands['plants'][number]>();
   for (const { orgId, plantId } of facts) if (plantId !== null) plants.set(plantId, { orgId, plantId });
-  const names = facts.flatMap(({ orgId, plantId, schedule }) =>
+  const schedules = facts.flatMap(({ orgId, plantId, schedule }) =>
     plantId === null || schedule === null ? [] : [{ orgId, plantId, scheduleId: schedule.scheduleId }],
   );
-  return {
-    states: new Map((await listTradingStates(trx)).map(({ orgId, state }) => [orgId, state])),
-    commands: await findKeptCommands(trx, facts),
-    schedules: await findSchedules(trx, names),
-    paces: await findPaces(trx, [...plants.values()]),
-  };
+  return { messages: facts, plants: [...plants.values()], schedules };
 }

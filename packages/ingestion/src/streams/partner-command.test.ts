@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import type { PartnerKeyRow } from '@quarterhour/db';
+import type { PartnerKeyRow, Standing } from '@quarterhour/db';
 import { parseInstant } from '@quarterhour/domain';
-import { Decisions, type Standing } from '../commands/decisions.js';
+import { Decisions } from '../commands/decisions.js';
 import type { PartnerCommandFact } from '../commands/fact.js';
 import { DEFAULT_COMMAND_RULES } from '../commands/rules.js';
 import { signatureOf, signingKeyBytes } from '../commands/signature.js';
