@@ -49,6 +49,7 @@ const ROLLUP_EVERY_MS = 30_000;
 const WATCH_MS = 15_000;
 const OUTBOX_WATCH_MS = 5_000;
 const FAN_OUT_TEND_MS = 250;
+const BINDING_MS = 5_000;
 const DROPS_EVERY_MS = 5_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -156,6 +157,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   await deadLetters.consume(QUEUES.dead);
   await endsWithin(PARTNERS_MS, partners.follow());
   await fanOut.consume(QUEUES.fanOut);
+  await endsWithin(BINDING_MS, fanOutBindings.follow());
 
   const followRegister = periodically(ctx, {
     name: 'register',

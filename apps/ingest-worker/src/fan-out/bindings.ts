@@ -1,6 +1,6 @@
 import { fanOutBinding, fleetFanOutBinding, partnerTopology, QUEUES, type Topology } from '@quarterhour/contracts';
 import type { Register } from '@quarterhour/ingestion';
-import type { Broker } from '@quarterhour/messaging';
+import { TopologyMismatchError, type Broker } from '@quarterhour/messaging';
 
 type Binding = Topology['bindings'][number];
 
@@ -32,14 +32,22 @@ export class FanOutBindings {
 
   /** Goes after the register; quick when nothing changed. @throws what the broker says; it is tried again */
   async follow(): Promise<void> {
-    const { broker } = this.#ctx;
     const wanted = this.#wanted();
     const gone = [...this.#bound].filter(([name]) => !wanted.has(name));
-    if (gone.length > 0) await broker.unbind(gone.map(([, binding]) => binding));
+    if (gone.length > 0) await this.#ctx.broker.unbind(gone.map(([, binding]) => binding));
     for (const [name] of gone) this.#bound.delete(name);
     const fresh = [...wanted].filter(([name]) => !this.#bound.has(name));
-    if (fresh.length > 0) await broker.declare(together(fresh.map(([, { topology }]) => topology)));
+    if (fresh.length > 0) await this.#declare(together(fresh.map(([, { topology }]) => topology)));
     for (const [name, { binding }] of fresh) this.#bound.set(name, binding);
+  }
+
+  /** A queue that exists otherwise is shown by whoever consumes it; everything else is bound all the same. */
+  async #declare(topology: Topology): Promise<void> {
+    try {
+      await this.#ctx.broker.declare(topology);
+    } catch (error) {
+      if (!(error instanceof TopologyMismatchError)) throw error;
+    }
   }
 
   #wanted(): Map<string, Wanted> {

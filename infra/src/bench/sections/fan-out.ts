@@ -41,6 +41,7 @@ export async function measureFanOut(bench: Bench): Promise<Measurement[]> {
   const { rounds } = bench.sizes.latency;
   const [stalled] = partners;
   if (stalled === undefined) throw new Error('nobody to stall');
+  await measureRounds(bench, partners, 1, 'warming up');
   const healthy = await measureRounds(bench, partners, rounds, 'all take part');
   await rabbitApi({ url: bench.stack.broker.apiUrl }).deleteVhost(stalled.vhost);
   const beside = await measureRounds(bench, partners, rounds, 'one takes nothing');
