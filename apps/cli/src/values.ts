@@ -5,6 +5,7 @@ import { InvalidArgumentError } from 'commander';
 /** Readers of values from the command line. Each throws InvalidArgumentError, saying what would be right. */
 
 const SLUG = /^[a-z0-9][a-z0-9-]{0,62}$/;
+const EAN = /^\d{18}$/;
 const ASSET_CODE = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
 export function slug(text: string): string {
@@ -40,6 +41,10 @@ export function utcDay(text: string): string {
 export function shortText(text: string): string {
   if (plainText(200).safeParse(text).success) return text;
   throw new InvalidArgumentError('Use 1 to 200 characters, no control characters.');
+}
+
+export function ean(text: string): string {
+  return matching(text, EAN, 'Use the 18 digits of an EAN.');
 }
 
 export function uuid(text: string): string {

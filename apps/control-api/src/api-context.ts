@@ -9,7 +9,7 @@ export interface ApiContext {
   readonly register: RegisterWatch;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly keyRing: Pick<KeyRing, 'seal'>;
+  readonly keyRing: Pick<KeyRing, 'seal' | 'open'>;
   /** Part of what API keys are found by. */
   readonly apiKeyPepper: Uint8Array;
   readonly partnerAddresses: PartnerAddresses;

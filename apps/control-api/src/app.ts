@@ -2,12 +2,13 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Express } from 'express';
 import { classifyError, NO_ORGANISATION } from '@quarterhour/db';
-import { createApi, type ServiceParts } from '@quarterhour/http';
+import { createApi, type ApiKeyVerifier, type ServiceParts } from '@quarterhour/http';
 import type { HealthCheck } from '@quarterhour/runtime';
 import type { ApiContext } from './api-context.js';
 import { routes } from './routes.js';
 
 export interface ControlApiParts extends ServiceParts, Omit<ApiContext, 'clock' | 'log'> {
+  readonly apiKeys: ApiKeyVerifier;
   /** Beside that of the database. */
   readonly checks?: readonly HealthCheck[];
 }

@@ -1,5 +1,5 @@
-import { assertReady, openDatabase } from '@quarterhour/db';
-import { serveApi } from '@quarterhour/http';
+import { assertReady, findApiKey, openDatabase } from '@quarterhour/db';
+import { createApiKeyVerifier, serveApi } from '@quarterhour/http';
 import { RegisterWatch } from '@quarterhour/ingestion';
 import { rabbitApi } from '@quarterhour/messaging';
 import { createLogger, createMetrics, openKeyRing, runProcess, systemClock } from '@quarterhour/runtime';
@@ -47,9 +47,16 @@ await runProcess({ name: 'control-api', log }, async (onStop) => {
   await serveBrokerAuth({ ...config, where: config.brokerAuth, log, metrics, onStop });
   const { apiKeyPepper, partnerAddresses, partnerUrls } = config;
   const { provisioner, checks } = provisioning;
+  // Uses are counted where data is read.
+  const apiKeys = createApiKeyVerifier({
+    pepper: apiKeyPepper,
+    find: (digest) => findApiKey(db, digest),
+    noteUse: () => undefined,
+  });
   await serveApi({ ...config, log, metrics, onStop }, (parts) =>
     createControlApi({
       ...parts,
+      apiKeys,
       db,
       register,
       keyRing,

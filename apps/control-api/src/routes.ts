@@ -28,6 +28,7 @@ import { drainTradingRoute, pauseTradingRoute, resumeTradingRoute } from './surf
 import { discardQuarantineRoute } from './surfaces/own/routes/discard-quarantine.js';
 import { discardQuarantinedRoute } from './surfaces/own/routes/discard-quarantined.js';
 import { replayQuarantineRoute } from './surfaces/own/routes/replay-quarantine.js';
+import { validateMessageRoute } from './surfaces/own/routes/validate-message.js';
 import { replayQuarantinedRoute } from './surfaces/own/routes/replay-quarantined.js';
 import { deleteApiKeyRoute } from './surfaces/partner/routes/delete-api-key.js';
 import { mintApiKeyRoute } from './surfaces/partner/routes/mint-api-key.js';
@@ -61,6 +62,7 @@ export const routes: readonly Route<ApiContext>[] = [
   deleteSiteInverterRoute,
   upsertSiteInverterLimitsRoute,
   replayQuarantinedRoute,
+  validateMessageRoute,
   discardQuarantinedRoute,
   replayQuarantineRoute,
   discardQuarantineRoute,

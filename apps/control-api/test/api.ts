@@ -4,9 +4,15 @@ import path from 'node:path';
 import type { Express } from 'express';
 import request from 'supertest';
 import type { Response } from 'supertest';
-import { openDatabase } from '@quarterhour/db';
+import { findApiKey, openDatabase } from '@quarterhour/db';
 import type { Database } from '@quarterhour/db';
-import { DEFAULT_PROTECTION, openTokenVerifier, type Method, type PartnerBroker } from '@quarterhour/http';
+import {
+  createApiKeyVerifier,
+  DEFAULT_PROTECTION,
+  openTokenVerifier,
+  type Method,
+  type PartnerBroker,
+} from '@quarterhour/http';
 import { RegisterWatch } from '@quarterhour/ingestion';
 import type { RabbitApi } from '@quarterhour/messaging';
 import {
@@ -119,6 +125,11 @@ export async function openTestApi({
   const app = createControlApi({
     db,
     register: await RegisterWatch.open(db),
+    apiKeys: createApiKeyVerifier({
+      pepper: PEPPER,
+      find: (digest) => findApiKey(db, digest),
+      noteUse: () => undefined,
+    }),
     keyRing,
     apiKeyPepper: PEPPER,
     partnerAddresses: {

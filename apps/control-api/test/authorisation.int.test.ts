@@ -17,6 +17,7 @@ const A_LIMIT = {
 
 /** A body per operation that is fine; undefined where it takes none. */
 const BODIES: Readonly<Record<string, object | undefined>> = {
+  validateMessage: { exchange: 'vcp', routing_key: 'a.b', body: {} },
   createAsset: {
     code: 'WU',
     name: 'A battery',

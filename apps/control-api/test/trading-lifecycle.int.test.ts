@@ -62,7 +62,7 @@ describe('enabling', () => {
     for (const vhost of Object.values(vhosts)) {
       expect(vhost.queues).toEqual(wanted.queues.map(({ name }) => `${name} {"x-queue-type":"quorum"}`).toSorted());
       expect(vhost.bindings).toHaveLength(wanted.bindings.length);
-      expect(vhost.policies).toEqual(['ingest', 'outbound']);
+      expect(vhost.policies).toEqual(['fan-out', 'ingest', 'outbound']);
     }
     expect((await keptOf(api, partner)).config).toMatchObject({ state: 'ENABLED', isProvisioned: true, trouble: null });
   });

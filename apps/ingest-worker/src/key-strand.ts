@@ -2,6 +2,7 @@ import { partnerVhost } from '@quarterhour/contracts';
 import { BrokerUnreachableError, openBroker, type Broker, type Publisher } from '@quarterhour/messaging';
 import type { Clock, Logger } from '@quarterhour/runtime';
 import type { AtMost } from './at-most.js';
+import { LANE_WINDOW } from './fan-out/lane.js';
 import { SEND_WITHIN_MS } from './outbox/publishers.js';
 import type { PartnerQueues } from './partner-queues.js';
 import type { PartnerStrand, Wish } from './partner-strand.js';
@@ -31,6 +32,8 @@ interface Line {
   readonly broker: Broker;
   readonly source: Source;
   publisher: Publisher | null;
+  /** On a channel of its own: telemetry that piles up keeps no answer waiting. */
+  fanOut: Publisher | null;
 }
 
 /**
@@ -71,6 +74,7 @@ export class KeyStrand implements PartnerStrand {
       throw new BrokerUnreachableError(`the connection to ${this.name} is lost`);
     }
     await this.#queues.consumeDead(source);
+    await this.#queues.consumeFanOut(source);
     const unverifiable = this.#unverifiable();
     if (unverifiable === null) await this.#queues.consumeCommands(source);
     if (consumes) await this.#queues.consume(source);
@@ -95,6 +99,7 @@ export class KeyStrand implements PartnerStrand {
       this.#queues.release(line.source),
       this.#queues.releaseCommands(line.source),
       this.#queues.releaseDead(line.source),
+      this.#queues.releaseFanOut(line.source),
     ]);
     this.#line = null;
     this.#isWornOut = false;
@@ -107,6 +112,14 @@ export class KeyStrand implements PartnerStrand {
     if (line?.broker.state().consume !== 'connected') return null;
     line.publisher ??= line.broker.publisher({ sendWithinMs: SEND_WITHIN_MS });
     return line.publisher;
+  }
+
+  /** For telemetry that the partner is told of; null while the virtual host does not let us in. */
+  get fanOutPublisher(): Publisher | null {
+    const line = this.#line;
+    if (line?.broker.state().consume !== 'connected') return null;
+    line.fanOut ??= line.broker.publisher({ window: LANE_WINDOW, sendWithinMs: SEND_WITHIN_MS });
+    return line.fanOut;
   }
 
   /** Whether deliveries come in, messages could go out. */
@@ -125,7 +138,7 @@ export class KeyStrand implements PartnerStrand {
     try {
       const broker = await this.#ctx.atMost.run(() => this.#connect());
       this.#failures = 0;
-      return { broker, source: this.#sourceOf(broker), publisher: null };
+      return { broker, source: this.#sourceOf(broker), publisher: null, fanOut: null };
     } catch (error) {
       this.#lastError = error;
       this.#nextTry = clock.monotonicMillis() + retryDelay(this.#failures);

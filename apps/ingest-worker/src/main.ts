@@ -27,6 +27,10 @@ import { ExecutionWatch } from './execution/watch.js';
 import { brokerCheck, databaseCheck, jobCheck } from './health.js';
 import { StreamIngest } from './ingest.js';
 import { ingestMetrics } from './ingest-metrics.js';
+import { FanOutBindings } from './fan-out/bindings.js';
+import { Drops } from './fan-out/drops.js';
+import { FanOut } from './fan-out/fan-out.js';
+import { fanOutMetrics } from './fan-out/metrics.js';
 import { takeInParked } from './parked.js';
 import { outboxMetrics } from './outbox/metrics.js';
 import { publishers } from './outbox/publishers.js';
@@ -47,6 +51,9 @@ const PARKED_POLL_MS = 1_000;
 const ROLLUP_EVERY_MS = 30_000;
 const WATCH_MS = 15_000;
 const OUTBOX_WATCH_MS = 5_000;
+const FAN_OUT_TEND_MS = 250;
+const BINDING_MS = 5_000;
+const DROPS_EVERY_MS = 5_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -118,6 +125,15 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const commandAnswers = new StreamIngest(ctx, commandAnswerStream, { onStored: () => relay.wake() });
   const deadLetters = new StreamIngest(ctx, deadLetterStream);
   const streams = [dispatches, telemetry, tradingConfig, assetStatuses, commands, commandAnswers, deadLetters];
+  const drops = new Drops(db);
+  const fanOut: FanOut = new FanOut({
+    ...ctx,
+    publisherIn: (vhost) => partners.fanOutPublisherIn(vhost),
+    drops,
+    metrics: fanOutMetrics(metrics),
+    eventSource: config.commandRules.eventSource,
+  });
+  const fanOutBindings = new FanOutBindings(ctx);
   const partners = new Partners(
     {
       ...ctx,
@@ -126,7 +142,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
       applicationName: APPLICATION,
       assertVerifies: (orgId, keyId) => signingKeys.assertOpens(register.current, orgId, keyId),
     },
-    { telemetry, tradingConfig, commands, deadLetters },
+    { telemetry, tradingConfig, commands, deadLetters, fanOut },
   );
   connections.push(() => partners.close());
   const outboxCtx = { ...ctx, lockDb, publisherIn: publishers(broker, partners), metrics: outboxMetrics(metrics) };
@@ -141,8 +157,13 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   });
   const executionWatch = new ExecutionWatch({ db, register, executor }, metrics);
   const executed = executor.run();
+  const tellNobody = () => fanOut.close().then(() => drops.writeDown());
   onStop(() =>
-    Promise.all([endsWithin(RELAY_MS, Promise.all([relayed, executed])), ...streams.map((stream) => stream.drain())]),
+    Promise.all([
+      endsWithin(RELAY_MS, Promise.all([relayed, executed])),
+      endsWithin(CLOSE_MS, tellNobody()),
+      ...streams.map((stream) => stream.drain()),
+    ]),
   );
 
   const lookAhead = () => partitions.lookAhead(plantTelemetryStream.name);
@@ -154,6 +175,8 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   await commandAnswers.consume(QUEUES.fleetAnswers);
   await deadLetters.consume(QUEUES.dead);
   await endsWithin(PARTNERS_MS, partners.follow());
+  await fanOut.consume(QUEUES.fanOut);
+  await endsWithin(BINDING_MS, fanOutBindings.follow());
 
   const followRegister = periodically(ctx, {
     name: 'register',
@@ -181,6 +204,24 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     job: () => Promise.all([outboxWatch.look(), executionWatch.look()]),
     stopping,
   });
+  const followFanOut = periodically(ctx, {
+    name: 'fan-out-bindings',
+    everyMs: REGISTER_POLL_MS,
+    job: () => fanOutBindings.follow(),
+    stopping,
+  });
+  const tendFanOut = periodically(ctx, {
+    name: 'fan-out',
+    everyMs: FAN_OUT_TEND_MS,
+    job: () => Promise.resolve(fanOut.tend()),
+    stopping,
+  });
+  const writeDrops = periodically(ctx, {
+    name: 'fan-out-drops',
+    everyMs: DROPS_EVERY_MS,
+    job: () => drops.writeDown(),
+    stopping,
+  });
   const checkReady = periodically(ctx, {
     name: 'ready',
     everyMs: HOUR_MS,
@@ -188,7 +229,18 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     job: () => stillReady(ctx, readyOptions),
     stopping,
   });
-  const jobs = [followRegister, makePartitions, parked, rollups, watchQueues, watchOutbox, checkReady];
+  const jobs = [
+    followRegister,
+    makePartitions,
+    parked,
+    rollups,
+    watchQueues,
+    watchOutbox,
+    followFanOut,
+    tendFanOut,
+    writeDrops,
+    checkReady,
+  ];
   onStop(() => endsWithin(CLOSE_MS, Promise.all(jobs.map(({ done }) => done))));
 
   const health = await startHealthServer({
@@ -199,6 +251,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
       brokerCheck(broker),
       ...streams.map((stream) => stream.healthCheck),
       partners.healthCheck,
+      fanOut.healthCheck,
       outboxWatch.healthCheck,
       executionWatch.healthCheck,
       jobCheck('register', followRegister.state),
@@ -207,6 +260,8 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
       jobCheck('rollups', rollups.state),
       jobCheck('watchdog', watchQueues.state),
       jobCheck('outbox', watchOutbox.state),
+      jobCheck('fan-out-bindings', followFanOut.state),
+      jobCheck('fan-out-drops', writeDrops.state),
       jobCheck('ready', checkReady.state, { isVital: true }),
     ],
   });

@@ -1,4 +1,4 @@
-import { inboundQueue, partnerConfigQueue, partnerTelemetryQueue, QUEUES } from '@quarterhour/contracts';
+import { fanOutQueue, inboundQueue, partnerConfigQueue, partnerTelemetryQueue, QUEUES } from '@quarterhour/contracts';
 import type { StreamIngest } from './ingest.js';
 import type { Source } from './source.js';
 
@@ -10,6 +10,8 @@ export interface PartnerStreams {
   readonly tradingConfig: QueueIngest;
   readonly commands: QueueIngest;
   readonly deadLetters: QueueIngest;
+  /** Tells partners; stores nothing. */
+  readonly fanOut: Pick<QueueIngest, 'consume' | 'release'>;
 }
 
 /** What one partner publishes into one virtual host. */
@@ -17,12 +19,14 @@ export class PartnerQueues {
   readonly #streams: PartnerStreams;
   readonly #telemetry: string;
   readonly #config: string;
+  readonly #fanOut: string;
   readonly #commands: readonly string[];
 
   constructor(streams: PartnerStreams, prefix: string) {
     this.#streams = streams;
     this.#telemetry = partnerTelemetryQueue(prefix);
     this.#config = partnerConfigQueue(prefix);
+    this.#fanOut = fanOutQueue(prefix);
     this.#commands = [inboundQueue(prefix, 'command').name, inboundQueue(prefix, 'schedule').name];
   }
 
@@ -66,5 +70,14 @@ export class PartnerQueues {
 
   releaseDead(source: Source): Promise<void> {
     return this.#streams.deadLetters.release(QUEUES.dead, source);
+  }
+
+  /** What is to be told to the partner's keys, in a virtual host of the partner's own. */
+  consumeFanOut(source: Source): Promise<void> {
+    return this.#streams.fanOut.consume(this.#fanOut, source);
+  }
+
+  releaseFanOut(source: Source): Promise<void> {
+    return this.#streams.fanOut.release(this.#fanOut, source);
   }
 }

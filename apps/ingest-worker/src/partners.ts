@@ -67,7 +67,12 @@ export class Partners {
 
   /** What publishes into the virtual host of a key; null while that does not let us in, or nobody has such a key. */
   publisherIn(vhost: string): Publisher | null {
-    return this.#keyStrands().find(({ name }) => name === vhost)?.publisher ?? null;
+    return this.#keyStrand(vhost)?.publisher ?? null;
+  }
+
+  /** The same for telemetry that partners are told of. */
+  fanOutPublisherIn(vhost: string): Publisher | null {
+    return this.#keyStrand(vhost)?.fanOutPublisher ?? null;
   }
 
   /** Compares once what waits in the keys' virtual hosts with what arrives. Never rejects. */
@@ -101,6 +106,10 @@ export class Partners {
         ),
       },
     };
+  }
+
+  #keyStrand(vhost: string): KeyStrand | undefined {
+    return this.#keyStrands().find(({ name }) => name === vhost);
   }
 
   #keyStrands(): KeyStrand[] {

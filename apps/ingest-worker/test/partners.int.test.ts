@@ -270,7 +270,7 @@ describe('the virtual host of a key', () => {
     return { keyId, vhost };
   }
 
-  test('is consumed, telemetry and config, each key by a connection of its own', async () => {
+  test('is consumed, telemetry and config, each key by a pair of connections of its own', async () => {
     const partner = await aPartner();
     const [one, other] = [await aKey(partner), await aKey(partner)];
     const ids = [await publishIn(one.vhost, partner), await publishIn(other.vhost, partner)];
@@ -283,7 +283,7 @@ describe('the virtual host of a key', () => {
       ).toEqual([{ message_id: config.messageId }]),
     );
     for (const { vhost } of [one, other]) {
-      await eventually(async () => expect(await connectionsTo(vhost.name)).toHaveLength(1), WITHIN);
+      await eventually(async () => expect(await connectionsTo(vhost.name)).toHaveLength(2), WITHIN);
     }
     await eventually(async () =>
       expect((await readiness()).checks['partners']).toMatchObject({
@@ -377,7 +377,7 @@ describe('the virtual host of a key', () => {
     await eventually(async () => expect(await consumersOf(partner.telemetryQueue, vhost.broker)).toBe(0), WITHIN);
     const ids = [await publishIn(vhost, partner), await publishIn(vhost, partner)];
     expect(await stored(partner)).toEqual([before]);
-    await eventually(async () => expect(await connectionsTo(vhost.name)).toHaveLength(1), WITHIN);
+    await eventually(async () => expect(await connectionsTo(vhost.name)).toHaveLength(2), WITHIN);
     await setTradingState(house.admin, partner.organisation, 'DRAINING');
     await eventually(async () => expect(await stored(partner)).toEqual([before, ...ids]), WITHIN);
     await setTradingState(house.admin, partner.organisation, 'DISABLED');

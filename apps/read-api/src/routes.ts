@@ -32,6 +32,9 @@ import { listMetersRoute } from './surfaces/trading/routes/list-meters.js';
 import { listTelemetryRoute } from './surfaces/trading/routes/list-telemetry.js';
 import { listSiteMetersRoute } from './surfaces/vcp/routes/list-site-meters.js';
 import { listSiteTelemetryRoute } from './surfaces/vcp/routes/list-site-telemetry.js';
+import { getMeterStateRoute } from './surfaces/vcp/routes/get-meter-state.js';
+import { getSiteConfigRoute } from './surfaces/vcp/routes/get-site-config.js';
+import { listSiteCommandsRoute } from './surfaces/vcp/routes/list-site-commands.js';
 import { listPartnerSitesRoute } from './surfaces/vcp/routes/list-partner-sites.js';
 
 export const routes: readonly Route<ApiContext>[] = [
@@ -66,6 +69,9 @@ export const routes: readonly Route<ApiContext>[] = [
   listPartnerSitesRoute,
   listSiteMetersRoute,
   listSiteTelemetryRoute,
+  listSiteCommandsRoute,
+  getSiteConfigRoute,
+  getMeterStateRoute,
   listCommandLogRoute,
   listConfigLogRoute,
 ];

@@ -4,7 +4,7 @@ import type { Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Express } from 'express';
 import request from 'supertest';
-import { openDatabase } from '@quarterhour/db';
+import { addPlantEans, openDatabase } from '@quarterhour/db';
 import type { Database, OrganisationRow } from '@quarterhour/db';
 import { isAllowed, ROLES } from '@quarterhour/http';
 import {
@@ -45,6 +45,8 @@ afterAll(() => api.close());
 
 async function everythingOf(organisation: OrganisationRow): Promise<Owned> {
   const plant = await aPlant(api.admin, organisation);
+  const eanCons = `8591824001${String(BigInt(`0x${plant.id.slice(0, 6)}`)).padStart(8, '0')}`;
+  await api.admin.transaction([organisation.id], (trx) => addPlantEans(trx, plant, { eanCons }));
   const asset = await anAsset(api.admin, organisation);
   const [eventId = ''] = await storeDispatches(api.worker, organisation.id, [
     { assetId: asset, at: '2026-01-15T10:00:00Z' },
@@ -92,6 +94,9 @@ async function everythingOf(organisation: OrganisationRow): Promise<Owned> {
       listPartnerSites: '/api/v1/vcp/sites',
       listSiteMeters: `/api/v1/vcp/sites/${plant.id}/meters?from=2026-01-15T00:00:00Z`,
       listSiteTelemetry: `/api/v1/vcp/sites/${plant.id}/telemetry?from=2026-01-15T00:00:00Z`,
+      listSiteCommands: `/api/v1/vcp/sites/${plant.id}/commands`,
+      getSiteConfig: `/api/v1/vcp/sites/${plant.id}/config`,
+      getMeterState: `/api/v1/vcp/meter-state?ean=${eanCons}`,
       listCommandLog: `/api/v1/trading/plants/${plant.id}/command-log`,
       listConfigLog: `/api/v1/trading/plants/${plant.id}/config-log`,
     },
@@ -194,11 +199,14 @@ describe('with an API key', () => {
 
   test('a partner reads these, and nothing else', () => {
     expect(withKeys.map(({ operationId }) => operationId).toSorted()).toEqual([
+      'getMeterState',
       'getQuarantined',
+      'getSiteConfig',
       'listIngestionMinutes',
       'listPartnerSites',
       'listQuarantine',
       'listReceipts',
+      'listSiteCommands',
       'listSiteMeters',
       'listSiteTelemetry',
     ]);
@@ -208,7 +216,9 @@ describe('with an API key', () => {
     '%s shows nothing of another organisation, whatever x-org-id says',
     async (operationId, namesOneThing) => {
       const shown = await get(urlOf(theirs, operationId), ours.key);
-      expect(shown.status).toBe(namesOneThing ? 404 : 200);
+      // Its query names one thing, its address none.
+      const isNotFound = namesOneThing || operationId === 'getMeterState';
+      expect(shown.status).toBe(isNotFound ? 404 : 200);
       for (const hidden of Object.values(theirs.urls).flatMap((url) => url.match(/[0-9a-f-]{36}/g) ?? [])) {
         expect(shown.text).not.toContain(hidden);
       }

@@ -59,6 +59,7 @@ test('shows how a partner stands: state, queues, traffic, keys and alarms', asyn
     consumers: 1,
     publishRate: 1.5,
     deliverRate: 0.5,
+    dropped: 2,
   } as const;
   await control.transaction([id], async (trx) => {
     await recordPartnerQueues(trx, id, [queue, { ...queue, name: 'gone' }]);
@@ -76,7 +77,17 @@ test('shows how a partner stands: state, queues, traffic, keys and alarms', asyn
       is_provisioned: false,
       last_message_at: minute,
       messages_per_minute: 10,
-      queues: [{ vhost: queue.vhost, name: queue.name, ready: 3, unsettled: 4, publish_rate: 1.5, deliver_rate: 0.5 }],
+      queues: [
+        {
+          vhost: queue.vhost,
+          name: queue.name,
+          ready: 3,
+          unsettled: 4,
+          publish_rate: 1.5,
+          deliver_rate: 0.5,
+          dropped: 2,
+        },
+      ],
       keys: [{ id: key, is_expired: false, expires_at: null, last_used_at: null }],
       alarms: [{ code: 'provision_error', detail: 'a queue exists with other arguments' }],
     },

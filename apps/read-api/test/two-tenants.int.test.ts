@@ -163,7 +163,11 @@ async function aTenant(mark: string): Promise<Tenant> {
   ];
   for (const sent of taken) expect(await takeIn(api.worker, sent)).toBe('stored');
   for (let n = 0; n < 2; n += 1) {
-    await logCommand(api.admin, organisation.id, plant.id, { message_id: messageId, correlation_id: canary });
+    await logCommand(api.admin, organisation.id, plant.id, {
+      message_id: messageId,
+      correlation_id: canary,
+      rejection_reason: canary,
+    });
     await logConfig(api.admin, organisation.id, plant.id, { message: canary });
     await aKeyOf(api.admin, organisation, { name: canary });
     const entry = { orgId: organisation.id, actor: canary, action: 'quarantine.replay', subject: canary, detail: {} };

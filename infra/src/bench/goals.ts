@@ -105,6 +105,14 @@ export const GOALS = {
     must: 50,
     aim: 25,
   },
+  'fan-out': {
+    what: "p99 of nine partners' telemetry beside one who takes none / beside ten who do",
+    unit: '',
+    better: 'less',
+    floor: 1.5,
+    must: 1.2,
+    aim: 1.1,
+  },
   'limits-insert': {
     what: 'limits of a year in one entry, rows/s / hand-written insert of a series',
     unit: '',

@@ -14,6 +14,7 @@ import { tableText } from './report.js';
 import { writeResults } from './results-file.js';
 import { measureCommands } from './sections/commands.js';
 import { measureExport } from './sections/export.js';
+import { measureFanOut } from './sections/fan-out.js';
 import { measureGrowth } from './sections/growth.js';
 import { measureIngest } from './sections/ingest.js';
 import { measureLatency } from './sections/latency.js';
@@ -39,6 +40,7 @@ const MEASURING: Readonly<Record<Section, (bench: Bench) => Promise<Measurement[
   trading: measureTrading,
   periods: measurePeriods,
   commands: measureCommands,
+  'fan-out': measureFanOut,
 };
 
 process.exit(await main(process.argv.slice(2)));

@@ -11,6 +11,7 @@ export const SECTIONS = [
   'trading',
   'periods',
   'commands',
+  'fan-out',
 ] as const;
 export type Section = (typeof SECTIONS)[number];
 

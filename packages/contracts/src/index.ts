@@ -1,3 +1,6 @@
+export * from './asyncapi/channels.js';
+export { partnerAsyncApi, partnerSchemas, type AsyncApiDocument } from './asyncapi/document.js';
+export * from './asyncapi/page.js';
 export * from './http/index.js';
 export * from './messages/asset-event.js';
 export * from './messages/asset-status.js';
@@ -9,6 +12,7 @@ export * from './messages/vcp/config.js';
 export * from './messages/vcp/envelope.js';
 export * from './messages/vcp/events.js';
 export * from './messages/vcp/telemetry.js';
+export * from './messages/vcp/telemetry-events.js';
 export * from './partner-scopes.js';
 export * from './rejections.js';
 export * from './scalars.js';

@@ -28,6 +28,8 @@ export const QUEUES = {
   dead: 'ingest.dead',
   /** The newest events of the register, for whoever looks; those who follow it bind a queue of their own. */
   registryEvents: 'fleet.registry',
+  /** Telemetry once more, of plants whose partners are told of it; bound by whoever tells them, one by one. */
+  fanOut: 'fanout.telemetry',
   /** Commands on their way to plant gateways. Those that nobody fetches soon are gone: a plant must not act late. */
   fleetCommands: 'fleet.commands',
 } as const;
@@ -108,6 +110,36 @@ function partnerQueue(prefix: string, family: string): string {
     throw new RangeError(`queue prefix ${JSON.stringify(prefix)} does not match ${QUEUE_PREFIX_PATTERN.source}`);
   }
   return `vcp.${prefix}.${family}`;
+}
+
+/**
+ * Second queue of a partner's telemetry in its own virtual host: what is in it is told to the partner's keys, and stored
+ * nowhere.
+ *
+ * @throws RangeError on a malformed prefix
+ */
+export function fanOutQueue(prefix: string): string {
+  return partnerQueue(prefix, 'fanout');
+}
+
+/**
+ * How a partner's telemetry gets into {@link fanOutQueue}, or in our own virtual host into `QUEUES.fanOut`. Always bound after
+ * the queue that is stored, and unbound with it: nothing may be confirmed that only fan-out has.
+ *
+ * @throws RangeError on a malformed prefix
+ */
+export function fanOutBinding(prefix: string, queue: string): Topology['bindings'][number] {
+  return { exchange: EXCHANGES.vcp, queue, routingKey: inboundQueue(prefix, 'telemetry').routingKey };
+}
+
+/** How telemetry that our gateways publish of one plant gets into `QUEUES.fanOut`. */
+export function fleetFanOutBinding(plantId: string): Topology['bindings'][number] {
+  return { exchange: EXCHANGES.fleet, queue: QUEUES.fanOut, routingKey: `telemetry.*.${plantId}` };
+}
+
+/** Routing key under which a partner is told of a plant's telemetry. `siteId` is the plant's own id. */
+export function telemetryEventKey(prefix: string, kind: 'realtime' | 'meter', siteId: string): string {
+  return `${prefix}.event.telemetry.${kind}.${siteId}`;
 }
 
 /** Routing key of a dispatch command. */
@@ -227,6 +259,18 @@ export const REGISTRY_POLICY: Policy = {
   definition: { overflow: 'drop-head', 'max-length-bytes': 16 * MEBIBYTE },
 };
 
+/** What is fanned out is stored elsewhere: when nobody takes it, the oldest goes, and no publisher is held up. */
+const FAN_OUT_LIMITS = { overflow: 'drop-head', 'delivery-limit': 100, 'max-length-bytes': 256 * MEBIBYTE } as const;
+
+/** Of telemetry that partners are still to be told of. */
+export const FAN_OUT_POLICY: Policy = {
+  name: 'fan-out',
+  pattern: '^fanout\\.telemetry$',
+  applyTo: 'queues',
+  priority: 1,
+  definition: FAN_OUT_LIMITS,
+};
+
 /** A command that no gateway fetches within a minute is not worth carrying out, and nobody is to find it anywhere else. */
 export const FLEET_COMMANDS_POLICY: Policy = {
   name: 'fleet-commands',
@@ -237,7 +281,25 @@ export const FLEET_COMMANDS_POLICY: Policy = {
 };
 
 /** The policies of our own virtual host. */
-export const CENTRAL_POLICIES: readonly Policy[] = [INGEST_POLICY, REGISTRY_POLICY, FLEET_COMMANDS_POLICY];
+export const CENTRAL_POLICIES: readonly Policy[] = [
+  INGEST_POLICY,
+  REGISTRY_POLICY,
+  FLEET_COMMANDS_POLICY,
+  FAN_OUT_POLICY,
+];
+
+/** Whether a binding of a topic exchange takes a routing key: `*` stands for one word, `#` for any number, none included. */
+export function isBoundBy(binding: string, routingKey: string): boolean {
+  return matchesWords(binding.split('.'), routingKey.split('.'));
+}
+
+function matchesWords([pattern, ...patterns]: readonly string[], words: readonly string[]): boolean {
+  if (pattern === undefined) return words.length === 0;
+  const [word, ...others] = words;
+  if (pattern === '#')
+    return matchesWords(patterns, words) || (word !== undefined && matchesWords([pattern, ...patterns], others));
+  return word !== undefined && (pattern === '*' || pattern === word) && matchesWords(patterns, others);
+}
 
 const PARTNER_VHOST_START = 'partner-';
 
@@ -302,7 +364,8 @@ export function partnerQueues(prefix: string): readonly PartnerQueue[] {
 }
 
 /**
- * What is declared in {@link partnerVhost}: the partner's eight queues, and where the broker puts what it gives up on.
+ * What is declared in {@link partnerVhost}: the partner's eight queues, the one that its telemetry is fanned out from, and
+ * where the broker puts what it gives up on.
  *
  * @param prefix the organisation's queue prefix
  * @throws RangeError when the prefix could not be one word of a routing key
@@ -311,9 +374,10 @@ export function partnerVhostTopology(prefix: string): Topology {
   const queues = partnerQueues(prefix);
   return {
     exchanges: [EXCHANGES.vcp, EXCHANGES.dead].map((name) => ({ name, type: 'topic' as const })),
-    queues: [...queues.map(({ name }) => ({ name })), { name: QUEUES.dead }],
+    queues: [...queues.map(({ name }) => ({ name })), { name: fanOutQueue(prefix) }, { name: QUEUES.dead }],
     bindings: [
       ...queues.map(({ name, routingKey }) => ({ exchange: EXCHANGES.vcp, queue: name, routingKey })),
+      fanOutBinding(prefix, fanOutQueue(prefix)),
       { exchange: EXCHANGES.dead, queue: QUEUES.dead, routingKey: '#' },
     ],
   };
@@ -340,6 +404,7 @@ export const PARTNER_POLICIES: readonly Policy[] = [
     priority: 1,
     definition: { overflow: 'drop-head', 'delivery-limit': 100, 'max-length-bytes': 256 * MEBIBYTE },
   },
+  { ...FAN_OUT_POLICY, pattern: '^vcp\\.[a-z0-9-]+\\.fanout$' },
 ];
 
 /**
@@ -380,4 +445,4 @@ export function refusalTopology(prefix: string, families: readonly InboundFamily
  * What a partner's virtual host may hold, as the broker's limits are named. Queues: those of {@link partnerVhostTopology}
  * and the one of {@link refusalTopology}. Connections: the partner's, and a pair of each of our workers.
  */
-export const PARTNER_VHOST_LIMITS = { 'max-connections': 50, 'max-queues': 10 } as const;
+export const PARTNER_VHOST_LIMITS = { 'max-connections': 50, 'max-queues': 11 } as const;

@@ -63,6 +63,7 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'app.trading_config': { ingest: ['select'], read: ['select'], control: ['select', 'insert', 'update'] },
   'app.partner_vhost': { ingest: ['select'], read: ['select'], control: ['select', 'insert', 'delete'] },
   'app.partner_queue': { read: ['select'], control: ['select', 'insert', 'update', 'delete'] },
+  'app.fan_out_drop': { ingest: ['select', 'insert', 'update'], read: ['select'] },
   'app.api_key': { ingest: ['select'], read: ['select'], control: ['select', 'insert', 'update'] },
   'app.api_key_use': { read: ['select'], control: ['select'], usage: ['select', 'insert', 'update'] },
   'app.outbox': {

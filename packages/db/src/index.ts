@@ -365,6 +365,25 @@ export {
   type TradingConfigRecord,
 } from './queries/trading-config.js';
 export {
+  addPlantEans,
+  findSiteByEan,
+  listLastRegisters,
+  type MeteredSite,
+  type RegisterReading,
+} from './queries/meter-state.js';
+export {
+  findActiveSchedule,
+  findModeOverride,
+  findOperatingMode,
+  findSiteConfig,
+  listSiteCommands,
+  type ActiveSchedule,
+  type ModeOverride,
+  type SiteCommandColumn,
+  type SiteConfig,
+} from './queries/site-commands.js';
+export { addFanOutDrops, type FanOutDrops } from './queries/fan-out-drops.js';
+export {
   forgetPartnerVhost,
   keepPartnerVhost,
   listPartnerQueues,

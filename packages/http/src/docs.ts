@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { partnerAsyncApi, partnerAsyncApiPage } from '@quarterhour/contracts';
 import type { RequestHandler, Response, Router } from 'express';
 import { z } from 'zod';
 import { documentOf } from './openapi.js';
@@ -36,7 +37,7 @@ const CACHED_MS = 3_600_000;
 
 /**
  * The reference: `/docs` lists the surfaces, `/docs/{surface}` shows one, `/docs/{surface}.json` is its OpenAPI document.
- * Everything comes from this server and nothing else may be loaded.
+ * What partners say over AMQP is `/docs/asyncapi`. Everything comes from this server and nothing else may be loaded.
  *
  * @param limit counts a request against its client's address
  */
@@ -54,6 +55,8 @@ export function docsRouter(
     ['/docs', (_req, res) => sendPage(res, indexPage(references))],
     ['/docs/redoc.standalone.js', (_req, res) => sendBundle(res, redocBundle)],
     ...references.flatMap(pagesOf),
+    ['/docs/asyncapi', (_req, res) => sendPage(res, page('Quarterhour for partners', partnerAsyncApiPage()))],
+    ['/docs/asyncapi.json', (_req, res) => sendDocument(res, JSON.stringify(partnerAsyncApi(), null, 2))],
   ];
   return pagesRouter(pages, limit);
 }
@@ -116,7 +119,10 @@ function indexPage(references: readonly Reference[]): string {
       `<li><a href="/docs/${name}">${title}</a> <code>${basePath}</code><br>${description} ` +
       `<a href="/docs/${name}.json">OpenAPI</a></li>`,
   );
-  return page('Quarterhour reference', `<h1>Quarterhour reference</h1>\n<ul>\n${items.join('\n')}\n</ul>`);
+  const messages =
+    '<li><a href="/docs/asyncapi">Messages of partners over AMQP</a> <a href="/docs/asyncapi.json">AsyncAPI</a></li>';
+  const list = [...items, messages].join('\n');
+  return page('Quarterhour reference', `<h1>Quarterhour reference</h1>\n<ul>\n${list}\n</ul>`);
 }
 
 function referencePage({ name, title }: Reference): string {

@@ -16,6 +16,7 @@ export const ROLE_MATRIX = {
   'quarantine:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'quarantine:read-unowned': ['admin'],
   'quarantine:decide': ['operator', 'admin'],
+  'messages:validate': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'ingestion:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'trading-config:read': ['partner', 'operator', 'trader', 'auditor', 'admin'],
   'trading-config:write': ['trader', 'admin'],

@@ -10,16 +10,19 @@ export type RegisteredAsset = RegisterRows['assets'][number];
  */
 export class Register {
   readonly version: string;
+  readonly #rows: RegisterRows;
   readonly #organisations: ReadonlyMap<string, RegisteredOrganisation>;
   readonly #byPrefix: ReadonlyMap<string, RegisteredOrganisation>;
   readonly #plants: ReadonlyMap<string, RegisteredPlant>;
   readonly #plantsByExternalId: ReadonlyMap<string, RegisteredPlant>;
+  readonly #plantIdsByOwner: ReadonlyMap<string, readonly string[]>;
   readonly #assets: ReadonlyMap<string, RegisteredAsset>;
   readonly #tradingStates: ReadonlyMap<string, TradingState>;
   readonly #keys: readonly PartnerKeyRow[];
 
   constructor(rows: RegisterRows) {
     this.version = rows.version;
+    this.#rows = rows;
     this.#organisations = new Map(rows.organisations.map((organisation) => [organisation.id, organisation]));
     this.#byPrefix = new Map(
       rows.organisations.flatMap((organisation) =>
@@ -32,9 +35,24 @@ export class Register {
         plant.externalPlantId === null ? [] : [[externalKey(plant.orgId, plant.externalPlantId), plant]],
       ),
     );
+    this.#plantIdsByOwner = idsByOwner(rows.plants);
     this.#assets = new Map(rows.assets.map((asset) => [asset.id, asset]));
     this.#tradingStates = new Map(rows.tradingStates.map(({ orgId, state }) => [orgId, state]));
     this.#keys = rows.apiKeys;
+  }
+
+  /** The same, as if these organisations were all that there are. */
+  within(organisations: readonly string[]): Register {
+    const ids = new Set(organisations);
+    const isTheirs = ({ orgId }: { readonly orgId: string }): boolean => ids.has(orgId);
+    return new Register({
+      ...this.#rows,
+      organisations: this.#rows.organisations.filter(({ id }) => ids.has(id)),
+      plants: this.#rows.plants.filter(isTheirs),
+      assets: this.#rows.assets.filter(isTheirs),
+      tradingStates: this.#rows.tradingStates.filter(isTheirs),
+      apiKeys: this.#rows.apiKeys.filter(isTheirs),
+    });
   }
 
   /** Ids of every organisation. */
@@ -82,6 +100,11 @@ export class Register {
     return plant?.orgId === orgId ? plant : this.#plantsByExternalId.get(externalKey(orgId, siteId));
   }
 
+  /** Our ids of an organisation's plants. */
+  plantIdsOf(orgId: string): readonly string[] {
+    return this.#plantIdsByOwner.get(orgId) ?? [];
+  }
+
   asset(id: string): RegisteredAsset | undefined {
     return this.#assets.get(id);
   }
@@ -109,6 +132,16 @@ export class Register {
         return false;
     }
   }
+}
+
+function idsByOwner(plants: readonly RegisteredPlant[]): Map<string, readonly string[]> {
+  const ids = new Map<string, string[]>();
+  for (const { orgId, id } of plants) {
+    const known = ids.get(orgId);
+    if (known === undefined) ids.set(orgId, [id]);
+    else known.push(id);
+  }
+  return ids;
 }
 
 function externalKey(orgId: string, externalPlantId: string): string {

@@ -7,7 +7,7 @@ import { ConfirmedPublisher } from './publisher.js';
 import type { Publisher, PublisherOptions, PublisherState } from './publisher.js';
 import type { BrokerEvent, Log, Reporting } from './reporting.js';
 import { endsWithin } from './timing.js';
-import { askDepth, declareTopology } from './topology.js';
+import { askDepth, declareTopology, removeBindings } from './topology.js';
 import type { QueueDepth } from './topology.js';
 
 /** What {@link openBroker} needs. */
@@ -53,6 +53,8 @@ export interface Broker {
    * @throws TopologyMismatchError naming what exists with other properties; everything else has been declared
    */
   declare(topology: Topology): Promise<void>;
+  /** Takes bindings away; one that is not there is no error. */
+  unbind(bindings: Topology['bindings']): Promise<void>;
   /**
    * Begins to consume. Resolves when the first attempt to subscribe has ended, or after five seconds without a broker: a
    * queue that is missing, or not ours to read, is tried again for ever, and the consumer says `recovering`.
@@ -120,6 +122,10 @@ class ConnectedBroker implements Broker {
 
   declare(topology: Topology): Promise<void> {
     return declareTopology(this.#consuming, topology);
+  }
+
+  unbind(bindings: Topology['bindings']): Promise<void> {
+    return removeBindings(this.#consuming, bindings);
   }
 
   async consume(options: ConsumeOptions): Promise<Consumer> {

@@ -1,5 +1,15 @@
-import { inboundQueue, EXCHANGES, INBOUND_FAMILIES, refusalTopology, refusingQueue } from '@quarterhour/contracts';
-import type { InboundFamily } from '@quarterhour/contracts';
+import {
+  EXCHANGES,
+  fanOutBinding,
+  fanOutQueue,
+  INBOUND_FAMILIES,
+  inboundQueue,
+  keyIdOfVhost,
+  QUEUES,
+  refusalTopology,
+  refusingQueue,
+} from '@quarterhour/contracts';
+import type { InboundFamily, Topology } from '@quarterhour/contracts';
 import type { RabbitApi } from './rabbit-api.js';
 
 /**
@@ -19,10 +29,13 @@ export async function stopIntake(
 ): Promise<void> {
   await api.declare(vhost, refusalTopology(prefix, families));
   for (const binding of inboundBindings(prefix, families)) await api.deleteBinding(vhost, binding);
+  if (families.includes('telemetry'))
+    await api.deleteBinding(vhost, fanOutBinding(prefix, fanOutQueueIn(vhost, prefix)));
 }
 
 /**
  * Has the broker take again what {@link stopIntake} had it refuse. The queues themselves have to be there. May be repeated.
+ * In our own virtual host whoever fans out binds for himself.
  *
  * @param families those whose queues exist in this virtual host
  * @throws BrokerApiError
@@ -33,8 +46,19 @@ export async function resumeIntake(
   prefix: string,
   families: readonly InboundFamily[] = INBOUND_FAMILIES,
 ): Promise<void> {
-  await api.declare(vhost, { exchanges: [], queues: [], bindings: inboundBindings(prefix, families) });
+  await bind(api, vhost, inboundBindings(prefix, families));
+  if (keyIdOfVhost(vhost) !== null && families.includes('telemetry')) {
+    await bind(api, vhost, [fanOutBinding(prefix, fanOutQueue(prefix))]);
+  }
   await api.deleteQueue(vhost, refusingQueue(prefix));
+}
+
+function bind(api: RabbitApi, vhost: string, bindings: Topology['bindings']): Promise<void> {
+  return api.declare(vhost, { exchanges: [], queues: [], bindings });
+}
+
+function fanOutQueueIn(vhost: string, prefix: string): string {
+  return keyIdOfVhost(vhost) === null ? QUEUES.fanOut : fanOutQueue(prefix);
 }
 
 function inboundBindings(prefix: string, families: readonly InboundFamily[]) {

@@ -34,6 +34,11 @@ export interface QueueStatus {
   /** Messages per second that come in, and that are handed to consumers, as the broker averages them. */
   publishRate: number;
   deliverRate: number;
+  /**
+   * Of a queue that is nearly full and drops its oldest: how many it has dropped since the broker began to count, give or
+   * take what passed between two samples. Else 0.
+   */
+  dropped: number;
 }
 
 /** A client's connection. */
@@ -124,6 +129,8 @@ const ANSWERING_WITHIN_MS = 2_000;
 const ONE_READY = { count: 1, ackmode: 'reject_requeue_true', encoding: 'base64', truncate: 1 };
 const LONGEST_BODY = 500;
 const NOT_FOUND = 404;
+/** A queue drops before one more message would exceed its limit. */
+const NEARLY_FULL = 0.9;
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -283,7 +290,18 @@ function queueStatus(found: Json): QueueStatus {
     arguments: record(found['arguments']),
     publishRate: rate(found, 'publish_details'),
     deliverRate: rate(found, 'deliver_get_details'),
+    dropped: droppedBy(found),
   };
+}
+
+/** What came in, and was neither taken nor is there. The broker samples the two at different moments: only what is full tells. */
+function droppedBy(queue: Json): number {
+  const limits = record(queue['effective_policy_definition']);
+  const most = count(limits['max-length-bytes']);
+  if (limits['overflow'] !== 'drop-head' || most === 0 || count(queue['message_bytes']) < NEARLY_FULL * most) return 0;
+  const stats = record(queue['message_stats']);
+  const taken = count(stats['ack']) + count(stats['deliver_no_ack']) + count(stats['get_no_ack']);
+  return Math.max(0, count(stats['publish']) - taken - count(queue['messages']));
 }
 
 function rate(queue: Json, details: string): number {

@@ -54,6 +54,16 @@ export async function declareTopology(connection: Connection, topology: Topology
   }
 }
 
+/** Takes bindings away; those that are not there already stay away. */
+export async function removeBindings(connection: Connection, bindings: Topology['bindings']): Promise<void> {
+  const channel = await openQuietly(connection);
+  try {
+    for (const { exchange, queue, routingKey } of bindings) await channel.unbindQueue(queue, exchange, routingKey);
+  } finally {
+    await endsWithin(CLOSE_TIMEOUT_MS, closed(channel));
+  }
+}
+
 /**
  * Asks how much a queue holds. A queue that is missing costs the channel, which therefore is used for nothing else.
  *

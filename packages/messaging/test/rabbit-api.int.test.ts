@@ -101,6 +101,7 @@ describe("the broker's HTTP API", () => {
         arguments: QUORUM,
         publishRate: 0,
         deliverRate: 0,
+        dropped: 0,
       }),
     );
     expect((await setting.api.listQueues(setting.vhost.name)).map(({ name }) => name)).toContain(queue);

@@ -1,4 +1,4 @@
-import { createPlant, listOrganisations } from '@quarterhour/db';
+import { addPlantEans, createPlant, listOrganisations } from '@quarterhour/db';
 import { Command } from 'commander';
 import { v7 as uuidv7 } from 'uuid';
 import { adminDatabaseUrl } from '../config.js';
@@ -6,13 +6,15 @@ import type { CommandContext } from '../context.js';
 import { isTaken, withDatabase } from '../database.js';
 import { CommandFailure } from '../failure.js';
 import { organisationBySlug } from '../organisations.js';
-import { shortText, slug, zone } from '../values.js';
+import { ean, shortText, slug, zone } from '../values.js';
 
 interface Options {
   readonly organisation: string;
   readonly name?: string;
   readonly timeZone?: string;
   readonly marketZone?: string;
+  readonly eanCons?: string;
+  readonly eanProd?: string;
 }
 
 export function addPlantCommand(ctx: CommandContext): Command {
@@ -23,6 +25,8 @@ export function addPlantCommand(ctx: CommandContext): Command {
     .option('--name <name>', 'its name for people (default: the id)', shortText)
     .option('--time-zone <zone>', "zone in which its people live (default: the organisation's market zone)", zone)
     .option('--market-zone <zone>', "zone of its delivery days (default: the organisation's)", zone)
+    .option('--ean-cons <ean>', 'EAN of its consumption, 18 digits', ean)
+    .option('--ean-prod <ean>', 'EAN of its production, 18 digits', ean)
     .addHelpText(
       'after',
       '\nExample:\n  $ quarterhour plant add WH-1 --organisation windhof --name "Windhof, barn roof"',
@@ -39,7 +43,10 @@ export function addPlantCommand(ctx: CommandContext): Command {
           timeZone: options.timeZone ?? owner.marketZone,
           marketZone: options.marketZone ?? owner.marketZone,
         };
-        await db.transaction([owner.id], (trx) => createPlant(trx, plant));
+        await db.transaction([owner.id], async (trx) => {
+          await createPlant(trx, plant);
+          await addPlantEans(trx, plant, options);
+        });
       }).catch((error: unknown) => {
         throw isTaken(error) ? takenFailure(externalPlantId, options.organisation) : error;
       });
@@ -48,7 +55,7 @@ export function addPlantCommand(ctx: CommandContext): Command {
 }
 
 function takenFailure(externalPlantId: string, organisation: string): CommandFailure {
-  return new CommandFailure(`organisation ${organisation} has a plant ${externalPlantId} already`, {
+  return new CommandFailure(`organisation ${organisation} has a plant ${externalPlantId} already, or an EAN is taken`, {
     remedy: `"quarterhour plant list --organisation ${organisation}" shows it.`,
   });
 }

@@ -1,5 +1,7 @@
 import {
   EXCHANGES,
+  fanOutBinding,
+  fanOutQueue,
   INBOUND_FAMILIES,
   inboundQueue,
   keyIdOfVhost,
@@ -125,7 +127,10 @@ async function declareAlive(api: RabbitApi, place: PlaceToBe, made: Made): Promi
 
 /** Bound last of all: nothing is taken that could not be kept. */
 function withoutIntake({ topology, prefix }: PlaceToBe): Topology {
-  const inbound = new Set(INBOUND_FAMILIES.map((family) => inboundQueue(prefix, family).name));
+  const inbound = new Set([
+    ...INBOUND_FAMILIES.map((family) => inboundQueue(prefix, family).name),
+    fanOutQueue(prefix),
+  ]);
   return { ...topology, bindings: topology.bindings.filter(({ queue }) => !inbound.has(queue)) };
 }
 
@@ -164,6 +169,7 @@ export async function centralQueues(api: RabbitApi, vhost: string, prefix: strin
  * is on its way into a queue that is deleted.
  */
 export async function removeCentral(api: RabbitApi, vhost: string, prefix: string): Promise<void> {
+  await api.deleteBinding(vhost, fanOutBinding(prefix, QUEUES.fanOut));
   for (const binding of refusalTopology(prefix, CENTRAL_FAMILIES).bindings) await api.deleteBinding(vhost, binding);
   for (const family of CENTRAL_FAMILIES) await api.deleteQueue(vhost, inboundQueue(prefix, family).name);
   await api.deleteQueue(vhost, refusingQueue(prefix));

@@ -64,6 +64,7 @@ function rowsOf(vhost: string, prefix: string, queues: readonly QueueStatus[]): 
       consumers: queue.consumers,
       publishRate: queue.publishRate,
       deliverRate: queue.deliverRate,
+      dropped: queue.dropped,
     };
   });
 }

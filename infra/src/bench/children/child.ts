@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { z } from 'zod';
 import { environmentWith } from '../../environment.js';
 
-export type ChildProgram = 'naive-worker' | 'no-op-drain' | 'publisher' | 'commander' | 'page-load';
+export type ChildProgram = 'naive-worker' | 'no-op-drain' | 'publisher' | 'commander' | 'fan-out' | 'page-load';
 
 const running = new Set<ChildProcess>();
 

@@ -13,6 +13,7 @@ import { assetRegistry } from './0011-asset-registry.js';
 import { periods } from './0012-periods.js';
 import { specsAndSites } from './0013-specs-and-sites.js';
 import { partnerCommands } from './0014-partner-commands.js';
+import { partnerSurface } from './0016-partner-surface.js';
 import { execution } from './0017-execution.js';
 
 /** Every migration in order of its name. Forward only; a name that has run anywhere never changes. */
@@ -31,6 +32,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0012-periods': periods,
   '0013-specs-and-sites': specsAndSites,
   '0014-partner-commands': partnerCommands,
+  '0016-partner-surface': partnerSurface,
   '0017-execution': execution,
 };
 

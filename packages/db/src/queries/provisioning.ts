@@ -69,24 +69,27 @@ export interface PartnerQueueRow {
   readonly consumers: number;
   readonly publishRate: number;
   readonly deliverRate: number;
+  /** Messages that were dropped because the queue was full, as far as was seen; never falls while the queue is there. */
+  readonly dropped: number;
 }
 
 const RECORD = `
   with seen as (
-    select * from unnest($2::text[], $3::text[], $4::text[], $5::int8[], $6::int8[], $7::int4[], $8::float8[], $9::float8[])
-      as s (vhost, name, direction, ready, unsettled, consumers, publish_rate, deliver_rate)
+    select * from unnest($2::text[], $3::text[], $4::text[], $5::int8[], $6::int8[], $7::int4[], $8::float8[], $9::float8[],
+        $10::int8[])
+      as s (vhost, name, direction, ready, unsettled, consumers, publish_rate, deliver_rate, dropped)
   ), gone as (
     delete from app.partner_queue q
      where q.org_id = $1::uuid and (q.vhost, q.name) not in (select vhost, name from seen)
   )
   insert into app.partner_queue (org_id, vhost, name, direction, ready, unsettled, consumers, publish_rate, deliver_rate,
-    sampled_at)
-  select $1::uuid, vhost, name, direction, ready, unsettled, consumers, publish_rate, deliver_rate, clock_timestamp()
+    dropped, sampled_at)
+  select $1::uuid, vhost, name, direction, ready, unsettled, consumers, publish_rate, deliver_rate, dropped, clock_timestamp()
     from seen
   on conflict (org_id, vhost, name) do update
     set direction = excluded.direction, ready = excluded.ready, unsettled = excluded.unsettled,
       consumers = excluded.consumers, publish_rate = excluded.publish_rate, deliver_rate = excluded.deliver_rate,
-      sampled_at = excluded.sampled_at`;
+      dropped = greatest(app.partner_queue.dropped, excluded.dropped), sampled_at = excluded.sampled_at`;
 
 /** Replaces what is known of an organisation's queues. */
 export async function recordPartnerQueues(trx: Trx, orgId: string, queues: readonly PartnerQueueRow[]): Promise<void> {
@@ -101,6 +104,7 @@ export async function recordPartnerQueues(trx: Trx, orgId: string, queues: reado
       plainArray(queues.map(({ consumers }) => consumers)),
       plainArray(queues.map(({ publishRate }) => publishRate)),
       plainArray(queues.map(({ deliverRate }) => deliverRate)),
+      plainArray(queues.map(({ dropped }) => dropped)),
     ]),
   );
 }
@@ -114,7 +118,7 @@ export interface SampledQueue extends PartnerQueueRow {
 const SAMPLED = `
   select q.org_id as "orgId", q.vhost, q.name, q.direction, q.ready::float8 as ready, q.unsettled::float8 as unsettled,
     q.consumers, q.publish_rate as "publishRate", q.deliver_rate as "deliverRate",
-    app.instant_text(q.sampled_at) as "sampledAt"
+    q.dropped::float8 as dropped, app.instant_text(q.sampled_at) as "sampledAt"
   from app.partner_queue q order by q.org_id, q.vhost, q.name`;
 
 /** What is known of the queues of the organisations in scope. */

@@ -41,12 +41,18 @@ export interface PartnerKey {
   readonly expiresAt: UtcInstant | null;
   /** Coarse; null when it was never used. */
   readonly lastUsedAt: UtcInstant | null;
+  /** Telemetry events that were given up because its virtual host did not take them. */
+  readonly dropped: number;
+  /** When that was last; null when there are none. */
+  readonly lastDroppedAt: UtcInstant | null;
 }
 
 const KEYS = `
   select k.org_id as "orgId", k.id, k.name, coalesce(k.expires_at <= clock_timestamp(), false) as "isExpired",
-    app.instant_text(k.expires_at) as "expiresAt", app.instant_text(u.last_used_at) as "lastUsedAt"
+    app.instant_text(k.expires_at) as "expiresAt", app.instant_text(u.last_used_at) as "lastUsedAt",
+    coalesce(d.dropped, 0)::float8 as dropped, app.instant_text(d.last_at) as "lastDroppedAt"
   from app.api_key k left join app.api_key_use u on u.org_id = k.org_id and u.key_id = k.id
+    left join app.fan_out_drop d on d.org_id = k.org_id and d.key_id = k.id
   where k.revoked_at is null order by k.org_id, k.created_at, k.id`;
 
 /** Keys of the organisations in scope that were not revoked, oldest first within each. */

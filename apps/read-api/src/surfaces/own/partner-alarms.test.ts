@@ -50,6 +50,7 @@ function codes(
     consumers: 1,
     publishRate: 0,
     deliverRate: 0,
+    dropped: 0,
     sampledAt: ago(seenMinutes),
   };
   const lastMinute = heardMinutes === null ? null : ago(heardMinutes);

@@ -28,6 +28,10 @@ const partnerQueueDepth = z
     consumers: z.int().min(0),
     publish_rate: z.number().meta({ description: 'Messages per second that come in.' }),
     deliver_rate: z.number().meta({ description: 'Messages per second that are handed out.' }),
+    dropped: z
+      .int()
+      .min(0)
+      .meta({ description: 'Oldest messages that were dropped because it was full, as far as the broker told.' }),
     sampled_at: instantOutput.meta({ format: 'date-time' }),
   })
   .meta({ id: 'PartnerQueueDepth', description: 'How a queue stood when it was last looked at.' });
@@ -39,6 +43,11 @@ const partnerKey = z
     is_expired: z.boolean(),
     expires_at: instantOutput.nullable(),
     last_used_at: instantOutput.nullable().meta({ format: 'date-time', description: 'Coarse; null when never used.' }),
+    telemetry_dropped: z
+      .int()
+      .min(0)
+      .meta({ description: 'Telemetry events that were given up because the virtual host of the key took none.' }),
+    telemetry_last_dropped_at: instantOutput.nullable().meta({ format: 'date-time' }),
   })
   .meta({ id: 'PartnerKey', description: 'An API key that was not revoked.' });
 

@@ -92,7 +92,7 @@ function presentPartner(config: TradingConfigRecord, known: Known, nowMillis: nu
 }
 
 function presentQueue(queue: SampledQueue): TradingPartnerOutput['queues'][number] {
-  const { vhost, name, direction, ready, unsettled, consumers, publishRate, deliverRate, sampledAt } = queue;
+  const { vhost, name, direction, ready, unsettled, consumers, publishRate, deliverRate, dropped, sampledAt } = queue;
   return {
     vhost,
     name,
@@ -102,10 +102,19 @@ function presentQueue(queue: SampledQueue): TradingPartnerOutput['queues'][numbe
     consumers,
     publish_rate: publishRate,
     deliver_rate: deliverRate,
+    dropped,
     sampled_at: sampledAt,
   };
 }
 
-function presentKey({ id, name, isExpired, expiresAt, lastUsedAt }: PartnerKey): TradingPartnerOutput['keys'][number] {
-  return { id, name, is_expired: isExpired, expires_at: expiresAt, last_used_at: lastUsedAt };
+function presentKey(key: PartnerKey): TradingPartnerOutput['keys'][number] {
+  return {
+    id: key.id,
+    name: key.name,
+    is_expired: key.isExpired,
+    expires_at: key.expiresAt,
+    last_used_at: key.lastUsedAt,
+    telemetry_dropped: key.dropped,
+    telemetry_last_dropped_at: key.lastDroppedAt,
+  };
 }
