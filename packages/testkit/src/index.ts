@@ -1,3 +1,5 @@
+export { aCertificate } from './certificate.js';
+export type { TestCertificate } from './certificate.js';
 export { testDatabase } from './database.js';
 export type { TestDatabase } from './database.js';
 export { sentAssetStatus, sentConfig, sentDispatch, sentTelemetry, sentTradingEvent, takeIn } from './deliveries.js';
