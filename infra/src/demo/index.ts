@@ -1,4 +1,11 @@
 export { demoAssets, demoMessages } from './demo-set.js';
+export {
+  openEsmSandbox,
+  type EsmSandbox,
+  type EsmSandboxOptions,
+  type PlannedFault,
+  type SandboxPlant,
+} from './esm-sandbox/index.js';
 export { HORNSDALE_ASSET, hornsdaleHours } from './hornsdale.js';
 export { HORNSDALE_SITE } from './hornsdale-site.js';
 export { load, LoadStalledError } from './load.js';

@@ -23,7 +23,7 @@ const DISPLACED: Grants = { read: ['select'], control: ['select', 'insert'] };
 export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'app.organisation': { ingest: ['select'], read: ['select'], control: ['select', 'update'] },
   'app.org_head': { ingest: ['select', 'update'], read: ['select'], control: ['select', 'update'] },
-  'app.plant': { ingest: ['select'], read: ['select'], control: ['select'] },
+  'app.plant': { ingest: ['select'], read: ['select'], control: ['select', 'update'] },
   'app.device': { ingest: ['select'], read: ['select'], control: ['select'] },
   'app.asset': { ingest: ['select'], read: ['select'], control: ['select', 'insert', 'update', 'delete'] },
   'app.asset_owner': { ingest: ['select'], read: ['select'], control: ['select', 'insert'] },
@@ -67,7 +67,7 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'app.api_key_use': { read: ['select'], control: ['select'], usage: ['select', 'insert', 'update'] },
   'app.outbox': { ingest: ['select', 'insert', 'update', 'delete'], read: ['select'], control: ['select', 'insert'] },
   'app.command_log': { ingest: ['select', 'insert', 'update'], read: ['select'], control: ['select'] },
-  'app.config_log': { read: ['select'] },
+  'app.config_log': { read: ['select'], control: ['select', 'insert', 'update'] },
   'app.audit': { read: ['select'], control: ['select', 'insert'] },
   'ops.ingest_progress': { ingest: ['select', 'insert', 'update'] },
   'ops.suspect': { ingest: ['select', 'insert', 'update', 'delete'] },

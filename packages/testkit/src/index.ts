@@ -30,3 +30,5 @@ export { testVhost } from './vhost.js';
 export type { TestVhost } from './vhost.js';
 export { answerBroker, partnerConnection } from './partner-access.js';
 export type { PartnerConnection } from './partner-access.js';
+export { openEsmSandbox } from '@quarterhour/infra/demo';
+export type { EsmSandbox, EsmSandboxOptions, PlannedFault, SandboxPlant } from '@quarterhour/infra/demo';

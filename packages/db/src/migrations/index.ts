@@ -12,6 +12,7 @@ import { configLog } from './0010-config-log.js';
 import { assetRegistry } from './0011-asset-registry.js';
 import { periods } from './0012-periods.js';
 import { specsAndSites } from './0013-specs-and-sites.js';
+import { configLogAtWork } from './0015-config-log-at-work.js';
 
 /** Every migration in order of its name. Forward only; a name that has run anywhere never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -28,7 +29,8 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0011-asset-registry': assetRegistry,
   '0012-periods': periods,
   '0013-specs-and-sites': specsAndSites,
+  '0015-config-log-at-work': configLogAtWork,
 };
 
 /** Name of the newest migration: the schema version that this code needs. */
-export const SCHEMA_VERSION = '0013-specs-and-sites';
+export const SCHEMA_VERSION = '0015-config-log-at-work';
