@@ -35,25 +35,27 @@ const GATEWAY_PORT = 8080;
 
 /** Ports as they were used last, or free ones where somebody else has them now. */
 export async function choosePorts(last: Settings['ports']): Promise<Ports> {
-  const [gateway = 0, worker = 0, readApi = 0, controlApi = 0, brokerAuth = 0] = await freePorts(5);
+  const [gateway = 0, worker = 0, readApi = 0, controlApi = 0, brokerAuth = 0, esmSandbox = 0] = await freePorts(6);
   return {
     gateway: await asBefore(last?.gateway ?? GATEWAY_PORT, gateway),
     worker: await asBefore(last?.worker, worker),
     readApi: await asBefore(last?.readApi, readApi),
     controlApi: await asBefore(last?.controlApi, controlApi),
     brokerAuth: await asBefore(last?.brokerAuth, brokerAuth),
+    esmSandbox: await asBefore(last?.esmSandbox, esmSandbox),
   };
 }
 
 /**
  * Starts the processes and waits until they are ready to work. They end with the stack.
  *
+ * @param esmClient file of the credentials that the sandbox of an energy management system knows
  * @throws StackError quoting the log of the one that did not come up
  */
 export async function startApps(
   stack: Stack,
   environment: Readonly<Record<string, string>>,
-  ports: Ports,
+  { ports, esmClient }: { readonly ports: Ports; readonly esmClient: string },
   signal: AbortSignal,
 ): Promise<Apps> {
   const addresses = addressesOf(ports);
@@ -62,6 +64,13 @@ export async function startApps(
     start('ingest-worker', addresses.worker),
     start('read-api', addresses.readApi),
     start('control-api', addresses.controlApi),
+    startApp(stack, {
+      title: 'esm-sandbox',
+      args: ['--port', String(ports.esmSandbox), '--client-file', esmClient],
+      address: addresses.esmSandbox,
+      environment: {},
+      signal,
+    }),
   ]);
   const behind = started.map((result) => {
     if (result.status === 'rejected') throw result.reason;
@@ -87,9 +96,14 @@ interface AppRequest {
 }
 
 function entryOf(title: string): string {
-  return title === 'gateway'
-    ? path.join(ROOT, 'infra', 'dist', 'gateway', 'main.js')
-    : path.join(ROOT, 'apps', title, 'dist', 'main.js');
+  switch (title) {
+    case 'gateway':
+      return path.join(ROOT, 'infra', 'dist', 'gateway', 'main.js');
+    case 'esm-sandbox':
+      return path.join(ROOT, 'infra', 'dist', 'demo', 'esm-sandbox', 'main.js');
+    default:
+      return path.join(ROOT, 'apps', title, 'dist', 'main.js');
+  }
 }
 
 function gatewayArguments(ports: Ports): string[] {

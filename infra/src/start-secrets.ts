@@ -22,6 +22,7 @@ const settings = z.object({
       controlApi: z.int().optional(),
       gateway: z.int().optional(),
       brokerAuth: z.int().optional(),
+      esmSandbox: z.int().optional(),
     })
     .nullable(),
 });

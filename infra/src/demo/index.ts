@@ -1,6 +1,10 @@
 export { demoAssets, demoMessages } from './demo-set.js';
+export { connectEsm, type EsmConnection } from './connect-esm.js';
 export {
+  ESM_SANDBOX_BASE,
+  esmClientFile,
   openEsmSandbox,
+  readEsmClient,
   type EsmSandbox,
   type EsmSandboxOptions,
   type PlannedFault,

@@ -42,7 +42,9 @@ export interface EsmSandbox {
   close(): Promise<void>;
 }
 
-const BASE = '/api/v1/voke-esm';
+/** Path of its base URL. */
+export const ESM_SANDBOX_BASE = '/api/v1/voke-esm';
+const BASE = ESM_SANDBOX_BASE;
 const TAKES_MS = 1_000;
 const TOKEN_SECONDS = 300;
 const MOST_CALLS = 1_000;
@@ -107,6 +109,7 @@ class Sandbox implements EsmSandbox {
   async #answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(req.url ?? '/', this.origin);
     const body = await jsonOf(req);
+    if (pathname === '/readyz') return send(res, 200, { status: 'ready' });
     if (pathname === `${BASE}/admin/faults`) return this.#administrate(req, res, body);
     const operation = operationOf(`${req.method ?? ''} ${pathname}`);
     if (operation === undefined) return send(res, 404, { message: 'not found' });
