@@ -42,8 +42,8 @@ export interface Esm {
 
 /** Who is due is looked for this often at least. */
 const LOOK_EVERY_MS = 60_000;
-/** Longer than a request and its token may take. */
-const ASKED_WITHIN_MS = 30_000;
+/** Longer than a request may take that is sent again with another token. */
+const ASKED_WITHIN_MS = 60_000;
 
 /** Begins to synchronise plants and to find out what became of configurations, each in one process at a time. */
 export function startEsm(options: EsmOptions): Esm {
