@@ -203,8 +203,8 @@ describe('the job', () => {
     try {
       await eventually(async () => {
         expect(await standingOf(ours)).toEqual({ hasRun: true, error: null });
-        for (const { check } of esm.checks) {
-          expect(await check()).toMatchObject({ ok: true, detail: { error: null, lastRun: expect.any(String) } });
+        for (const job of esm.checks) {
+          expect(await job.check()).toMatchObject({ ok: true, detail: { error: null, lastRun: expect.any(String) } });
         }
       });
     } finally {

@@ -9,6 +9,8 @@ export type { Exchange } from './documented.js';
 export { testServers } from './environment.js';
 export type { TestServers } from './environment.js';
 export { eventually } from './eventually.js';
+export { openEsmSandbox } from '@quarterhour/infra/demo';
+export type { EsmSandbox, EsmSandboxOptions, PlannedFault, SandboxPlant } from '@quarterhour/infra/demo';
 export { AUDIENCE, ISSUER, openTestIssuer } from './issuer.js';
 export type { TestIssuer, TokenClaims } from './issuer.js';
 export {
@@ -30,5 +32,3 @@ export { testVhost } from './vhost.js';
 export type { TestVhost } from './vhost.js';
 export { answerBroker, partnerConnection } from './partner-access.js';
 export type { PartnerConnection } from './partner-access.js';
-export { openEsmSandbox } from '@quarterhour/infra/demo';
-export type { EsmSandbox, EsmSandboxOptions, PlannedFault, SandboxPlant } from '@quarterhour/infra/demo';

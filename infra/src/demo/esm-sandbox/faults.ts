@@ -1,4 +1,4 @@
-import { ESM_PATHS } from '@quarterhour/contracts';
+import type { ESM_PATHS } from '@quarterhour/contracts';
 import { z } from 'zod';
 
 /** What an ESM is asked for, by the name of its path. */
