@@ -19,7 +19,7 @@ const DEFAULT_RESULT_MS = 5_000;
 const DEFAULT_RESULT_WITHIN_MS = 600_000;
 const DAY_MS = 86_400_000;
 
-const millis = (least: number, normal: number) => z.coerce.number().int().min(least).max(DAY_MS).default(normal);
+const millis = (least: number) => z.coerce.number().int().min(least).max(DAY_MS);
 
 /** Names or origins, separated by commas. */
 const list = z
@@ -47,9 +47,9 @@ const environment = z.object({
   QUARTERHOUR_ESM_ALLOW_HTTP: z.literal('yes').optional(),
   QUARTERHOUR_ESM_TEST_ORIGINS: origins,
   QUARTERHOUR_OWN_HOSTS: list,
-  QUARTERHOUR_ESM_SYNC_MS: millis(1_000, DEFAULT_SYNC_MS),
-  QUARTERHOUR_ESM_RESULT_MS: millis(100, DEFAULT_RESULT_MS),
-  QUARTERHOUR_ESM_RESULT_WITHIN_MS: millis(1_000, DEFAULT_RESULT_WITHIN_MS),
+  QUARTERHOUR_ESM_SYNC_MS: millis(1_000).default(DEFAULT_SYNC_MS),
+  QUARTERHOUR_ESM_RESULT_MS: millis(100).default(DEFAULT_RESULT_MS),
+  QUARTERHOUR_ESM_RESULT_WITHIN_MS: millis(1_000).default(DEFAULT_RESULT_WITHIN_MS),
 });
 
 export type Config = ReturnType<typeof readConfig>;

@@ -13,7 +13,7 @@ const CONNECTIONS = 4;
 /** Each is held while the broker is asked about one organisation. */
 const LOCK_CONNECTIONS = 8;
 /** Each is held while an energy management system is asked. */
-const ESM_LOCK_CONNECTIONS = 6;
+const ESM_LOCK_CONNECTIONS = 8;
 /** A decision about a thousand deliveries is one transaction; nobody waits for its answer longer than 30 seconds. */
 const STATEMENT_TIMEOUT_MS = 20_000;
 /** A caller learns within a second that the database is out of reach. */

@@ -7,12 +7,12 @@ import {
   listSyncsDue,
   recordAudit,
   recordSync,
-  tryAlone,
   type Database,
   type PlantRow,
   type Trx,
 } from '@quarterhour/db';
 import { sleep, type Clock, type Logger } from '@quarterhour/runtime';
+import { turn } from '../jobs.js';
 import { openEsmAccess, type AccessContext } from './access.js';
 import type { EsmClient } from './client.js';
 import { EsmError } from './esm-error.js';
@@ -37,7 +37,7 @@ export interface SyncOutcome {
 const TURN_WITHIN_MS = 10_000;
 const RETRY_MS = 250;
 /** Organisations that are asked at the same time. */
-const AT_ONCE = 2;
+const AT_ONCE = 3;
 
 /**
  * Asks an organisation's ESM for its plants and links ours to them.
@@ -48,10 +48,8 @@ const AT_ONCE = 2;
 export async function syncPlants(ctx: SyncContext, orgId: string, by: string): Promise<SyncOutcome | null | 'busy'> {
   const deadline = ctx.clock.monotonicMillis() + TURN_WITHIN_MS;
   for (;;) {
-    const turn = await ctx.locks.read([], async (trx) =>
-      (await tryAlone(trx, `esm-sync ${orgId}`)) ? { outcome: await syncAlone(ctx, orgId, by) } : null,
-    );
-    if (turn !== null) return turn.outcome;
+    const had = await turn(ctx.locks, `esm-sync ${orgId}`, () => syncAlone(ctx, orgId, by));
+    if (had !== null) return had.done;
     if (ctx.stopping.aborted || ctx.clock.monotonicMillis() >= deadline) return 'busy';
     await sleep(RETRY_MS, ctx.stopping);
   }
