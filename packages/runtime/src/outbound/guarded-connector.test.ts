@@ -154,6 +154,29 @@ describe('the connector', () => {
     expect(await reach('https://unknown.example', { resolve, connectTimeoutMs: 50 })).toBe('ESM_UNREACHABLE false');
   });
 
+  test('asks once for a name that many connections wait for, and again when that is over', async () => {
+    let asked = 0;
+    const pending: ((addresses: string[]) => void)[] = [];
+    const connect = guardedConnector({
+      rules: { ownHosts: [], testOrigins: [] },
+      connectTimeoutMs: 1_000,
+      resolve: () => {
+        asked += 1;
+        return new Promise((resolve) => pending.push(resolve));
+      },
+    });
+    const wanted = { hostname: 'slow.example', host: 'slow.example', protocol: 'https:', port: '' };
+    const ended = () => new Promise<void>((resolve) => connect(wanted, () => resolve()));
+    const all = Promise.all([ended(), ended(), ended(), ended()]);
+    expect(asked).toBe(1);
+    pending[0]?.(['127.0.0.1']);
+    await all;
+    const again = ended();
+    expect(asked).toBe(2);
+    pending[1]?.(['127.0.0.1']);
+    await again;
+  });
+
   test('goes wherever an operator says for tests, and nowhere else', async () => {
     const testOrigins = [`http://127.0.0.1:${port}`];
     expect(await reach(`http://2130706433:${port}`, { testOrigins })).toBe('127.0.0.1');

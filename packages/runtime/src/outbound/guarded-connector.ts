@@ -41,18 +41,34 @@ export function guardedConnector(options: ConnectorOptions): buildConnector.conn
       rejectUnauthorized: true,
       ...(ca === undefined ? {} : { ca }),
     });
+  const resolve = shared(options.resolve ?? resolveAll);
   return (wanted, callback) => {
-    connected(wanted, { ...options, dial }).then(
+    connected(wanted, { ...options, dial, resolve }).then(
       (socket) => callback(null, socket),
       (error: unknown) => callback(asOutboundError(error), null),
     );
   };
 }
 
-async function connected(
-  wanted: buildConnector.Options,
-  options: ConnectorOptions & { readonly dial: buildConnector.connector },
-): Promise<Socket> {
+/**
+ * Whoever asks for a name while it is being asked for gets the same answer. The machine asks for few names at a time, and
+ * for nothing else meanwhile: one that is never answered for may keep one of its places, not all.
+ */
+function shared(resolve: Resolve): Resolve {
+  const asking = new Map<string, Promise<readonly string[]>>();
+  return (hostname) => {
+    const known = asking.get(hostname);
+    if (known !== undefined) return known;
+    const addresses = resolve(hostname).finally(() => asking.delete(hostname));
+    asking.set(hostname, addresses);
+    return addresses;
+  };
+}
+
+/** A connector's options with whatever has a default. */
+type Connecting = ConnectorOptions & Required<Pick<ConnectorOptions, 'dial' | 'resolve'>>;
+
+async function connected(wanted: buildConnector.Options, options: Connecting): Promise<Socket> {
   const hostname = wanted.hostname.replace(/^\[|\]$/g, '');
   const addresses = await judgedAddresses(hostname, wanted, options);
   let trouble: unknown;
@@ -70,7 +86,7 @@ async function connected(
 async function judgedAddresses(
   hostname: string,
   { protocol, host = hostname }: buildConnector.Options,
-  { rules, resolve = resolveAll, connectTimeoutMs }: ConnectorOptions,
+  { rules, resolve, connectTimeoutMs }: Connecting,
 ): Promise<string[]> {
   const addresses = isIP(hostname) === 0 ? await inTime(connectTimeoutMs, resolve(hostname)) : [hostname];
   const { origin } = new URL(`${protocol}//${host}`);
