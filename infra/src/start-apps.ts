@@ -39,7 +39,8 @@ const GATEWAY_PORT = 8080;
 
 /** Ports as they were used last, or free ones where somebody else has them now. */
 export async function choosePorts(last: Settings['ports']): Promise<Ports> {
-  const [gateway = 0, worker = 0, readApi = 0, controlApi = 0, brokerAuth = 0, plantSimulator = 0] = await freePorts(6);
+  const [gateway = 0, worker = 0, readApi = 0, controlApi = 0, brokerAuth = 0, plantSimulator = 0, esmSandbox = 0] =
+    await freePorts(7);
   return {
     gateway: await asBefore(last?.gateway ?? GATEWAY_PORT, gateway),
     worker: await asBefore(last?.worker, worker),
@@ -47,18 +48,20 @@ export async function choosePorts(last: Settings['ports']): Promise<Ports> {
     controlApi: await asBefore(last?.controlApi, controlApi),
     brokerAuth: await asBefore(last?.brokerAuth, brokerAuth),
     plantSimulator: await asBefore(last?.plantSimulator, plantSimulator),
+    esmSandbox: await asBefore(last?.esmSandbox, esmSandbox),
   };
 }
 
 /**
  * Starts the processes and waits until they are ready to work. They end with the stack.
  *
+ * @param esmClient file of the credentials that the sandbox of an energy management system knows
  * @throws StackError quoting the log of the one that did not come up
  */
 export async function startApps(
   stack: Stack,
   environment: Readonly<Record<string, string>>,
-  ports: Ports,
+  { ports, esmClient }: { readonly ports: Ports; readonly esmClient: string },
   signal: AbortSignal,
 ): Promise<Apps> {
   const addresses = addressesOf(ports);
@@ -67,6 +70,13 @@ export async function startApps(
     start('ingest-worker', addresses.worker),
     start('read-api', addresses.readApi),
     start('control-api', addresses.controlApi),
+    startApp(stack, {
+      title: 'esm-sandbox',
+      args: ['--port', String(ports.esmSandbox), '--client-file', esmClient],
+      address: addresses.esmSandbox,
+      environment: {},
+      signal,
+    }),
   ]);
   const behind = started.map((result) => {
     if (result.status === 'rejected') throw result.reason;
@@ -102,7 +112,11 @@ interface AppRequest {
 }
 
 /** Programs that only a checkout runs. */
-const PROGRAMS: Readonly<Record<string, string>> = { gateway: 'gateway', 'plant-simulator': 'demo/plant-simulator' };
+const PROGRAMS: Readonly<Record<string, string>> = {
+  gateway: 'gateway',
+  'plant-simulator': 'demo/plant-simulator',
+  'esm-sandbox': 'demo/esm-sandbox',
+};
 
 function entryOf(title: string): string {
   const ours = PROGRAMS[title];

@@ -16,6 +16,8 @@ export interface Ports {
   readonly worker: number;
   readonly readApi: number;
   readonly controlApi: number;
+  /** Of the energy management system that stands in for a partner's. */
+  readonly esmSandbox: number;
   /** Where the control API answers a broker that is not of our making. */
   readonly brokerAuth: number;
   readonly plantSimulator: number;
@@ -24,13 +26,14 @@ export interface Ports {
 /** Where the processes are to be reached. */
 export function addressesOf(ports: Ports): Readonly<Record<Exclude<keyof Ports, 'brokerAuth'>, string>> {
   const at = (port: number): string => `http://${HOST}:${port}`;
-  const { gateway, worker, readApi, controlApi, plantSimulator } = ports;
+  const { gateway, worker, readApi, controlApi, plantSimulator, esmSandbox } = ports;
   return {
     gateway: at(gateway),
     worker: at(worker),
     readApi: at(readApi),
     controlApi: at(controlApi),
     plantSimulator: at(plantSimulator),
+    esmSandbox: at(esmSandbox),
   };
 }
 
@@ -65,6 +68,7 @@ export function localEnvironment(
     QUARTERHOUR_CURSOR_KEY: settings.cursorKey,
     QUARTERHOUR_API_KEY_PEPPER: settings.apiKeyPepper,
     QUARTERHOUR_KEY_RING: files.keyRing,
+    QUARTERHOUR_ESM_TEST_ORIGINS: addressesOf(ports).esmSandbox,
     ...samplingEnvironment(stack),
     ...partnerEnvironment(stack, ports),
   };

@@ -12,8 +12,8 @@ export interface Page {
   readonly tokenHours: number;
   readonly assetId: string;
   readonly plantId: string;
-  /** Of the plant that carries out what it is told. */
-  readonly simulatedPlantId: string;
+  /** The battery's: it carries out what it is told. */
+  readonly batteryPlantId: string;
   /** One of the deliveries that the demo has in quarantine. */
   readonly quarantinedId: string;
   /** Half-open: the hours of which the asset has dispatches. */
@@ -54,7 +54,13 @@ What the house in France did, its latest sample; null is what was not measured:
   curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/api/v1/trading/plants/${page.plantId}/telemetry/latest"
 
 What the battery does at this moment, simulated from a minute after the demo was loaded on; it follows what partners command:
-  curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/api/v1/trading/plants/${page.simulatedPlantId}/telemetry/latest"
+  curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/api/v1/trading/plants/${page.batteryPlantId}/telemetry/latest"
+
+What the partner's energy management system holds for the battery at Hornsdale, and trying something else there (the config log
+says what came of it):
+  curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/api/v1/trading/plants/${page.batteryPlantId}/config"
+  curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"timeConfigs":[{"from":"00:00","to":"23:59","pBatMin":-80000,"pBatMax":80000,"socMin":10,"socMax":90}]}' "$API/api/v1/trading/plants/${page.batteryPlantId}/config/validate"
+  curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/api/v1/trading/plants/${page.batteryPlantId}/config-log?limit=1"
 
 What could not be understood, and why:
   curl -s -w '\\n' -H "Authorization: Bearer $TOKEN" "$API/quarterhour/v1/quarantine?limit=3"

@@ -23,6 +23,7 @@ const settings = z.object({
       gateway: z.int().optional(),
       brokerAuth: z.int().optional(),
       plantSimulator: z.int().optional(),
+      esmSandbox: z.int().optional(),
     })
     .nullable(),
 });

@@ -8,8 +8,11 @@ import { instantFromEpochMillis, type UtcInstant } from '@quarterhour/domain';
 import { createLogger, systemClock, type Logger } from '@quarterhour/runtime';
 import {
   DemoTakenError,
+  ESM_SANDBOX_BASE,
   HORNSDALE_ASSET,
+  connectEsm,
   demoMessages,
+  esmClientFile,
   findDemoOrganisation,
   hornsdaleHours,
   isMigrated,
@@ -17,6 +20,7 @@ import {
   newDemoState,
   openRegister,
   readApi,
+  readEsmClient,
   readDemoState,
   reconcile,
   seedDemo,
@@ -106,6 +110,9 @@ interface Started {
   readonly ports: Ports;
   readonly environmentFile: string;
   readonly token: string;
+  readonly traderToken: string;
+  /** File of the credentials of the demo's energy management system. */
+  readonly esmClient: string;
   readonly plants: PlantIds;
   readonly state: DemoState;
   /** An earlier process began to load the demo, and did not come to the end. */
@@ -124,9 +131,11 @@ async function bringUp(stack: Stack, signal: AbortSignal): Promise<Started> {
   const environment = localEnvironment(stack, settings, files, ports);
   const environmentFile = await writeEnvironmentFile(DIRECTORY, environment);
   signal.throwIfAborted();
-  const apps = await startApps(stack, environment, ports, signal);
-  const token = await demoToken(issuer.privateKey, demo.state.organisationId);
-  return { stack, apps, ports, environmentFile, token, ...demo };
+  const esmClient = await esmClientFile(stack.folder);
+  const apps = await startApps(stack, environment, { ports, esmClient }, signal);
+  const tokenOf = (role: string) => demoToken(issuer.privateKey, demo.state.organisationId, role);
+  const [token, traderToken] = [await tokenOf('operator'), await tokenOf('trader')];
+  return { stack, apps, ports, environmentFile, token, traderToken, esmClient, ...demo };
 }
 
 /** The first thing is to find out whether the database is ours: migrating gives its roles our passwords. */
@@ -163,14 +172,14 @@ function stateFile({ folder }: Stack): string {
   return path.join(folder, `demo-${name}.json`);
 }
 
-function demoToken(privateKeyFile: string, organisationId: string): Promise<string> {
+function demoToken(privateKeyFile: string, organisationId: string, role: string): Promise<string> {
   return signToken({
     privateKeyFile,
     issuer: TOKEN_ISSUER,
     audience: TOKEN_AUDIENCE,
     subject: 'demo',
     organisations: [organisationId],
-    roles: ['operator'],
+    roles: [role],
     validSeconds: TOKEN_HOURS * 3_600,
     clock: systemClock,
   });
@@ -186,6 +195,7 @@ async function present(started: Started, options: StartOptions, signal: AbortSig
     await compare(started, api, { finishedAt: state.finishedAt, published: null });
   }
   if (options.exitWhenLoaded) return;
+  await connectPartner(started);
   const loaded = wholeMinutes({ from: state.startedAt, to: finishedAt });
   const [quarantined] = await api.quarantine(loaded);
   // What was loaded is counted by the minute, and compared again at a later start.
@@ -201,12 +211,21 @@ async function present(started: Started, options: StartOptions, signal: AbortSig
       tokenHours: TOKEN_HOURS,
       assetId: HORNSDALE_ASSET.id,
       plantId: started.plants.home,
-      simulatedPlantId: started.plants.hornsdale,
+      batteryPlantId: started.plants.hornsdale,
       dispatches: hornsdaleHours(state.shifts.hornsdale),
       quarantinedId: quarantined?.id ?? '',
       loaded,
     }),
   );
+}
+
+/** After the demo is compared: what is configured is an event, which would be counted with it. */
+async function connectPartner({ ports, traderToken, esmClient }: Started): Promise<void> {
+  const { gateway, esmSandbox } = addressesOf(ports);
+  const esmUrl = `${esmSandbox}${ESM_SANDBOX_BASE}`;
+  const client = await readEsmClient(esmClient);
+  const linked = await connectEsm({ apiUrl: gateway, token: traderToken, esmUrl, client });
+  sayLine(`The energy management system at ${esmUrl} knows ${linked} plants of the demo.`);
 }
 
 async function loadDemo(started: Started, api: ReadApi, signal: AbortSignal): Promise<UtcInstant> {

@@ -1,6 +1,7 @@
 import type { Database } from '@quarterhour/db';
 import type { RegisterWatch } from '@quarterhour/ingestion';
 import type { Clock, KeyRing, Logger, PartnerUrlRules } from '@quarterhour/runtime';
+import type { EsmContext } from './esm/start.js';
 import type { Provisioner } from './provisioning/provisioner.js';
 import type { PartnerAddresses } from './surfaces/partner/connection-bundle.js';
 
@@ -14,5 +15,6 @@ export interface ApiContext {
   readonly apiKeyPepper: Uint8Array;
   readonly partnerAddresses: PartnerAddresses;
   readonly partnerUrls: PartnerUrlRules;
+  readonly esm: EsmContext;
   readonly provisioner: Pick<Provisioner, 'reach' | 'settle' | 'soon'>;
 }

@@ -20,6 +20,7 @@ export function createControlApi({
   apiKeyPepper,
   partnerAddresses,
   partnerUrls,
+  esm,
   provisioner,
   checks = [],
   ...parts
@@ -28,7 +29,7 @@ export function createControlApi({
   return createApi({
     ...parts,
     routes,
-    context: { db, register, clock, log, keyRing, apiKeyPepper, partnerAddresses, partnerUrls, provisioner },
+    context: { db, register, clock, log, keyRing, apiKeyPepper, partnerAddresses, partnerUrls, esm, provisioner },
     classifyError,
     unownedOrganisation: NO_ORGANISATION,
     databaseQueue: () => db.waiting(),

@@ -14,6 +14,12 @@ import { z } from 'zod';
 
 /** Twice five seconds: a quorum queue tells its counts that often, and the broker's API collects them that often. */
 const DEFAULT_SAMPLING_MS = 10_000;
+const DEFAULT_SYNC_MS = 900_000;
+const DEFAULT_RESULT_MS = 5_000;
+const DEFAULT_RESULT_WITHIN_MS = 600_000;
+const DAY_MS = 86_400_000;
+
+const millis = (least: number) => z.coerce.number().int().min(least).max(DAY_MS);
 
 /** Names or origins, separated by commas. */
 const list = z
@@ -41,6 +47,9 @@ const environment = z.object({
   QUARTERHOUR_ESM_ALLOW_HTTP: z.literal('yes').optional(),
   QUARTERHOUR_ESM_TEST_ORIGINS: origins,
   QUARTERHOUR_OWN_HOSTS: list,
+  QUARTERHOUR_ESM_SYNC_MS: millis(1_000).default(DEFAULT_SYNC_MS),
+  QUARTERHOUR_ESM_RESULT_MS: millis(100).default(DEFAULT_RESULT_MS),
+  QUARTERHOUR_ESM_RESULT_WITHIN_MS: millis(1_000).default(DEFAULT_RESULT_WITHIN_MS),
 });
 
 export type Config = ReturnType<typeof readConfig>;
@@ -77,6 +86,11 @@ export function readConfig(env: Environment = process.env) {
       allowsHttp: read.QUARTERHOUR_ESM_ALLOW_HTTP === 'yes',
       ownHosts: read.QUARTERHOUR_OWN_HOSTS,
       testOrigins: read.QUARTERHOUR_ESM_TEST_ORIGINS,
+    },
+    esm: {
+      syncEveryMs: read.QUARTERHOUR_ESM_SYNC_MS,
+      resultEveryMs: read.QUARTERHOUR_ESM_RESULT_MS,
+      resultWithinMs: read.QUARTERHOUR_ESM_RESULT_WITHIN_MS,
     },
   };
 }

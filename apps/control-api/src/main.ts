@@ -6,11 +6,14 @@ import { createLogger, createMetrics, openKeyRing, runProcess, systemClock } fro
 import { createControlApi } from './app.js';
 import { serveBrokerAuth } from './broker-auth/serve.js';
 import { readConfig } from './config.js';
+import { startEsm } from './esm/start.js';
 import { startProvisioning } from './provisioning/start.js';
 
 const CONNECTIONS = 4;
 /** Each is held while the broker is asked about one organisation. */
 const LOCK_CONNECTIONS = 8;
+/** Each is held while an energy management system is asked. */
+const ESM_LOCK_CONNECTIONS = 8;
 /** A decision about a thousand deliveries is one transaction; nobody waits for its answer longer than 30 seconds. */
 const STATEMENT_TIMEOUT_MS = 20_000;
 /** A caller learns within a second that the database is out of reach. */
@@ -42,10 +45,16 @@ await runProcess({ name: 'control-api', log }, async (onStop) => {
   const provisioning = startProvisioning({ db, locks, api, vhost, user, samplingMs, clock: systemClock, log });
   onStop(() => provisioning.stop());
 
+  const esmLocks = pool('control-api: esm locks', ESM_LOCK_CONNECTIONS);
+  onStop(() => esmLocks.close());
+  const { partnerUrls } = config;
+  const esm = startEsm({ ...config.esm, db, locks: esmLocks, keyRing, partnerUrls, clock: systemClock, log });
+  onStop(() => esm.stop());
+
   const register = await RegisterWatch.open(db);
   const metrics = createMetrics({ processMetrics: true });
   await serveBrokerAuth({ ...config, where: config.brokerAuth, log, metrics, onStop });
-  const { apiKeyPepper, partnerAddresses, partnerUrls } = config;
+  const { apiKeyPepper, partnerAddresses } = config;
   const { provisioner, checks } = provisioning;
   // Uses are counted where data is read.
   const apiKeys = createApiKeyVerifier({
@@ -63,8 +72,9 @@ await runProcess({ name: 'control-api', log }, async (onStop) => {
       apiKeyPepper,
       partnerAddresses,
       partnerUrls,
+      esm: esm.context,
       provisioner,
-      checks,
+      checks: [...checks, ...esm.checks],
     }),
   );
 });

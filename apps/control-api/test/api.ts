@@ -19,6 +19,7 @@ import {
   createKeyRing,
   createLogger,
   createMetrics,
+  GuardedClient,
   openKeyRing,
   systemClock,
   type KeyRing,
@@ -36,6 +37,8 @@ import {
   type TokenClaims,
 } from '@quarterhour/testkit';
 import { createControlApi } from '../src/app.js';
+import { EsmClient } from '../src/esm/client.js';
+import type { EsmContext } from '../src/esm/start.js';
 import type { ProvisioningContext } from '../src/provisioning/pass.js';
 import { Provisioner } from '../src/provisioning/provisioner.js';
 import { Quiet } from '../src/provisioning/quiet.js';
@@ -49,6 +52,9 @@ const assertDocumented = documentOfSurface('asset');
 
 /** The broker of tests samples its counts twice in half a second each. */
 const SAMPLING_MS = 1_100;
+
+/** An ESM that hangs is given up soon. */
+const ESM_LIMITS = { connectMs: 500, headersMs: 500, bodyMs: 500, totalMs: 1_500, jitterMs: 0 };
 
 /** The control API over a database and a virtual host of its own, and pools that write as the worker and read as the read API do. */
 export interface TestApi {
@@ -65,6 +71,8 @@ export interface TestApi {
   readonly vhost: TestVhost;
   /** What provisioning works with, for another one beside that of the app. */
   readonly provisioning: ProvisioningContext;
+  /** What the app asks ESMs with. */
+  readonly esm: EsmContext;
   /** As a process that has just been started. */
   aProvisioner(changes?: Partial<ProvisioningContext>): Provisioner;
   delete(url: string, claims: TokenClaims, headers?: Readonly<Record<string, string>>): Promise<Response>;
@@ -122,6 +130,10 @@ export async function openTestApi({
   });
   const aProvisioner = (changes: Partial<ProvisioningContext> = {}) =>
     new Provisioner({ ...provisioning(), locks, stopping: stopping.signal, ...changes });
+  const rules = { allowsHttp: false, ownHosts: ['quarterhour.example'], testOrigins: [], ...partnerUrls };
+  const outbound = new GuardedClient({ rules, clock: systemClock, limits: ESM_LIMITS, breaker: { failures: 1_000 } });
+  const client = new EsmClient({ client: outbound, clock: systemClock });
+  const esm = { db, locks, keyRing, client, clock: systemClock, log, stopping: stopping.signal };
   const app = createControlApi({
     db,
     register: await RegisterWatch.open(db),
@@ -136,7 +148,8 @@ export async function openTestApi({
       broker: partnerBroker,
       restBaseUrl: 'https://api.example',
     },
-    partnerUrls: { allowsHttp: false, ownHosts: ['quarterhour.example'], testOrigins: [], ...partnerUrls },
+    partnerUrls: rules,
+    esm,
     provisioner: aProvisioner(),
     verifier: await openTokenVerifier({
       jwks: issuer.jwksPath,
@@ -170,12 +183,14 @@ export async function openTestApi({
     lines,
     vhost,
     provisioning: provisioning(),
+    esm,
     aProvisioner,
     delete: (url, claims, headers) => send('delete', url, claims, undefined, headers),
     send,
     post: (url, body, claims, headers) => send('post', url, claims, body, headers),
     async close() {
       stopping.abort();
+      await outbound.close();
       await Promise.all(Object.values(pools).map((open) => open.close()));
       await issuer.close();
       await removePartnerVhosts(database.admin, vhost);

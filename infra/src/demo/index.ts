@@ -1,4 +1,15 @@
 export { demoAssets, demoMessages } from './demo-set.js';
+export { connectEsm, type EsmConnection } from './connect-esm.js';
+export {
+  ESM_SANDBOX_BASE,
+  esmClientFile,
+  openEsmSandbox,
+  readEsmClient,
+  type EsmSandbox,
+  type EsmSandboxOptions,
+  type PlannedFault,
+  type SandboxPlant,
+} from './esm-sandbox/index.js';
 export { HORNSDALE_ASSET, hornsdaleHours } from './hornsdale.js';
 export { HORNSDALE_SITE } from './hornsdale-site.js';
 export { load, LoadStalledError } from './load.js';

@@ -23,7 +23,7 @@ const DISPLACED: Grants = { read: ['select'], control: ['select', 'insert'] };
 export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'app.organisation': { ingest: ['select'], read: ['select'], control: ['select', 'update'] },
   'app.org_head': { ingest: ['select', 'update'], read: ['select'], control: ['select', 'update'] },
-  'app.plant': { ingest: ['select'], read: ['select'], control: ['select'] },
+  'app.plant': { ingest: ['select'], read: ['select'], control: ['select', 'update'] },
   'app.device': { ingest: ['select'], read: ['select'], control: ['select'] },
   'app.asset': { ingest: ['select'], read: ['select'], control: ['select', 'insert', 'update', 'delete'] },
   'app.asset_owner': { ingest: ['select'], read: ['select'], control: ['select', 'insert'] },
@@ -75,7 +75,7 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   'app.schedule': { ingest: ['select', 'insert', 'update'], read: ['select'] },
   'app.schedule_slot': { ingest: ['select', 'insert', 'update'], read: ['select'] },
   'app.command_pace': { ingest: ['select', 'insert', 'update'] },
-  'app.config_log': { read: ['select'] },
+  'app.config_log': { read: ['select'], control: ['select', 'insert', 'update'] },
   'app.audit': { read: ['select'], control: ['select', 'insert'] },
   'ops.ingest_progress': { ingest: ['select', 'insert', 'update'] },
   'ops.suspect': { ingest: ['select', 'insert', 'update', 'delete'] },

@@ -431,6 +431,23 @@ export {
   type PlantLogQuery,
 } from './queries/plant-logs.js';
 export {
+  findEsmAccess,
+  linkPlant,
+  listSyncsDue,
+  recordSync,
+  type EsmAccessRecord,
+  type PlantLink,
+} from './queries/esm-access.js';
+export {
+  beginConfigRequest,
+  listOpenConfigRequests,
+  updateConfigRequest,
+  type ConfigAnswer,
+  type ConfigLogRecord,
+  type NewConfigRequest,
+  type OpenConfigRequest,
+} from './queries/config-log.js';
+export {
   listPartnerKeys,
   listPartnerTraffic,
   type PartnerKey,

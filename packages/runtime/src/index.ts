@@ -18,6 +18,15 @@ export type { OnStop, ProcessOptions } from './run-process.js';
 export { keyIdOf, openKeyRing, SealedValueError } from './sealing.js';
 export type { KeyRing, SealedPlace } from './sealing.js';
 export { Secret } from './secret.js';
+export { GuardedClient } from './outbound/guarded-client.js';
+export type {
+  GuardedClientOptions,
+  OutboundAnswer,
+  OutboundLimits,
+  OutboundRequest,
+} from './outbound/guarded-client.js';
+export { OutboundError } from './outbound/outbound-error.js';
+export type { OutboundErrorCode } from './outbound/outbound-error.js';
 export { judgePartnerUrl, MAX_PARTNER_URL_CHARACTERS } from './outbound/partner-url.js';
 export type { PartnerUrlRules, PartnerUrlVerdict } from './outbound/partner-url.js';
 export { isPublicAddress } from './outbound/public-address.js';

@@ -1,3 +1,5 @@
+export { aCertificate } from './certificate.js';
+export type { TestCertificate } from './certificate.js';
 export {
   aCommandEnvelope,
   aDeviceCommand,
@@ -17,6 +19,8 @@ export type { Exchange } from './documented.js';
 export { testServers } from './environment.js';
 export type { TestServers } from './environment.js';
 export { eventually } from './eventually.js';
+export { openEsmSandbox } from '@quarterhour/infra/demo';
+export type { EsmSandbox, EsmSandboxOptions, PlannedFault, SandboxPlant } from '@quarterhour/infra/demo';
 export { AUDIENCE, ISSUER, openTestIssuer } from './issuer.js';
 export type { TestIssuer, TokenClaims } from './issuer.js';
 export {

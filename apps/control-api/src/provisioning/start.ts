@@ -1,5 +1,5 @@
-import { tryAlone, type Database } from '@quarterhour/db';
-import { periodically, type HealthCheck, type JobState } from '@quarterhour/runtime';
+import { periodically, type HealthCheck } from '@quarterhour/runtime';
+import { alone, jobCheck } from '../jobs.js';
 import { Provisioner, type ProvisionerOptions } from './provisioner.js';
 import { Quiet } from './quiet.js';
 import { recordDepths } from './queue-depths.js';
@@ -38,30 +38,11 @@ export function startProvisioning({ samplingMs, ...options }: ProvisioningOption
     provisioner,
     checks: [
       jobCheck('provisioning', converging.state, async () => ({ behind: await provisioner.behind() })),
-      jobCheck('queue-depths', looking.state, () => Promise.resolve({})),
+      jobCheck('queue-depths', looking.state),
     ],
     async stop() {
       stopping.abort();
       await Promise.all([converging.done, looking.done]);
     },
-  };
-}
-
-/** Whoever else does it at the moment does it for us. */
-function alone(locks: Database, name: string, work: () => Promise<void>): Promise<void> {
-  return locks.read([], async (trx) => {
-    if (await tryAlone(trx, name)) await work();
-  });
-}
-
-/** Ready as long as the last run went well: what is told there is last run, duration, error, and what is left undone. */
-function jobCheck(
-  name: string,
-  state: Readonly<JobState>,
-  more: () => Promise<Readonly<Record<string, unknown>>>,
-): HealthCheck {
-  return {
-    name,
-    check: async () => ({ ok: state.error === null, detail: { ...state, ...(await more()) } }),
   };
 }

@@ -12,6 +12,7 @@ export * from './asset/sites.js';
 export * from './asset/specs.js';
 export * from './asset/state-snapshots.js';
 export * from './asset/statuses.js';
+export * from './esm/reverse-channel.js';
 export * from './merge-documents.js';
 export * from './openapi.js';
 export * from './outputs.js';

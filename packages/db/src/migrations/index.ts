@@ -13,6 +13,7 @@ import { assetRegistry } from './0011-asset-registry.js';
 import { periods } from './0012-periods.js';
 import { specsAndSites } from './0013-specs-and-sites.js';
 import { partnerCommands } from './0014-partner-commands.js';
+import { configLogAtWork } from './0015-config-log-at-work.js';
 import { partnerSurface } from './0016-partner-surface.js';
 import { execution } from './0017-execution.js';
 
@@ -32,6 +33,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0012-periods': periods,
   '0013-specs-and-sites': specsAndSites,
   '0014-partner-commands': partnerCommands,
+  '0015-config-log-at-work': configLogAtWork,
   '0016-partner-surface': partnerSurface,
   '0017-execution': execution,
 };

@@ -1,5 +1,5 @@
-import { BlockList, isIP } from 'node:net';
-import { isPublicAddress } from './public-address.js';
+import { isIP } from 'node:net';
+import { isOneOf, isPublicAddress } from './public-address.js';
 
 /** What a partner's URL may be, as far as an operator decides it. */
 export interface PartnerUrlRules {
@@ -68,7 +68,7 @@ function complaintAboutParts(url: URL, text: string): string | null {
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'https:': '443', 'http:': '80' };
 
 function complaintAboutTarget(url: URL, { allowsHttp, ownHosts, testOrigins }: PartnerUrlRules): string | null {
-  if (testOrigins.some((origin) => originOf(origin) === url.origin)) return null;
+  if (isTestOrigin(url.origin, testOrigins)) return null;
   if (url.protocol === 'http:' && !allowsHttp) return 'it is not https';
   // A parser leaves out the port that goes without saying.
   if (url.port !== '') return `its port is not ${DEFAULT_PORTS[url.protocol] ?? '443'}`;
@@ -82,6 +82,11 @@ function complaintAboutTarget(url: URL, { allowsHttp, ownHosts, testOrigins }: P
   return null;
 }
 
+/** Whether an operator named an origin for tests, in whatever spelling. */
+export function isTestOrigin(origin: string, testOrigins: readonly string[]): boolean {
+  return testOrigins.some((named) => originOf(named) === origin);
+}
+
 function originOf(text: string): string | null {
   return URL.canParse(text) ? new URL(text).origin : null;
 }
@@ -90,15 +95,6 @@ function originOf(text: string): string | null {
 function addressOf(hostname: string): string | null {
   const bare = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
   return isIP(bare) === 0 ? null : bare;
-}
-
-/** By bytes: an own address can be spelled as IPv6, too. */
-function isOneOf(address: string, ownHosts: readonly string[]): boolean {
-  const own = new BlockList();
-  for (const host of ownHosts) {
-    if (isIP(host) !== 0) own.addAddress(host, isIP(host) === 4 ? 'ipv4' : 'ipv6');
-  }
-  return own.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6');
 }
 
 const NAME = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/;

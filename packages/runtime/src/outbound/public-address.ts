@@ -54,6 +54,20 @@ export function isPublicAddress(address: string): boolean {
   }
 }
 
+/**
+ * Whether an address is one of some, in whatever form each is spelled: mapped IPv6 is the IPv4 address within.
+ *
+ * @param address IPv4 or IPv6, without brackets
+ * @param hosts addresses, and names, which none is
+ */
+export function isOneOf(address: string, hosts: readonly string[]): boolean {
+  const list = new BlockList();
+  for (const host of hosts) {
+    if (isIP(host) !== 0) list.addAddress(host, isIP(host) === 4 ? 'ipv4' : 'ipv6');
+  }
+  return isIP(address) !== 0 && list.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6');
+}
+
 function blockList(family: 'ipv4' | 'ipv6', networks: readonly string[]): BlockList {
   const list = new BlockList();
   for (const network of networks) {

@@ -73,6 +73,8 @@ export const plantConfig = z
   })
   .meta({ id: 'PlantConfig', description: 'The configuration of a plant as its ESM holds it.' });
 
+export type PlantConfig = z.infer<typeof plantConfig>;
+
 /** Query of a plant's config log. */
 export const listConfigLogQuery = numberedPageQuery;
 
@@ -110,4 +112,4 @@ export const listConfigLogResponse = numberedPage(configLogEntry).meta({
 /** What a synchronisation of the plant list did. */
 export const plantSync = z
   .strictObject({ errors: z.int().min(0), synced: z.int().min(0) })
-  .meta({ id: 'SyncResult', description: 'How many plants were taken over, and how many could not be.' });
+  .meta({ id: 'SyncResult', description: 'How many plants of the list are linked, and how many could not be.' });

@@ -4,11 +4,26 @@ import {
   plantPath,
   triedConfigLogEntry,
   updatePlantConfigBody,
+  type UpdatePlantConfigBody,
 } from '@quarterhour/contracts';
-import { noBody, noParameters, route, tradingSurface } from '@quarterhour/http';
-import { refuseUnlinkedPlant } from '../esm.js';
+import {
+  json,
+  noBody,
+  noParameters,
+  route,
+  tradingSurface,
+  type ParsedRequest,
+  type TextReply,
+} from '@quarterhour/http';
+import { z } from 'zod';
+import type { ApiContext } from '../../../api-context.js';
+import { actorOf } from '../../../deciding.js';
+import { sendPlantConfig } from '../../../esm/plant-config.js';
+import { answeredByEsm, linkedPlant } from '../esm.js';
+import { presentConfigLogEntry, presentPlantConfig } from '../present.js';
 
-const UNLINKED = 'Answered BAD_REQUEST: no plant of this installation is linked to an ESM yet.';
+const AFTERWARDS =
+  'The entry may not be terminal yet: what became of it is asked for until it is, and stands in the config log.';
 
 export const getPlantConfigRoute = route({
   surface: tradingSurface,
@@ -16,7 +31,7 @@ export const getPlantConfigRoute = route({
   path: '/plants/{plantId}/config',
   operationId: 'getPlantConfig',
   summary: 'Read the plant configuration held by the ESM',
-  description: UNLINKED,
+  description: 'Asks the ESM. A plant without a link to one is a bad request.',
   tag: 'Plants',
   capability: 'plant-config:read',
   invalidCode: 'BAD_REQUEST',
@@ -24,7 +39,11 @@ export const getPlantConfigRoute = route({
   query: noParameters,
   body: noBody,
   responses: { 200: { description: 'Current configuration.', schema: plantConfig } },
-  handler: refuseUnlinkedPlant,
+  handler: async (request, ctx: ApiContext) => {
+    const { access, externalPlantId } = await linkedPlant(request, ctx);
+    const config = await answeredByEsm(ctx.esm.client.readConfig(access, externalPlantId));
+    return json(presentPlantConfig(config));
+  },
 });
 
 export const updatePlantConfigRoute = route({
@@ -33,7 +52,7 @@ export const updatePlantConfigRoute = route({
   path: '/plants/{plantId}/config',
   operationId: 'updatePlantConfig',
   summary: 'Send a plant configuration to the ESM',
-  description: UNLINKED,
+  description: `It is sent once. ${AFTERWARDS}`,
   tag: 'Plants',
   capability: 'plant-config:write',
   invalidCode: 'BAD_REQUEST',
@@ -41,7 +60,7 @@ export const updatePlantConfigRoute = route({
   query: noParameters,
   body: updatePlantConfigBody,
   responses: { 200: { description: 'Entry of this request in the config log.', schema: configLogEntry } },
-  handler: refuseUnlinkedPlant,
+  handler: (request, ctx: ApiContext) => sent(request, ctx, request.body.validateOnly),
 });
 
 export const validatePlantConfigRoute = route({
@@ -50,7 +69,7 @@ export const validatePlantConfigRoute = route({
   path: '/plants/{plantId}/config/validate',
   operationId: 'validatePlantConfig',
   summary: 'Dry run of a plant configuration',
-  description: `The body of the update; whatever it says of validateOnly, nothing is changed. ${UNLINKED}`,
+  description: `The body of the update; whatever it says of validateOnly, nothing is changed. ${AFTERWARDS}`,
   tag: 'Plants',
   capability: 'plant-config:write',
   invalidCode: 'BAD_REQUEST',
@@ -58,5 +77,18 @@ export const validatePlantConfigRoute = route({
   query: noParameters,
   body: updatePlantConfigBody,
   responses: { 200: { description: 'Entry of this request in the config log.', schema: triedConfigLogEntry } },
-  handler: refuseUnlinkedPlant,
+  handler: (request, ctx: ApiContext) => sent(request, ctx, true),
 });
+
+type ConfigRequest = ParsedRequest<z.output<typeof plantPath>, unknown, UpdatePlantConfigBody>;
+
+const userId = z.guid().toLowerCase();
+
+async function sent(request: ConfigRequest, ctx: ApiContext, validateOnly: boolean): Promise<TextReply> {
+  const plant = await linkedPlant(request, ctx);
+  const { timeConfigs } = request.body;
+  const by = actorOf(request.principal);
+  const requestedBy = userId.safeParse(by).data ?? null;
+  const entry = await answeredByEsm(sendPlantConfig(ctx.esm, { ...plant, timeConfigs, validateOnly, by, requestedBy }));
+  return json(presentConfigLogEntry(entry));
+}
