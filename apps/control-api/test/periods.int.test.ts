@@ -541,6 +541,30 @@ describe('deleting an asset', () => {
     expect(JSON.parse(json)).toEqual(Array(4).fill({ charge: '-1' }));
     expect((await patchLimits(aLimit())).status).toBe(404);
   });
+
+  test('while fifty write about it leaves nothing of it behind: who comes too late finds no asset', async () => {
+    const spec = () =>
+      api.send('put', `${BASE}/specs`, operator(), {
+        asset_id: asset,
+        valid_from: HOUR.start_time,
+        rated_power: mw(1),
+      });
+    const writers = [
+      () => patchLimits(aLimit()),
+      () => putForecasts(aForecast()),
+      () => putReservations(aReservation()),
+      () => putSnapshots(aSnapshot()),
+      spec,
+    ];
+    const writes = Array.from({ length: 10 }, () => writers.map((write) => write())).flat();
+    const deleted = api.delete(`${BASE}/assets/${asset}`, operator());
+    const answers = await Promise.all(writes);
+    expect((await deleted).status).toBe(204);
+    for (const answer of answers) expect([200, 204, 404, 422]).toContain(answer.status);
+    for (const table of ['period_limit', 'forecast', 'reservation', 'state_snapshot', 'asset_spec']) {
+      expect(await stored(`select 1 from app.${table} where asset_id = $1`, asset)).toEqual([]);
+    }
+  });
 });
 
 describe('whoever writes', () => {
