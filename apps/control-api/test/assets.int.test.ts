@@ -314,6 +314,18 @@ describe('deleting an asset', () => {
     expect(await eventsOf(id)).not.toContainEqual(expect.objectContaining({ change: 'deleted' }));
   });
 
+  test('and taking its first step at once: one wins, and the other learns what became of it', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const { id } = await anAsset();
+      const [step, removal] = await Promise.all([act(id, 'commission'), send('delete', `/${id}`)]);
+      expect([
+        [204, 409],
+        [404, 204],
+      ]).toContainEqual([step, removal.status]);
+      expect((await stored(id))?.lifecycle).toBe(step === 204 ? 'COMMISSIONING' : undefined);
+    }
+  });
+
   test('leaves its dispatches where they are', async () => {
     const { id } = await anAsset();
     expect(await takeIn(api.worker, sentDispatch(aDispatch({ asset_id: id })))).toBe('stored');

@@ -190,6 +190,16 @@ describe('setting limits', () => {
     expect(complaintsOf(response.body)).toEqual(['body limits window_too_long']);
   });
 
+  test.each([
+    ['runs', { start_time: '9999-12-31T22:00:00Z', end_time: '9999-12-31T23:45:00Z' }],
+    ['recurs', { start_time: '9999-12-30T00:00:00Z', end_time: '9999-12-31T00:00:00Z', recurrent: true }],
+  ])('refuses the entry that %s beyond the last delivery day, where it stands', async (_case, beyond) => {
+    const response = await patchLimits(aLimit(), aLimit({ ...beyond, source: 'PV' }), aLimit({ asset_id: second }));
+    expect(response.status).toBe(422);
+    expect(assetValidationProblem.parse(response.body).detail).toMatchObject([{ loc: ['body', 'limits', 1] }]);
+    expect(await startsOf(asset)).toEqual([]);
+  });
+
   test('refuses an empty batch', async () => {
     expect(complaintsOf((await patchLimits()).body)).toEqual(['body limits too_short']);
   });
@@ -305,10 +315,20 @@ describe('clearing limits', () => {
     expect((await auditOf('limit.clear'))[0]?.detail).toMatchObject({ removed: 4, replaced: 0, source: 'CUSTOMER' });
   });
 
-  test('of nothing is done as well', async () => {
+  test('of nothing is done as well, and leaves no entry', async () => {
+    const before = await auditOf('limit.clear');
     expect((await clear()).status).toBe(204);
     expect((await clear({ end_time: HOUR.start_time })).status).toBe(204);
+    expect(await auditOf('limit.clear')).toEqual(before);
   });
+
+  test.each(['start_time', 'end_time'])(
+    'refuses a %s outside the years that there are, where it stands',
+    async (name) => {
+      const response = await clear({ [name]: '1969-12-31T23:59:59Z' });
+      expect(complaintsOf(response.body)).toEqual([`query ${name} datetime_range`]);
+    },
+  );
 
   test('of an unknown asset, or of somebody else’s, is 404', async () => {
     expect((await clear({ asset_id: 'DE_50HZ_NO_1' })).status).toBe(404);
@@ -520,6 +540,30 @@ describe('deleting an asset', () => {
     );
     expect(JSON.parse(json)).toEqual(Array(4).fill({ charge: '-1' }));
     expect((await patchLimits(aLimit())).status).toBe(404);
+  });
+
+  test('while fifty write about it leaves nothing of it behind: who comes too late finds no asset', async () => {
+    const spec = () =>
+      api.send('put', `${BASE}/specs`, operator(), {
+        asset_id: asset,
+        valid_from: HOUR.start_time,
+        rated_power: mw(1),
+      });
+    const writers = [
+      () => patchLimits(aLimit()),
+      () => putForecasts(aForecast()),
+      () => putReservations(aReservation()),
+      () => putSnapshots(aSnapshot()),
+      spec,
+    ];
+    const writes = Array.from({ length: 10 }, () => writers.map((write) => write())).flat();
+    const deleted = api.delete(`${BASE}/assets/${asset}`, operator());
+    const answers = await Promise.all(writes);
+    expect((await deleted).status).toBe(204);
+    for (const answer of answers) expect([200, 204, 404, 422]).toContain(answer.status);
+    for (const table of ['period_limit', 'forecast', 'reservation', 'state_snapshot', 'asset_spec']) {
+      expect(await stored(`select 1 from app.${table} where asset_id = $1`, asset)).toEqual([]);
+    }
   });
 });
 

@@ -391,6 +391,7 @@ describe('snapshots', () => {
     ['latest with to', `latest=true&to=2026-01-15T00:00:00Z`, 'query latest mode_conflict'],
     ['no from', 'to=2026-01-15T00:00:00Z', 'query from missing'],
     ['nothing at all', '', 'query from missing'],
+    ['an end before its start', 'from=2026-01-16T00:00:00Z&to=2026-01-15T00:00:00Z', 'query to window_reversed'],
     ['latest that is no boolean', 'latest=yes', 'query latest bool_parsing'],
   ])('refuse %s', async (_case, search, complaint) => {
     const response = await get('state-snapshots', `asset_ids=${asset}&${search}`);

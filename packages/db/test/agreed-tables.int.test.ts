@@ -408,6 +408,22 @@ describe('snapshots of stored energy', () => {
     expect(rowsIn(json)).toEqual(rows.map(({ assetId, effectiveAt }) => ({ assetId, effectiveAt })));
   });
 
+  test('are each looked up by key when they are answered, in a table that nobody analysed as well', async () => {
+    const many = Array.from({ length: 3_000 }, (_, n) => aSnapshot({ effectiveAt: instantFromEpochSeconds(n * 60) }));
+    await snapshots(...many);
+    const plan = await read.read([ours.id], (trx) =>
+      explained(trx, (recorder) =>
+        readSnapshots(recorder, ours.id, many.slice(0, 1_000), [
+          { name: 'assetId', column: 'asset_id', as: 'text' },
+          { name: 'effectiveAt', column: 'effective_at', as: 'instant' },
+        ]),
+      ),
+    );
+    expect(plan).toMatch(/Index Scan using state_snapshot_pkey/);
+    expect(plan).toMatch(/Index Cond: .*effective_at =/);
+    expect(plan).not.toMatch(/(Hash|Merge) Cond|Bitmap Heap Scan on state_snapshot|Seq Scan on state_snapshot/);
+  });
+
   test('of each asset the newest are found, as they were known', async () => {
     const { stamp } = await snapshots(aSnapshot(), aSnapshot({ assetId: second, storedEnergyMwh: '7' }));
     await snapshots(aSnapshot({ effectiveAt: minute(1), storedEnergyMwh: '11' }));

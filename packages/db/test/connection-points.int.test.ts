@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { UtcInstant } from '@quarterhour/domain';
+import { instantFromEpochSeconds, type UtcInstant } from '@quarterhour/domain';
 import { anAsset, anOrganisation, testDatabase, type TestDatabase } from '@quarterhour/testkit';
 import {
   changeConnectionPoint,
@@ -288,6 +288,23 @@ describe.each(['connection-point', 'inverter'] as const)('limits of a %s', (of) 
     for (const [index, knownAt] of stamps.entries()) {
       expect(await shown({ knownAt, limit: 1 })).toContain(`"import":"${index}"`);
     }
+  });
+
+  test('are each looked up by key when they are replaced, in a table that nobody analysed as well', async () => {
+    const table = of === 'inverter' ? 'inverter_limit' : 'connection_point_limit';
+    const year = Array.from({ length: 8_760 }, (_, n) => ({
+      ...limit(0),
+      startTime: instantFromEpochSeconds(n * 3_600),
+      endTime: instantFromEpochSeconds((n + 1) * 3_600),
+    }));
+    await kept(year);
+    const week = year.slice(0, 168).map((one) => ({ ...one, maxImportMw: '9' }));
+    const plan = await stamped(control, orgId, (trx, stamp) =>
+      explained(trx, (recorder) => keepConnectionLimits(recorder, limited(), week, stamp)),
+    );
+    expect(plan.match(new RegExp(`Index Scan using ${table}_pkey`, 'g'))).toHaveLength(2);
+    expect(plan).not.toMatch(/(Hash|Merge) Cond: .*start_time/);
+    expect(plan).not.toMatch(new RegExp(`(Bitmap Heap|Seq) Scan on ${table}`));
   });
 
   test('come out of an index in order', async () => {

@@ -83,16 +83,21 @@ const STATEMENTS = {
   inverter: statementsOf('inverter'),
 } satisfies Record<LimitedKind, unknown>;
 
-/** What is archived is locked by that: nobody changes it before it is replaced. */
+/**
+ * What is archived is locked by that: nobody changes it before it is replaced. Each start is looked up by itself, which the limit
+ * of one makes sure of: joined with the table, all that it has would be read while nobody knows how much that is.
+ */
 function statementsOf(of: LimitedKind) {
   const { table, owner } = TABLES[of];
   const columns = `org_id, ${owner}, start_time, end_time, max_import_mw, max_export_mw, received_at`;
   const offered = `unnest($3::timestamptz[], $4::timestamptz[], $5::numeric[], $6::numeric[])
     as o (start_time, end_time, max_import_mw, max_export_mw)`;
-  const owned = `t.org_id = $1::uuid and t.${owner} = $2`;
-  const ofAny = `t.org_id = $1::uuid and t.${owner} = any ($2::text[])`;
   const content = (row: string) => `(${row}.end_time, ${row}.max_import_mw, ${row}.max_export_mw)`;
-  const differs = `t.start_time = o.start_time and ${content('t')} is distinct from ${content('o')}`;
+  const differing = (selected: string) => `
+    select ${selected} from ${table} s
+     where s.org_id = $1::uuid and s.${owner} = $2 and s.start_time = o.start_time
+       and ${content('s')} is distinct from ${content('o')} limit 1`;
+  const ofAny = `t.org_id = $1::uuid and t.${owner} = any ($2::text[])`;
   return {
     insert: `
       insert into ${table} (${columns})
@@ -100,9 +105,7 @@ function statementsOf(of: LimitedKind) {
       on conflict (org_id, ${owner}, start_time) do nothing
       returning 1 as kept`,
     archive: `
-      with locked as (
-        select t.* from ${table} t join ${offered} on ${differs}
-         where ${owned} order by t.start_time for update of t)
+      with locked as (select t.* from ${offered} cross join lateral (${differing('s.*')} for update) t)
       insert into ${table}_history (${columns}, displaced_at)
       select ${columns}, $7::timestamptz from locked
       returning 1 as displaced`,
@@ -110,7 +113,7 @@ function statementsOf(of: LimitedKind) {
       update ${table} t
          set end_time = o.end_time, max_import_mw = o.max_import_mw, max_export_mw = o.max_export_mw,
            received_at = $7::timestamptz
-        from ${offered} where ${owned} and ${differs}`,
+        from ${offered} cross join lateral (${differing('s.ctid as place')}) found where t.ctid = found.place`,
     archiveAll: `
       insert into ${table}_history (${columns}, displaced_at)
       select ${columns}, $3::timestamptz from ${table} t where ${ofAny}`,

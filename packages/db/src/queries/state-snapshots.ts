@@ -55,7 +55,10 @@ const STORED_COLUMNS = [
 
 const ALL_COLUMNS = ['org_id', ...STORED_COLUMNS].map((column) => `t.${column}`).join(', ');
 
-/** Some snapshots as they stand, rendered in the order in which they are named. */
+/**
+ * Some snapshots as they stand, rendered in the order in which they are named. Each is looked up by itself, which the limit of
+ * one makes sure of: joined with the table, all that the organisation has would be read while nobody knows how much that is.
+ */
 export async function readSnapshots(
   trx: Trx,
   orgId: string,
@@ -67,9 +70,10 @@ export async function readSnapshots(
   const assets = `${parameters.bind(textArray(snapshots.map(({ assetId }) => assetId)))}::text[]`;
   const instants = `${parameters.bind(plainArray(snapshots.map(({ effectiveAt }) => effectiveAt)))}::timestamptz[]`;
   const rows = `
-    select ${ALL_COLUMNS} from unnest(${assets}, ${instants}) with ordinality as o (asset_id, effective_at, n)
-    join app.state_snapshot t
-      on t.org_id = ${organisation} and t.asset_id = o.asset_id and t.effective_at = o.effective_at
+    select found.* from unnest(${assets}, ${instants}) with ordinality as o (asset_id, effective_at, n)
+    cross join lateral (
+      select ${ALL_COLUMNS} from app.state_snapshot t
+       where t.org_id = ${organisation} and t.asset_id = o.asset_id and t.effective_at = o.effective_at limit 1) found
     order by o.n`;
   const page = await queryPage(trx, { rows, parameters, projection, key: LATEST_KEY, limit: snapshots.length });
   return page.json;

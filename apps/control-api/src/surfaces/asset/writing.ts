@@ -118,10 +118,11 @@ export async function knownAssetsOfBody(
   const known = await findKnownAssets(trx, orgId, ids);
   const unknown = unknownOf(ids, known);
   if (unknown.length > 0) {
+    const firstPlaces = new Map(ids.map((id, index) => [id, index] as const).toReversed());
     throw new InvalidRequestError(
       unknown.map((id) => ({
         in: 'body',
-        path: pathOf(ids.indexOf(id)),
+        path: pathOf(firstPlaces.get(id) ?? 0),
         code: 'unknown_asset',
         message: `There is no asset ${id}`,
         input: id,

@@ -55,6 +55,7 @@ describe('a change of an asset', () => {
   test.each([
     ['go_live_date', '2026-02-30'],
     ['go_live_date', '2026-01-15T00:00:00Z'],
+    ['go_live_date', '0000-12-31'],
     ['type', 'WIND'],
     ['provider', 'NOBODY'],
     ['name', ''],

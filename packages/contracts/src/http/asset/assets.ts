@@ -32,12 +32,18 @@ export const createAssetBody = z
   .meta({ id: 'CreateAssetRequest' });
 export type CreateAssetBody = z.output<typeof createAssetBody>;
 
+/** A date from the year 1 on: the store knows no year 0. */
+const goLiveDateInput = dateText.refine((text) => !text.startsWith('0000'), {
+  error: 'Dates are from 0001-01-01',
+  params: { type: 'date_range' },
+});
+
 /** Body of `PATCH /asset-api/v1/assets/{asset_id}`. What is left out or null stays; what the id is made from never changes. */
 export const patchAssetBody = z
   .strictObject({
     name: nameInput.nullish(),
     type: z.enum(ASSET_TYPES).nullish(),
-    go_live_date: dateText.nullish().meta({ format: 'date' }),
+    go_live_date: goLiveDateInput.nullish().meta({ format: 'date' }),
     provider: z.enum(PROVIDERS).nullish(),
   })
   .meta({ id: 'PatchAssetRequest' });

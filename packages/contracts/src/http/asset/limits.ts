@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { dateOutput, instantOutput } from '../outputs.js';
 import { MAX_PAGE_LIMIT } from '../paging.js';
-import { queryInstant, queryList } from '../query.js';
+import { queryList } from '../query.js';
 import { limitSource } from './enums.js';
-import { energyInput, idInput, powerInput } from './inputs.js';
+import { energyInput, idInput, instantInput, powerInput } from './inputs.js';
 import {
   asOfParameter,
   assetIdsParameter,
@@ -55,8 +55,8 @@ export const patchLimitsBody = z
 /** Query of `DELETE /asset-api/v1/limits`: the periods of a source that start within the window. */
 export const deleteLimitsQuery = z.strictObject({
   asset_id: idInput,
-  start_time: queryInstant.meta({ format: 'date-time', description: 'First start that is cleared.' }),
-  end_time: queryInstant.meta({ format: 'date-time', description: 'Starts from here on are left alone.' }),
+  start_time: instantInput.meta({ format: 'date-time', description: 'First start that is cleared.' }),
+  end_time: instantInput.meta({ format: 'date-time', description: 'Starts from here on are left alone.' }),
   source: limitSource,
 });
 

@@ -26,6 +26,7 @@ export const deleteLimitsRoute = route({
     return writing(ctx, request, null, async (work) => {
       await knownAssets(work, [assetId]);
       const { removed, kept } = await clearLimits(work.trx, { assetId, source, from, to }, work);
+      if (removed + kept === 0) return noContent();
       const written = { inserted: 0, replaced: kept };
       await auditBatch(work, 'limit.clear', [assetId], written, { removed, source, from, to });
       return noContent();

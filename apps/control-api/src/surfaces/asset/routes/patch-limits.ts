@@ -3,6 +3,7 @@ import { setLimits, type KnownAsset } from '@quarterhour/db';
 import {
   areCrossed,
   countDeliveryPeriods,
+  DomainError,
   limitStretches,
   MAX_DELIVERY_PERIODS,
   parseInstant,
@@ -51,7 +52,7 @@ export const patchLimitsRoute = route({
       const ids = limits.map(({ asset_id }) => asset_id);
       const assets = await knownAssets(work, ids);
       const settings = readAll(entriesOf('limits', limits), (sent, path) => settingOf(sent, path, assets));
-      const written = await setLimits(work.trx, stretchesOf(settings, limits), work);
+      const written = await setLimits(work.trx, stretchesOf(settings, { limits, assets }), work);
       await auditBatch(work, 'limit.set', ids, written, { entries: limits.length, sources: sourcesOf(limits) });
       return noContent();
     });
@@ -130,7 +131,18 @@ function sourcesOf(limits: readonly LimitInput[]): string[] {
   return [...new Set(limits.map(({ source }) => source))].sort();
 }
 
-/** Spans at the very ends of the calendar have no delivery days that could be written. */
-function stretchesOf(settings: readonly LimitSetting[], sent: readonly LimitInput[]): LimitStretch[] {
-  return readAll([{ sent, path: ['limits'] }], () => limitStretches(settings)).flat();
+interface Sent {
+  readonly limits: readonly LimitInput[];
+  readonly assets: ReadonlyMap<string, KnownAsset>;
+}
+
+/** Spans at the very ends of the calendar have no delivery days that could be written: then each entry is tried for its place. */
+function stretchesOf(settings: readonly LimitSetting[], { limits, assets }: Sent): LimitStretch[] {
+  try {
+    return limitStretches(settings);
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    readAll(entriesOf('limits', limits), (sent, path) => limitStretches([settingOf(sent, path, assets)]));
+    throw error;
+  }
 }
