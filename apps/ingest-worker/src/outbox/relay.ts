@@ -133,7 +133,7 @@ export class OutboxRelay {
   #laneOf(orgId: string): Lane {
     const known = this.#lanes.get(orgId);
     if (known !== undefined) return known;
-    const lane = new Lane(orgId, (results) => this.#settle(orgId, results), this.#ctx.stopping);
+    const lane = new Lane(orgId, (results) => this.#settle(orgId, results));
     this.#lanes.set(orgId, lane);
     return lane;
   }
