@@ -6,7 +6,7 @@ import { createLogger, sleep, systemClock } from '@quarterhour/runtime';
 import { z } from 'zod';
 import { instructions, report } from './talk.js';
 
-const TICK_MS = 1;
+const TICK_MS = 5;
 const ANSWERED_WITHIN_MS = 10_000;
 
 /*
