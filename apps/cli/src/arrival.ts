@@ -75,7 +75,10 @@ export function destinationOf(message: Message, ctx: ReceiveContext): Destinatio
 }
 
 /** What the queues are bound for: partners' config is told from their telemetry by the second word of its key. */
-function streamOf({ exchange, routingKey }: Message): Exclude<StreamName, 'partner-command' | 'command-answer' | 'dead-letter'> | null {
+function streamOf({
+  exchange,
+  routingKey,
+}: Message): Exclude<StreamName, 'partner-command' | 'command-answer' | 'dead-letter'> | null {
   switch (exchange) {
     case EXCHANGES.dispatch:
       return 'dispatch';

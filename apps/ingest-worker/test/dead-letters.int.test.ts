@@ -168,7 +168,14 @@ test("what the broker gave up on in a key's virtual host is set aside for the ke
   expect(asides).toMatchObject([
     { ...kept, stream: 'trading-config', queue: queues[1], routing_key: keys[1], message_id: keys[1] },
     { ...kept, stream: 'plant-telemetry', queue: queues[0], routing_key: keys[0], message_id: keys[0] },
-    { ...kept, stream: 'dead-letter', queue: queues[2], routing_key: keys[2], message_id: keys[2] },
+    {
+      ...kept,
+      stream: 'partner-command',
+      replayable: false,
+      queue: queues[2],
+      routing_key: keys[2],
+      message_id: keys[2],
+    },
   ]);
   for (const { body } of asides) expect(JSON.parse(String(body))).toEqual(sample);
   await eventually(async () =>

@@ -478,3 +478,46 @@ describe("a partner's virtual host", () => {
     );
   });
 });
+
+describe('what is put in while an earlier message of its order has to wait', () => {
+  test('is overtaken by nothing that comes later', async () => {
+    const queue = await aQueue('waits');
+    const order = { routingKey: 'waits', orderKey: 'waiting' };
+    const first = await enqueue(order);
+    await write(
+      `update app.outbox set next_try_at = clock_timestamp() + interval '1 second' where message_id = $1`,
+      first,
+    );
+    const second = await enqueue(order);
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    const third = await enqueue(order);
+    await aRelay();
+    await eventually(async () => {
+      expect(idsIn(queue)).toHaveLength(3);
+      expect(await waiting()).toEqual([]);
+    }, WITHIN);
+    expect(idsIn(queue)).toEqual([first, second, third]);
+  });
+
+  test('is sent at once when somebody says so', async () => {
+    const queue = await aQueue('called');
+    const { relay } = await aRelay();
+    await eventually(() => {
+      expect(relay.isLeading).toBe(true);
+      return Promise.resolve();
+    }, WITHIN);
+    const took: number[] = [];
+    for (let n = 1; n <= 20; n += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      await enqueue({ routingKey: 'called' });
+      const began = performance.now();
+      relay.wake();
+      await eventually(() => {
+        expect(idsIn(queue)).toHaveLength(n);
+        return Promise.resolve();
+      }, WITHIN);
+      took.push(performance.now() - began);
+    }
+    expect(took.sort((a, b) => a - b)[10]).toBeLessThan(150);
+  });
+});

@@ -57,12 +57,14 @@ export interface OfferedCommand {
   readonly messageId: string;
 }
 
+/** `offset 0` has each message id looked up by the key, however many rows the planner believes there are. */
 const STANDING = `
   select c.org_id as "orgId", c.id, c.plant_id as "plantId", c.site_id as "siteId", c.message_id as "messageId",
     c.correlation_id as "correlationId", c.content_sha256 as "contentSha256", c.is_first as "isFirst",
     c.ack_status as "ackStatus", c.rejection_reason as "rejectionReason", app.instant_text(c.received_at) as "receivedAt"
   from (select distinct * from unnest($1::uuid[], $2::text[]) as o (org_id, message_id)) o
-  join app.command_log c on c.org_id = o.org_id and c.message_id = o.message_id`;
+  cross join lateral (
+    select k.* from app.command_log k where k.org_id = o.org_id and k.message_id = o.message_id offset 0) c`;
 
 /** What came under these message ids before. */
 function findKeptCommands(trx: Trx, offered: readonly OfferedCommand[]): Promise<KeptCommand[]> {

@@ -160,7 +160,7 @@ function decide(decisions: Decisions, routingKey: string, body: unknown, change:
     verdict,
     code: command?.rejectionReason?.split(':')[0] ?? null,
     command,
-    answers: decisions.answers.slice(answers).map(({ body: text }) => JSON.parse(text.toString())),
+    answers: decisions.answers.slice(answers).map(({ body: text }): unknown => JSON.parse(text.toString())),
     rows: decisions.answers.slice(answers),
   };
 }
