@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { DEFAULT_COMMAND_RULES } from '@quarterhour/ingestion';
 import { LOG_LEVELS, readEnvironment, type Environment } from '@quarterhour/runtime';
 import { z } from 'zod';
+import { EXECUTION_SETTINGS } from './execution/plan.js';
 
 const environment = z.object({
   QUARTERHOUR_INGEST_DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'a postgres:// URL' }),
@@ -25,6 +26,16 @@ const environment = z.object({
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/)
     .default(DEFAULT_COMMAND_RULES.eventSource),
+  QUARTERHOUR_PLANT_ANSWER_SECONDS: z.coerce
+    .number()
+    .min(1)
+    .max(3_600)
+    .default(EXECUTION_SETTINGS.answerWithinMs / 1_000),
+  QUARTERHOUR_PLANT_SILENT_SECONDS: z.coerce
+    .number()
+    .min(1)
+    .max(3_600)
+    .default(EXECUTION_SETTINGS.silentAfterMs / 1_000),
   QUARTERHOUR_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   QUARTERHOUR_UNSAFE_TEST_DATABASE: z.literal('yes').optional(),
 });
@@ -45,6 +56,10 @@ export function readConfig(env: Environment = process.env) {
       perSecond: read.QUARTERHOUR_COMMANDS_PER_SECOND,
       atOnce: read.QUARTERHOUR_COMMANDS_AT_ONCE,
       eventSource: read.QUARTERHOUR_EVENT_SOURCE,
+    },
+    execution: {
+      answerWithinMs: read.QUARTERHOUR_PLANT_ANSWER_SECONDS * 1_000,
+      silentAfterMs: read.QUARTERHOUR_PLANT_SILENT_SECONDS * 1_000,
     },
     logLevel: read.QUARTERHOUR_LOG_LEVEL,
     /** Tests run on servers that do not sync to disk; everything else must be durable. */

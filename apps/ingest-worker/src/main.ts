@@ -149,12 +149,10 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const relay = new OutboxRelay(outboxCtx);
   const outboxWatch = new OutboxWatch({ ...outboxCtx, relay });
   const relayed = relay.run();
-  const executor = new Executor({
-    ...ctx,
-    executionDb,
-    eventSource: config.commandRules.eventSource,
-    onEnqueued: () => relay.wake(),
-  });
+  const executor = new Executor(
+    { ...ctx, executionDb, eventSource: config.commandRules.eventSource, onEnqueued: () => relay.wake() },
+    config.execution,
+  );
   const executionWatch = new ExecutionWatch({ db, register, executor }, metrics);
   const executed = executor.run();
   const tellNobody = () => fanOut.close().then(() => drops.writeDown());

@@ -26,7 +26,6 @@ import { sleep, type Logger } from '@quarterhour/runtime';
 import { v7 as uuidv7 } from 'uuid';
 import { cancelMessage, commandMessage, missedSlot, slotMessage } from './gateway-messages.js';
 import {
-  EXECUTION_SETTINGS,
   ended,
   later,
   pending,
@@ -40,6 +39,8 @@ import {
 
 /** How often it is looked what is due, and how often the lock is asked for by those who do not hold it. */
 const LOOK_EVERY_MS = 200;
+/** What comes meanwhile is carried out together, and leaves the database to those who take it in. */
+const BETWEEN_LOOKS_MS = 20;
 const MOST_AT_ONCE = 500;
 /** After a slot's end its answer may still come. */
 const AFTER_LAST_SLOT_MS = 1_000;
@@ -68,12 +69,11 @@ export class Executor {
   readonly #ctx: ExecutorContext;
   readonly #settings: ExecutionSettings;
   #isLeading = false;
-  /** How often somebody asked for a look. */
-  #wakes = 0;
+  /** Ends the wait for the next look early. */
   #nap = new AbortController();
   #trouble: string | null = null;
 
-  constructor(ctx: ExecutorContext, settings: ExecutionSettings = EXECUTION_SETTINGS) {
+  constructor(ctx: ExecutorContext, settings: ExecutionSettings) {
     this.#ctx = ctx;
     this.#settings = settings;
   }
@@ -90,7 +90,6 @@ export class Executor {
 
   /** Looks at once, where this process is the one that looks. */
   wake(): void {
-    this.#wakes += 1;
     this.#nap.abort();
   }
 
@@ -117,10 +116,11 @@ export class Executor {
     try {
       while (!stopping.aborted) {
         this.#nap = new AbortController();
-        const wakes = this.#wakes;
         const isMore = await this.#look(held);
         this.#trouble = null;
-        if (!isMore && this.#wakes === wakes) await sleep(LOOK_EVERY_MS, this.#nap.signal);
+        if (isMore) continue;
+        await sleep(BETWEEN_LOOKS_MS, stopping);
+        await sleep(LOOK_EVERY_MS, this.#nap.signal);
       }
     } finally {
       this.#isLeading = false;
