@@ -1,110 +1,36 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import {
-  outboundQueue,
-  partnerCommandKey,
-  partnerScheduleKey,
-  vcpAckEvent,
-  type VcpAckEvent,
-  type VcpEnvelope,
-} from '@quarterhour/contracts';
-import type { OrganisationRow, PlantRow } from '@quarterhour/db';
-import { createKeyRing, openKeyRing, type KeyRing } from '@quarterhour/runtime';
+import { partnerCommandKey, partnerScheduleKey, type VcpEnvelope } from '@quarterhour/contracts';
 import {
   aCommandEnvelope,
   aDeviceCommand,
-  ALL_WRITE_SCOPES,
-  anOrganisation,
   aPlant,
   aSchedule,
   aSetpoint,
-  aSigningKey,
   eventually,
   revokeApiKey,
   setTradingState,
-  type SigningApiKey,
   type StartedProcess,
 } from '@quarterhour/testkit';
-import { aKeyVhost, type KeyVhost } from './key-vhost.js';
-import { aWorkerHouse, healthOf, type WorkerHouse } from './worker-house.js';
+import { aCommandHouse, answer, answersTo, type CommandHouse, type Partner } from './command-house.js';
+import { healthOf } from './worker-house.js';
 
 const WITHIN = { withinMs: 20_000 };
 
-let house: WorkerHouse;
-let folder: string;
-let keyRing: KeyRing;
+let house: CommandHouse;
 let worker: StartedProcess;
 let partner: Partner;
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'quarterhour-commands-'));
-  createKeyRing(path.join(folder, 'key-ring.json'));
-  keyRing = openKeyRing(path.join(folder, 'key-ring.json'));
-  house = await aWorkerHouse();
-  partner = await aPartner();
-  worker = await startWorker();
+  house = await aCommandHouse();
+  partner = await house.aPartner();
+  worker = await house.startWorker();
 }, 60_000);
 afterAll(async () => {
   await worker.kill();
   await partner.vhost.drop();
   await house.close();
-  await rm(folder, { recursive: true });
 });
 beforeEach(() => setTradingState(house.admin, partner.organisation, 'ENABLED'));
-
-const startWorker = (different: Readonly<Record<string, string>> = {}) =>
-  house.startWorker({ QUARTERHOUR_KEY_RING: path.join(folder, 'key-ring.json'), ...different });
-
-/** A partner with a key, its virtual host and what it was answered there. */
-interface Partner {
-  readonly organisation: OrganisationRow;
-  readonly prefix: string;
-  readonly plant: PlantRow;
-  readonly key: SigningApiKey;
-  readonly vhost: KeyVhost;
-  readonly acks: { readonly event: VcpAckEvent; readonly body: string; readonly messageId: string | undefined }[];
-}
-
-async function aPartner(scopes: readonly string[] = ALL_WRITE_SCOPES): Promise<Partner> {
-  const organisation = await anOrganisation(house.admin);
-  const prefix = organisation.queuePrefix ?? '';
-  const plant = await aPlant(house.admin, organisation);
-  const key = await aSigningKey(house.admin, organisation, keyRing, { scopes });
-  return inVhost({ organisation, prefix, plant, key });
-}
-
-async function inVhost(one: Omit<Partner, 'vhost' | 'acks'>): Promise<Partner> {
-  const vhost = await aKeyVhost(house.vhost.api, one.key.id, one.prefix);
-  const acks: Partner['acks'] = [];
-  await vhost.broker.consume({
-    queue: outboundQueue(one.prefix, 'status').name,
-    prefetch: 100,
-    onDelivery: (amqp, from) => {
-      const body = amqp.body.toString();
-      acks.push({ event: vcpAckEvent.parse(JSON.parse(body)), body, messageId: amqp.properties.messageId });
-      from.ackUpTo(amqp);
-    },
-    onLost: () => undefined,
-  });
-  return { ...one, vhost, acks };
-}
-
-const answersTo = ({ acks }: Partner, messageId: string) =>
-  acks.filter(({ event }) => event.payload.commandMessageId === messageId);
-
-/** What the first answer to a message says. */
-async function answer(to: Partner, messageId: string, nth = 1): Promise<VcpAckEvent> {
-  await eventually(() => {
-    const { length } = answersTo(to, messageId);
-    if (length < nth) throw new Error(`${length} answers`);
-    return Promise.resolve();
-  }, WITHIN);
-  const found = answersTo(to, messageId)[nth - 1];
-  if (found === undefined) throw new Error('no answer');
-  return found.event;
-}
 
 const logged = (messageId: string) =>
   house.rows<Record<string, unknown>>(
@@ -179,7 +105,7 @@ describe('a set-point', () => {
   });
 
   test('of another partner may have the same id', async () => {
-    const other = await aPartner();
+    const other = await house.aPartner();
     await eventually(async () => expect(await consumersOf(other)).toBeGreaterThan(0), WITHIN);
     const envelope = setpoint();
     await partner.vhost.publish(partnerCommandKey(partner.prefix, 'site-setpoint'), envelope);
@@ -307,7 +233,7 @@ describe('trading that is', () => {
 
 describe('a key', () => {
   test('without the scope commands nothing, whatever the broker let through', async () => {
-    const poor = await aPartner(['vcp:connect']);
+    const poor = await house.aPartner(['vcp:connect']);
     const envelope = aCommandEnvelope(poor.plant.id, aSetpoint());
     await poor.vhost.publish(partnerCommandKey(poor.prefix, 'site-setpoint'), envelope);
     expect((await answer(poor, envelope.messageId)).payload.rejectionReason).toMatch(/^NOT_ALLOWED: /);
@@ -315,7 +241,7 @@ describe('a key', () => {
   }, 40_000);
 
   test('that is revoked commands nothing more', async () => {
-    const leaving = await aPartner();
+    const leaving = await house.aPartner();
     await house.admin.transaction([leaving.organisation.id], (trx) =>
       trx.query({
         text: 'insert into app.partner_vhost (org_id, key_id, made_at) values ($1, $2, now())',
@@ -333,13 +259,8 @@ describe('a key', () => {
   }, 40_000);
 
   test('whose signing key cannot be opened keeps its commands where they are, and is told of', async () => {
-    const organisation = await anOrganisation(house.admin);
-    const prefix = organisation.queuePrefix ?? '';
-    const plant = await aPlant(house.admin, organisation);
-    const otherRing = path.join(folder, 'other-ring.json');
-    createKeyRing(otherRing);
-    const key = await aSigningKey(house.admin, organisation, openKeyRing(otherRing));
-    const sealed = await inVhost({ organisation, prefix, plant, key });
+    const sealed = await house.aStranger();
+    const { prefix, plant, key } = sealed;
     const envelope = key.sign(aCommandEnvelope(plant.id, aDeviceCommand()));
     await sealed.vhost.publish(partnerCommandKey(prefix, 'device'), envelope);
     const health = async (): Promise<string> => (await fetch(new URL('/readyz', healthOf(worker)))).text();

@@ -84,7 +84,7 @@ beforeAll(async () => {
     const envelope = aConfigEnvelope({
       siteId: plantId,
       messageId: `${subject} "1"`,
-      payload: { note: '=1', of: [1, null] },
+      payload: { note: '=1', of: [1, null], devices: [], mode: 'HOLD', afterSeconds: 60 },
     });
     expect(await takeIn(api.worker, sentConfig(ours.slug, subject, envelope))).toBe('stored');
   }

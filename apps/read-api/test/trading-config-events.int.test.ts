@@ -40,7 +40,8 @@ const change = async (kind: string, { id }: OrganisationRow, different = {}): Pr
   expect(await takeIn(api.worker, sentTradingEvent(kind, message))).toBe('stored');
 };
 const config = async (subject: string, messageId: string, different = {}): Promise<void> => {
-  const envelope = aConfigEnvelope({ siteId: plant.id, messageId, ...different });
+  const payload = { socMinPercent: 10, socMaxPercent: 90, devices: [], mode: 'HOLD', afterSeconds: 60 };
+  const envelope = aConfigEnvelope({ siteId: plant.id, messageId, payload, ...different });
   expect(await takeIn(api.worker, sentConfig(ours.slug, subject, envelope))).toBe('stored');
 };
 

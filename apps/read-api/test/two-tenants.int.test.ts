@@ -158,12 +158,12 @@ async function aTenant(mark: string): Promise<Tenant> {
       'constraints',
       aConfigEnvelope({ siteId, messageId, source: canary, payload: { note: canary } }),
     ),
-    sentConfig(prefix, 'topology', aConfigEnvelope({ siteId, source: canary, payload: { note: canary } })),
+    sentConfig(prefix, 'topology', aConfigEnvelope({ siteId, source: canary, payload: { devices: [], note: canary } })),
     sentTradingEvent('enabled', aTradingChange({ organisation_id: organisation.id, event_id: eventId, actor: canary })),
   ];
   for (const sent of taken) expect(await takeIn(api.worker, sent)).toBe('stored');
   for (let n = 0; n < 2; n += 1) {
-    await logCommand(api.admin, organisation.id, plant.id, { message_id: messageId, rejection_reason: canary });
+    await logCommand(api.admin, organisation.id, plant.id, { message_id: messageId, correlation_id: canary });
     await logConfig(api.admin, organisation.id, plant.id, { message: canary });
     await aKeyOf(api.admin, organisation, { name: canary });
     const entry = { orgId: organisation.id, actor: canary, action: 'quarantine.replay', subject: canary, detail: {} };

@@ -482,6 +482,25 @@ describe("what was published in a partner's own virtual host", () => {
       ctx,
     );
 
+  test.each([
+    ['constraints', {}, null],
+    ['constraints', { maxImportKw: 10, socMin: 20, socMax: 20, colour: 'red' }, null],
+    ['constraints', { maxExportKw: -1 }, 'payload.maxExportKw'],
+    ['constraints', { socMin: 80, socMax: 20 }, 'payload.socMin'],
+    ['constraints', { validFrom: NOW, validUntil: NOW }, 'payload.validUntil'],
+    ['topology', { devices: [{ deviceId: 'BAT-1', kind: 'battery', parentId: null, maker: 'X' }] }, null],
+    ['topology', {}, 'payload.devices'],
+    ['topology', { devices: [{ deviceId: 'bat', kind: 'battery' }] }, 'payload.devices.0.deviceId'],
+    ['fallback', { mode: 'HOLD', afterSeconds: 60, powerKw: 1, direction: 'IMPORT' }, null],
+    ['fallback', { mode: 'HOLD' }, 'payload.afterSeconds'],
+    ['fallback', { mode: 'HOLD', afterSeconds: 0 }, 'payload.afterSeconds'],
+  ])('about %s says what it must: %j', (subject, payload, path) => {
+    const change = { exchange: 'vcp', routingKey: `alpha.config.${subject}`, owner: ORG };
+    const received = tradingConfigStream.receive(delivery(envelope(payload), change), ctx);
+    if (path === null) expect(JSON.parse(factOf(received).payload)).toEqual(payload);
+    else expect(faultOf(received)).toMatchObject({ reason: 'schema', path });
+  });
+
   test('is taken as from anywhere under its own prefix', () => {
     expect(factOf(receiveTelemetry(envelope(realtimePayload()), undefined, { owner: ORG }))).toMatchObject({
       orgId: ORG,

@@ -1,7 +1,11 @@
 import type { FailedMessage, OutboxMessage } from '@quarterhour/db';
+import { sleep } from '@quarterhour/runtime';
 
 /** More are not taken in hand before some of them are done. */
 const MOST_IN_HAND = 500;
+
+/** What is confirmed within this time is written down at once: nobody waits for it. */
+const SETTLE_AFTER_MS = 50;
 
 /** What became of messages of one organisation. */
 export interface Results {
@@ -13,12 +17,13 @@ export interface Results {
 /**
  * One organisation's messages on their way: which are in hand, and what is to be written down about those that were sent.
  *
- * What is written down is collected while the write before is under way. Until it is, a message counts as in hand. An order
+ * What is written down is collected for a moment, and while the write before is under way. Until it is, a message counts as in hand. An order
  * that failed is busy until somebody looks who sees that it has to wait.
  */
 export class Lane {
   readonly orgId: string;
   readonly #settle: (results: Results) => Promise<void>;
+  readonly #stopping: AbortSignal;
   readonly #inHand = new Set<string>();
   /** Orders of which something is being published. */
   readonly #busy = new Set<string>();
@@ -31,9 +36,10 @@ export class Lane {
   looksAgain = false;
 
   /** @param settle writes down what became of messages; does not reject */
-  constructor(orgId: string, settle: (results: Results) => Promise<void>) {
+  constructor(orgId: string, settle: (results: Results) => Promise<void>, stopping: AbortSignal) {
     this.orgId = orgId;
     this.#settle = settle;
+    this.#stopping = stopping;
   }
 
   /** Ids of messages that are being published, or are and it is not written down. */
@@ -79,6 +85,7 @@ export class Lane {
 
   async #settleAll(): Promise<void> {
     while (this.#results.published.length + this.#results.failed.length > 0) {
+      await sleep(SETTLE_AFTER_MS, this.#stopping);
       const results = this.#results;
       this.#results = { published: [], failed: [] };
       await this.#settle(results);

@@ -10,7 +10,7 @@ import { failureOf, troubleOf } from './trouble.js';
 const LOOK_EVERY_MS = 200;
 /** How often while something is about: what another process puts in does not wake this one. */
 const LOOK_AGAIN_MS = 20;
-/** How long something is about after it was seen. */
+/** How long something is about after it was found without a call. */
 const ABOUT_MS = 5_000;
 /** What is taken is sent within this time or left for the next: nobody sends by a look that is long ago. */
 const SEND_WITHIN_MS = 5_000;
@@ -51,7 +51,8 @@ export class OutboxRelay {
   #isLeading = false;
   /** Ends the wait for the next look early. */
   #nap = new AbortController();
-  #seenAt = -Infinity;
+  #isCalled = false;
+  #foundAt = -Infinity;
 
   constructor(ctx: RelayContext) {
     this.#ctx = ctx;
@@ -64,6 +65,7 @@ export class OutboxRelay {
 
   /** Says that something was put in, by this process. */
   wake(): void {
+    this.#isCalled = true;
     this.#nap.abort();
   }
 
@@ -101,18 +103,20 @@ export class OutboxRelay {
   }
 
   get #napMs(): number {
-    return this.#ctx.clock.monotonicMillis() - this.#seenAt < ABOUT_MS ? LOOK_AGAIN_MS : LOOK_EVERY_MS;
+    return this.#ctx.clock.monotonicMillis() - this.#foundAt < ABOUT_MS ? LOOK_AGAIN_MS : LOOK_EVERY_MS;
   }
 
   async #look(held: HeldDatabase): Promise<void> {
     const { register, clock } = this.#ctx;
     const lookedAt = clock.monotonicMillis();
+    const isCalled = this.#isCalled;
+    this.#isCalled = false;
     const lanes = register.current.organisationIds.map((orgId) => this.#laneOf(orgId)).filter(({ isFull }) => !isFull);
     for (const lane of lanes) lane.looks();
     const organisations = lanes.map(({ orgId }) => orgId);
     const inHand = lanes.flatMap((lane) => [...lane.inHand]);
     const due = await held.read(organisations, (trx) => listDueMessages(trx, organisations, MOST_OF_ONE, inHand));
-    if (due.length > 0) this.#seenAt = lookedAt;
+    if (due.length > 0 && !isCalled) this.#foundAt = lookedAt;
     for (const [orgId, messages] of groupedBy(due, ({ orgId: owner }) => owner)) {
       this.#takeUp(this.#laneOf(orgId), messages, lookedAt + SEND_WITHIN_MS);
     }
@@ -129,7 +133,7 @@ export class OutboxRelay {
   #laneOf(orgId: string): Lane {
     const known = this.#lanes.get(orgId);
     if (known !== undefined) return known;
-    const lane = new Lane(orgId, (results) => this.#settle(orgId, results));
+    const lane = new Lane(orgId, (results) => this.#settle(orgId, results), this.#ctx.stopping);
     this.#lanes.set(orgId, lane);
     return lane;
   }

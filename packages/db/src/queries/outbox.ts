@@ -19,8 +19,9 @@ export interface OutboxMessage {
 }
 
 /**
- * A message is due only when nothing stands before it in its order that is to be tried later: by the time of the next try,
- * then, messages of one order come in the order of their ids. What committed late under a lower id is found like any other.
+ * A message is due when its time has come, and that of everything before it in its order: so those of one order come in the
+ * order of their ids, also when it was put in while an earlier one had to wait. What committed late under a lower id is found
+ * like any other.
  */
 const DUE = `
   select o.org_id as "orgId", o.id::text as id, o.vhost, o.exchange, o.routing_key as "routingKey",
@@ -31,9 +32,9 @@ const DUE = `
        and not exists (
          select from app.outbox before
           where before.org_id = m.org_id and before.order_key = m.order_key and before.id < m.id
-            and before.next_try_at > m.next_try_at)
-     order by m.next_try_at, m.id limit $2::int) o
-  order by o.org_id, o.next_try_at, o.id`;
+            and before.next_try_at > now())
+     order by m.id limit $2::int) o
+  order by o.org_id, o.id`;
 
 /**
  * The messages that are due, oldest first.

@@ -45,6 +45,11 @@ describe('the vectors of the contract', () => {
   });
 });
 
+test('another algorithm is none, whatever the bytes are signed with', () => {
+  const other = { ...B, signatureAlgo: 'none' };
+  expect(isSignedWith({ ...other, signature: signatureOf(other, KEY) }, KEY)).toBe(false);
+});
+
 /** As a parsed body is: whatever JSON can say. */
 const envelopes = fc.dictionary(fc.string({ minLength: 1, maxLength: 12 }), fc.jsonValue({ maxDepth: 3 }), {
   maxKeys: 8,

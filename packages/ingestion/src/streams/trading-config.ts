@@ -2,6 +2,7 @@ import {
   CONFIG_SUBJECTS,
   EXCHANGES,
   TRADING_CHANGES,
+  VCP_CONFIG_PAYLOADS,
   tradingConfigMessage,
   vcpConfigPayload,
   vcpEnvelope,
@@ -92,6 +93,7 @@ function partnerConfigOf(delivery: Delivery, register: Register, claims: Claims)
   claims.messageId = textOf(body.value['messageId']);
   const envelope = shaped(vcpEnvelope, body.value);
   const payload = shaped(vcpConfigPayload, envelope.payload, ['payload']);
+  shaped(VCP_CONFIG_PAYLOADS[kind], payload, ['payload']);
   const content = contentOf(delivery, body);
   if (sender === null) throw new FaultError('schema', null, 'the routing key is not one of config');
   const plant = plantOf(sender, envelope.siteId, register);
