@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { listTradingPartnersResponse } from '@quarterhour/contracts';
-import { addFanOutDrops, openDatabase, recordPartnerQueues, recordProvisionTrouble, type Database } from '@quarterhour/db';
+import {
+  addFanOutDrops,
+  openDatabase,
+  recordPartnerQueues,
+  recordProvisionTrouble,
+  type Database,
+} from '@quarterhour/db';
 import { anApiKey, anOrganisation, type TokenClaims } from '@quarterhour/testkit';
 import { parseInstant } from '@quarterhour/domain';
 import { openTestApi } from './api.js';
