@@ -44,8 +44,15 @@ describe('the register', () => {
       'windhof',
       '--time-zone',
       'Europe/Warsaw',
+      '--ean-cons',
+      '859182400100000001',
     );
     expect(plant).toMatchObject({ status: 0, stdout: expect.stringMatching(/^plant WH-1 [0-9a-f-]{36}$/) });
+
+    const sameEan = ['plant', 'add', 'WH-2', '--organisation', 'windhof', '--ean-prod', '859182400100000001'];
+    expect(await quarterhour(...sameEan)).toMatchObject({ status: 0 });
+    const taken = await quarterhour('plant', 'add', 'WH-3', ...sameEan.slice(3));
+    expect(taken).toMatchObject({ status: 1, stderr: expect.stringContaining('an EAN is taken') });
 
     const asset = ['asset', 'add', 'wh', '--organisation', 'windhof', '--delivery-area', 'PSE', '--type', 'BESS'];
     const described = [...asset, '--provider', 'ASSET_SIMULATOR', '--plant', 'WH-1'];
@@ -143,6 +150,7 @@ describe('the register', () => {
       offline('organisation', 'add', "robert'); drop table students;--"),
       offline('organisation', 'add', 'x', '--queue-prefix', '#'),
       offline('plant', 'add', 'P', '--organisation', 'windhof', '--time-zone', 'Berlin'),
+      offline('plant', 'add', 'P', '--organisation', 'windhof', '--ean-cons', '12345'),
       offline('asset', 'add', 'W/HOE#1', '--organisation', 'windhof'),
       offline('asset', 'add', 'WH', '--organisation', 'windhof', '--delivery-area', 'RWE'),
       offline('organisation'),

@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { listTradingPartnersResponse } from '@quarterhour/contracts';
-import { openDatabase, recordPartnerQueues, recordProvisionTrouble, type Database } from '@quarterhour/db';
+import {
+  addFanOutDrops,
+  openDatabase,
+  recordPartnerQueues,
+  recordProvisionTrouble,
+  type Database,
+} from '@quarterhour/db';
 import { anApiKey, anOrganisation, type TokenClaims } from '@quarterhour/testkit';
 import { parseInstant } from '@quarterhour/domain';
 import { openTestApi } from './api.js';
@@ -67,7 +73,12 @@ test('shows how a partner stands: state, queues, traffic, keys and alarms', asyn
     await recordProvisionTrouble(trx, id, 'a queue exists with other arguments');
   });
 
+  for (const count of [5, 2]) {
+    await api.worker.transaction([id], (trx) => addFanOutDrops(trx, id, [{ keyId: key, count }]));
+  }
+
   const { partners } = await partnersOf(PARTNERS, trader(id));
+  expect(partners[0]?.keys[0]?.telemetry_last_dropped_at).toMatch(/^\d{4}-/);
   expect(partners).toMatchObject([
     {
       organisation_id: id,
@@ -88,7 +99,7 @@ test('shows how a partner stands: state, queues, traffic, keys and alarms', asyn
           dropped: 2,
         },
       ],
-      keys: [{ id: key, is_expired: false, expires_at: null, last_used_at: null }],
+      keys: [{ id: key, is_expired: false, expires_at: null, last_used_at: null, telemetry_dropped: 7 }],
       alarms: [{ code: 'provision_error', detail: 'a queue exists with other arguments' }],
     },
   ]);

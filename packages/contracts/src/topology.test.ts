@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
+  isBoundBy,
   INGEST_POLICY,
   PARTNER_POLICIES,
   PARTNER_VHOST_LIMITS,
@@ -101,6 +102,22 @@ test('nothing that is named after one partner is named after another', () => {
       expect(namesOf(one).filter((name) => namesOf(other).includes(name))).toEqual([]);
     }),
   );
+});
+
+test.each([
+  ['a.#', 'a', true],
+  ['a.#', 'a.b.c', true],
+  ['#.c', 'a.b.c', true],
+  ['a.*.c', 'a.b.c', true],
+  ['a.*.c', 'a.c', false],
+  ['a.*', 'a.b.c', false],
+  ['a.#.c', 'a.c', true],
+  ['a.#.c', 'a.b.d', false],
+  ['a.b', 'a.b', true],
+  ['a.b', 'a.bc', false],
+  ['#', '', true],
+])('a binding by %j takes %j: %p', (binding, key, takes) => {
+  expect(isBoundBy(binding, key)).toBe(takes);
 });
 
 test.each(['a.b', 'a|b', '.*', 'a+', '-a', 'a', 'A1', 'a\n', ''])('the malformed prefix %j names nothing', (prefix) => {

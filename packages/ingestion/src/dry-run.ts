@@ -192,6 +192,7 @@ function commandRun(delivery: Delivery, ctx: ReceiveContext, queue: string): Dry
 function signatureVerdict({ refusal }: PartnerCommandFact, { body }: Delivery): SignatureVerdict {
   if (refusal?.code === 'UNSIGNED') return 'missing';
   if (refusal?.code === 'SIGNATURE') return 'wrong';
-  const { signature }: { signature?: unknown } = JSON.parse(body.toString('utf8'));
-  return typeof signature === 'string' ? 'valid' : 'not_due';
+  const envelope: unknown = JSON.parse(body.toString('utf8'));
+  const isSigned = typeof envelope === 'object' && envelope !== null && 'signature' in envelope;
+  return isSigned && typeof envelope.signature === 'string' ? 'valid' : 'not_due';
 }

@@ -572,3 +572,14 @@ describe("what was published in a partner's own virtual host", () => {
     });
   });
 });
+
+describe('a register within some organisations', () => {
+  test('knows nothing of the others, and everything of theirs', () => {
+    const within = register.within([ORG]);
+    expect([within.plant(PLANT)?.orgId, within.plant(OTHER_PLANT)]).toEqual([ORG, undefined]);
+    expect(within.organisationIds).toEqual([ORG]);
+    expect(within.plantIdsOf(ORG)).toEqual(register.plantIdsOf(ORG));
+    expect(within.plantIdsOf(OTHER_ORG)).toEqual([]);
+    expect(register.plantIdsOf(ORG)).toEqual([PLANT, SECOND_PLANT]);
+  });
+});

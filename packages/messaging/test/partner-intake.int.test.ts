@@ -1,16 +1,19 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import {
+  fanOutQueue,
   inboundQueue,
   partnerTelemetryKey,
   partnerTelemetryQueue,
   partnerVhostTopology,
   refusingQueue,
 } from '@quarterhour/contracts';
-import { eventually } from '@quarterhour/testkit';
+import { eventually, testVhost } from '@quarterhour/testkit';
 import { resumeIntake, stopIntake, UnroutableError } from '../src/index.js';
 import type { Publisher } from '../src/index.js';
 import { aMessage, aSetting } from './setting.js';
 
+const EVERYTHING = { configure: '.*', write: '.*', read: '.*' };
 const PREFIX = 'acme';
 const QUEUE = partnerTelemetryQueue(PREFIX);
 const TELEMETRY = partnerTelemetryKey(PREFIX, 'realtime', 'site');
@@ -104,3 +107,26 @@ function publish(publisher: Publisher, routingKey: string, count: number): Promi
     ),
   );
 }
+
+test('what is refused is not fanned out either, and is again once the intake is resumed', async () => {
+  const vhost = await testVhost();
+  const api = vhost.api;
+  const key = `partner-${randomUUID()}`;
+  await api.putVhost(key);
+  try {
+    await api.putPermissions(key, decodeURIComponent(new URL(vhost.amqpUrl).username), EVERYTHING);
+    await api.declare(key, partnerVhostTopology(PREFIX));
+    const isBound = async () =>
+      (await api.exportDefinitions(key)).bindings.some(({ queue }) => queue === fanOutQueue(PREFIX));
+    expect(await isBound()).toBe(true);
+    await stopIntake(api, key, PREFIX, ['config']);
+    expect(await isBound()).toBe(true);
+    await stopIntake(api, key, PREFIX);
+    expect(await isBound()).toBe(false);
+    await resumeIntake(api, key, PREFIX);
+    expect(await isBound()).toBe(true);
+  } finally {
+    await api.deleteVhost(key);
+    await vhost.drop();
+  }
+}, 30_000);

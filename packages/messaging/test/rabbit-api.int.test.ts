@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { PARTNER_POLICIES, partnerVhostTopology, QUORUM } from '@quarterhour/contracts';
 import { eventually } from '@quarterhour/testkit';
 import { rabbitApi } from '../src/index.js';
-import { aQueue, aSetting } from './setting.js';
+import { aMessage, aQueue, aSetting } from './setting.js';
 
 let setting: Awaited<ReturnType<typeof aSetting>>;
 beforeAll(async () => {
@@ -110,6 +110,32 @@ describe("the broker's HTTP API", () => {
     await setting.afterTest();
   });
 });
+
+test('tells how many messages a full queue has dropped, the oldest first', async () => {
+  const { broker } = await setting.open();
+  const { queue, exchange, topology } = aQueue();
+  const [kilobyte, limit] = [1_000, 20_000];
+  await setting.api.putPolicy(setting.vhost.name, {
+    name: 'small',
+    pattern: `^${queue.replaceAll('.', '\\.')}$`,
+    applyTo: 'queues',
+    priority: 1,
+    definition: { overflow: 'drop-head', 'max-length-bytes': limit },
+  });
+  await broker.declare(topology);
+  const publisher = broker.publisher();
+  for (let n = 0; n < 100; n += 1) await publisher.publish(aMessage(exchange, 'x'.repeat(kilobyte)));
+  await eventually(
+    async () => {
+      const found = await setting.api.getQueue(setting.vhost.name, queue);
+      expect(found?.messages).toBe(limit / kilobyte);
+      expect(found?.dropped).toBe(100 - limit / kilobyte);
+    },
+    { withinMs: 20_000 },
+  );
+  await setting.api.deletePolicy(setting.vhost.name, 'small');
+  await setting.afterTest();
+}, 40_000);
 
 describe('a call that fails', () => {
   test('brings status and body, and no credentials', async () => {

@@ -11,6 +11,8 @@ const PREFETCH = 2_000;
 /** So much of the prefetch stalled lanes may hold, all together; the rest flows. */
 const STALLED_MAY_HOLD = 500;
 const ONE_STALLED_MAY_HOLD = 100;
+/** The broker takes deliveries back that are held for half an hour, and with them all the others. */
+const NOTHING_HELD_AFTER_MS = 300_000;
 
 /** What telling partners takes; the source is our own virtual host. */
 export interface FanOutContext extends Omit<Source, 'partner' | 'watchdog'> {
@@ -68,9 +70,7 @@ export class FanOut {
   /** Makes room where lanes are stalled, and forgets the ways to keys that are gone. To be called again and again. */
   tend(): void {
     const { register } = this.#ctx;
-    const live = new Set(
-      register.current.publishers.flatMap(({ id }) => register.current.liveKeys(id, register.nowMillis)),
-    );
+    const live = new Set(register.current.publishers.flatMap(({ id }) => this.#keysOf(id)));
     for (const [keyId, lane] of this.#lanes) {
       if (live.has(keyId)) continue;
       lane.close();
@@ -78,14 +78,14 @@ export class FanOut {
     }
     const stalled = [...this.#lanes.values()].filter(({ isStalled }) => isStalled);
     const most = Math.min(ONE_STALLED_MAY_HOLD, Math.floor(STALLED_MAY_HOLD / stalled.length));
-    for (const lane of stalled) lane.trimTo(most);
+    for (const lane of stalled) lane.trimTo(lane.waitedMs > NOTHING_HELD_AFTER_MS ? 0 : most);
     this.#ctx.metrics.stands({ stalled: stalled.length });
   }
 
   async close(): Promise<void> {
     const consumers = [...this.#consumers.values()];
     this.#consumers.clear();
-    await Promise.all(consumers.map((consumer) => consumer?.close()));
+    await Promise.all(consumers.flatMap((consumer) => (consumer === null ? [] : [consumer.close()])));
     for (const lane of this.#lanes.values()) lane.close();
     this.#lanes.clear();
   }
@@ -135,16 +135,17 @@ export class FanOut {
     if (received.kind === 'refused') return [];
     const { orgId, fact } = received;
     const prefix = register.current.organisation(orgId)?.queuePrefix ?? null;
-    const keys = register.current.tradingState(orgId) === 'DISABLED' ? [] : this.#keysOf(orgId);
+    const keys = this.#keysOf(orgId);
     const event = prefix === null || keys.length === 0 ? null : telemetryEventOf(fact, eventSource);
     if (prefix === null || event === null) return [];
     const key = telemetryEventKey(prefix, event.kind, event.plantId);
     return keys.map((keyId) => ({ lane: this.#laneOf(orgId, keyId), routingKey: key, event }));
   }
 
+  /** None while there is no virtual host for them. */
   #keysOf(orgId: string): readonly string[] {
-    const { register } = this.#ctx;
-    return register.current.liveKeys(orgId, register.nowMillis);
+    const { current, nowMillis } = this.#ctx.register;
+    return current.tradingState(orgId) === 'DISABLED' ? [] : current.liveKeys(orgId, nowMillis);
   }
 
   #laneOf(orgId: string, keyId: string): Lane {

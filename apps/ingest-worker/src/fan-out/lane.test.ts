@@ -3,7 +3,7 @@ import { ConfirmLostError, type OutgoingMessage, type Publisher } from '@quarter
 import { createLogger } from '@quarterhour/runtime';
 import { Lane, LANE_WINDOW } from './lane.js';
 
-const log = createLogger({ name: 'test', level: 'silent' });
+const log = createLogger({ name: 'test', level: 'fatal' });
 
 /** A lane whose broker answers when the test says so. */
 function aLane({ isOpen = true } = {}) {
@@ -89,5 +89,21 @@ test('what comes again by itself is not sent from here', () => {
   const { lane, sent, done, add } = aLane();
   add('gone', false);
   expect([sent, done]).toEqual([[], ['gone']]);
+  lane.close();
+});
+
+test('how long a lane waits is counted from when it had something to send, and anew with each confirm', async () => {
+  const { lane, state, sent, add } = aLane();
+  state.now = 5_000;
+  expect([lane.waitedMs, lane.isStalled]).toEqual([0, false]);
+  add('a');
+  add('b');
+  state.now = 8_000;
+  expect([lane.waitedMs, lane.isStalled]).toEqual([3_000, true]);
+  sent[0]?.confirm();
+  await settled();
+  expect([lane.waitedMs, lane.isStalled]).toEqual([0, false]);
+  lane.trimTo(0);
+  expect(lane.held).toBe(0);
   lane.close();
 });

@@ -67,8 +67,13 @@ export class Lane {
   }
 
   get isStalled(): boolean {
+    return this.waitedMs > STALLED_AFTER_MS;
+  }
+
+  /** How long nothing was confirmed although there was something to send; 0 when there is nothing. */
+  get waitedMs(): number {
     const isBusy = this.#waiting.length + this.#sent.size > 0;
-    return isBusy && this.#ctx.clock.monotonicMillis() - this.#lastProgress > STALLED_AFTER_MS;
+    return isBusy ? this.#ctx.clock.monotonicMillis() - this.#lastProgress : 0;
   }
 
   add(telling: Telling): void {

@@ -32,19 +32,17 @@ const readers = partners.filter(({ reads }) => reads);
 const brokers = await Promise.all(readers.map(({ amqpUrl: url }) => open(url)));
 const began = systemClock.monotonicMillis();
 
-await Promise.all(
-  readers.map(({ queuePrefix }, place) =>
-    brokers[place]?.consume({
-      queue: outboundQueue(queuePrefix, 'telemetry').name,
-      prefetch: 500,
-      onDelivery: (amqp, consumer) => {
-        const sent = event.parse(JSON.parse(amqp.body.toString())).payload.consumptionPowerKw;
-        if (sent >= began) told.push({ at: sent - began, millis: systemClock.monotonicMillis() - sent });
-        consumer.ackUpTo(amqp);
-      },
-    }),
-  ),
-);
+for (const [place, { queuePrefix }] of readers.entries()) {
+  await brokers[place]?.consume({
+    queue: outboundQueue(queuePrefix, 'telemetry').name,
+    prefetch: 500,
+    onDelivery: (amqp, consumer) => {
+      const sent = event.parse(JSON.parse(amqp.body.toString())).payload.consumptionPowerKw;
+      if (sent >= began) told.push({ at: sent - began, millis: systemClock.monotonicMillis() - sent });
+      consumer.ackUpTo(amqp);
+    },
+  });
+}
 
 const messages = perSecond * seconds;
 const confirmed: Promise<void>[] = [];

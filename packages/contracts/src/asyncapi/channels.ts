@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import {
   vcpDevicePayload,
   vcpEmergencyPayload,
@@ -7,7 +7,12 @@ import {
   vcpScheduleCreatePayload,
   vcpSiteSetpointPayload,
 } from '../messages/vcp/commands.js';
-import { vcpConfigPayload } from '../messages/vcp/config.js';
+import {
+  vcpConstraintsPayload,
+  vcpFallbackPayload,
+  vcpTopologyPayload,
+  type ConfigSubject,
+} from '../messages/vcp/config.js';
 import { vcpEnvelope } from '../messages/vcp/envelope.js';
 import { vcpAckEvent, vcpAlarmEvent, vcpExecutionEvent } from '../messages/vcp/events.js';
 import { vcpMeterEvent, vcpRealtimeEvent } from '../messages/vcp/telemetry-events.js';
@@ -34,6 +39,13 @@ export interface PartnerChannel {
 const envelopeWith = (payload: z.ZodType) => vcpEnvelope.extend({ payload });
 const signed = { direction: 'in', signature: 'required', payloadOf: 'Quarterhour' } as const;
 const unsigned = { direction: 'in', signature: 'verified when present' } as const;
+const config = (subject: ConfigSubject) =>
+  ({
+    ...unsigned,
+    name: subject,
+    keys: [`{prefix}.config.${subject}`, `{prefix}.config.${subject}.{siteId}`],
+    payloadOf: 'Quarterhour',
+  }) as const;
 const ours = { direction: 'out', signature: 'none' } as const;
 
 /** Everything that a partner may publish or read, in the order in which it is explained. */
@@ -89,13 +101,22 @@ export const PARTNER_CHANNELS: readonly PartnerChannel[] = [
     schema: envelopeWith(vcpScheduleCancelPayload),
   },
   {
-    ...unsigned,
-    name: 'config',
-    keys: ['{prefix}.config.{subject}', '{prefix}.config.{subject}.{siteId}'],
-    title: 'Config of a site',
-    description: 'What holds at a site: subject is constraints, topology or fallback.',
-    payloadOf: 'Quarterhour',
-    schema: envelopeWith(vcpConfigPayload),
+    ...config('constraints'),
+    title: 'Constraints of a site',
+    description: 'What a site must keep to at its point of connection, and its batteries to.',
+    schema: envelopeWith(vcpConstraintsPayload),
+  },
+  {
+    ...config('topology'),
+    title: 'Topology of a site',
+    description: 'What a site consists of, each device below its parent.',
+    schema: envelopeWith(vcpTopologyPayload),
+  },
+  {
+    ...config('fallback'),
+    title: 'Fallback of a site',
+    description: 'What a site does when nothing was heard for so long.',
+    schema: envelopeWith(vcpFallbackPayload),
   },
   {
     ...unsigned,

@@ -10,7 +10,6 @@ const SCHEMAS = '#/components/schemas/';
 const PARAMETERS: Readonly<Record<string, string>> = {
   prefix: 'The queue prefix of the partner, `queuePrefix` of its connection details.',
   siteId: 'The UUID of the site, as `GET /api/v1/vcp/sites` tells it.',
-  subject: '`constraints`, `topology` or `fallback`.',
   device: 'A word of the partner; the device is named in the payload.',
 };
 

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { VCP_VERSION, type VcpMeterEvent, type VcpRealtimeEvent } from '@quarterhour/contracts';
+import { VCP_VERSION, vcpRealtimeEvent, type VcpMeterEvent, type VcpRealtimeEvent } from '@quarterhour/contracts';
 import type { NewMeterReading, NewRealtimeSample } from '@quarterhour/db';
 import type { PlantTelemetryFact } from './vcp.js';
 
@@ -75,8 +75,7 @@ function qualityOf(text: NewMeterReading['dataQuality'] | undefined): VcpRealtim
 }
 
 function devicesOf(text: string): NonNullable<VcpRealtimeEvent['devices']> {
-  const devices: NonNullable<VcpRealtimeEvent['devices']> = JSON.parse(text);
-  return devices;
+  return vcpRealtimeEvent.shape.devices.parse(JSON.parse(text)) ?? [];
 }
 
 /** A UUID that follows from its parts. In the form of version 4, which is what the format asks for. */
