@@ -5,7 +5,6 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { EXCHANGES, fleetTelemetryKey } from '@quarterhour/contracts';
 import { openBroker } from '@quarterhour/messaging';
 import { createKeyRing } from '@quarterhour/runtime';
 import {
@@ -13,7 +12,7 @@ import {
   anOrganisation,
   answerBroker,
   aPlant,
-  aRealtimeEnvelope,
+  aPlantGateway,
   eventually,
   ISSUER,
   openTestIssuer,
@@ -124,7 +123,7 @@ async function anInstallation() {
   });
   closings.push(() => worker.kill('SIGKILL'));
   await worker.untilLine(/taking deliveries/, { withinMs: 20_000 });
-  await tellingOf(plant.id, vhost.amqpUrl);
+  await operating(plant.id, vhost.amqpUrl);
   const token = await issuer.token({ orgs: [organisation.id], roles: ['trader'] });
   return { url, organisation, token, plantId: plant.id };
 }
@@ -136,21 +135,12 @@ async function started(entry: string, env: Record<string, string>, args: readonl
   return z.object({ url: z.string() }).parse(JSON.parse(line)).url;
 }
 
-/** The plant says each second what it does, until the end. */
-async function tellingOf(plantId: string, amqpUrl: string): Promise<void> {
+/** The plant says what it does and carries out what it is told, until the end. */
+async function operating(plantId: string, amqpUrl: string): Promise<void> {
   const broker = await openBroker({ url: amqpUrl, applicationName: 'a plant', log: quiet });
-  const publisher = broker.publisher();
-  const timer = setInterval(() => {
-    const sample = aRealtimeEnvelope({ siteId: plantId, timestamp: new Date().toISOString() });
-    const routingKey = fleetTelemetryKey('realtime', plantId);
-    void publisher
-      .publish({ exchange: EXCHANGES.fleet, routingKey, body: Buffer.from(JSON.stringify(sample)) })
-      .catch(() => undefined);
-  }, 1_000);
-  closings.push(() => {
-    clearInterval(timer);
-    return broker.close();
-  });
+  closings.push(() => broker.close());
+  const gateway = await aPlantGateway(broker, [plantId]);
+  closings.push(() => gateway.close());
 }
 
 /** Runs a block in the guide's folder. @returns what it printed */
@@ -181,7 +171,8 @@ test('the guide does what it says, block by block, with nothing but a bundle', a
   for (const key of ['schedule.create', 'schedule.cancel', 'command.device', 'command.mode']) {
     expect(text).toContain(`${key} ACK`);
   }
-  expect(text).toContain(`telemetry: ${siteId} grid 0 kW GOOD`);
+  expect(text).toContain('plant: EXECUTED');
+  expect(text).toMatch(new RegExp(`telemetry: ${siteId} grid -?[\\d.]+ kW GOOD`));
   expect(text).toContain('refused as it should be');
   expect(text).toContain('would be taken signature valid');
   expect(text).toMatch(/SITE_SETPOINT \w+/);

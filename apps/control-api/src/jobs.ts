@@ -16,7 +16,7 @@ export function turn<T>(
   work: () => Promise<T>,
   { beatMs = BEAT_MS } = {},
 ): Promise<{ readonly done: T } | null> {
-  return locks.read([], async (trx) => {
+  return locks.transaction([], async (trx) => {
     if (!(await tryAlone(trx, name))) return null;
     const isOver = new AbortController();
     const beat = async (): Promise<void> => {

@@ -173,11 +173,12 @@ describe("a partner's commands, from its virtual host to its plant and back", ()
       partnerScheduleKey(partner.prefix, 'create'),
       aSchedule({ scheduleId, slots: [slot(-1_000, 600_000)] }),
     );
-    await tellsOf('schedule-slot');
+    const toldOfIt = () => told.filter(({ payload }) => payload['scheduleId'] === scheduleId);
+    await eventually(() => expect(toldOfIt()).toHaveLength(1), WITHIN);
     const cancelled = await publish(partnerScheduleKey(partner.prefix, 'cancel'), { scheduleId });
     expect(await end(cancelled)).toMatchObject({ status: 'EXECUTED' });
     expect(await end(created)).toMatchObject({ status: 'FAILED', reason: 'CANCELLED' });
-    expect(told.at(-1)?.payload).toEqual({ scheduleId, cancelled: true });
+    expect(toldOfIt().at(-1)?.payload).toEqual({ scheduleId, cancelled: true });
   });
 
   test('a slot whose plant is away raises an alarm', async () => {

@@ -41,7 +41,8 @@ export interface Database {
 
   /**
    * Reads the rows of `organisations` only, and cannot write. Each statement is a transaction of its own and sees what is
-   * committed by then, as it would in a longer one; it takes one message to the server and one back.
+   * committed by then, as it would in a longer one; it takes one message to the server and one back. Nothing lasts from one
+   * statement to the next: neither a lock nor a setting.
    *
    * @throws UnansweredError when a statement was not answered in time
    * @throws RangeError when an organisation is not a UUID

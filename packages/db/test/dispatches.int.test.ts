@@ -404,7 +404,7 @@ describe('listing dispatches', () => {
   );
 
   async function planOf(mode: string, asked: DispatchQuery): Promise<string> {
-    return read.read([orgId, otherOrgId], async (trx) => {
+    return read.transaction([orgId, otherOrgId], async (trx) => {
       await trx.query(query(`set local plan_cache_mode = ${mode}`));
       return explained(trx, (recorder) => listDispatches(recorder, asked, KEYS));
     });

@@ -87,7 +87,7 @@ describe.each(lists)('the log of %s', (_what, index, list) => {
 
   test('is read in the order of its index, without sorting', async () => {
     for (const mode of ['force_generic_plan', 'force_custom_plan']) {
-      const plan = await read.read([ours.id], async (trx) => {
+      const plan = await read.transaction([ours.id], async (trx) => {
         await trx.query(query(`set local plan_cache_mode = ${mode}`));
         return explained(trx, (recorder) => list(recorder, pageOf(20, 20)));
       });

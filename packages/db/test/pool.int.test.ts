@@ -7,6 +7,7 @@ import {
   CommitUnknownError,
   openDatabase,
   TransactionMisuseError,
+  tryAlone,
   UnansweredError,
   type Database,
 } from '@quarterhour/db';
@@ -113,6 +114,12 @@ describe('a transaction', () => {
     await expect(escaped.query(query('select 1'))).rejects.toBeInstanceOf(TransactionMisuseError);
   });
 
+  test('is not what holds a lock when it reads: nothing lasts from one statement to the next', async () => {
+    const error = await rejection(db.read([], (trx) => tryAlone(trx, 'pool-test')));
+    expect(error).toBeInstanceOf(TransactionMisuseError);
+    expect(await db.transaction([], (trx) => tryAlone(trx, 'pool-test'))).toBe(true);
+  });
+
   test('cannot write when it reads', async () => {
     const error = await rejection(db.read([], (trx) => trx.query(insert(1))));
     expect(error).toMatchObject({ code: '25006' });
@@ -148,7 +155,7 @@ describe('the scope of a transaction', () => {
 
 describe('values', () => {
   test('come back as text where a JavaScript number or Date would lose something', async () => {
-    const [row] = await db.read([], async (trx) => {
+    const [row] = await db.transaction([], async (trx) => {
       await trx.query(query(`set local timezone = 'UTC'`));
       return trx.query(
         query(`select 9007199254740993::int8 as big, 0.1000000000000000000001::numeric as exact,

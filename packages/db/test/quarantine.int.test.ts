@@ -316,7 +316,7 @@ describe('listing quarantine', () => {
     const after = { firstSeen: at('2026-01-15T10:00:00Z'), id: randomUUID() };
     for (const mode of ['force_generic_plan', 'force_custom_plan']) {
       for (const asked of [{ limit: 50 }, { limit: 50, after, from: at('2026-01-01T00:00:00Z') }]) {
-        const plan = await read.read([orgId], async (trx) => {
+        const plan = await read.transaction([orgId], async (trx) => {
           await trx.query(query(`set local plan_cache_mode = ${mode}`));
           return explained(trx, (recorder) => listQuarantine(recorder, asked, ids));
         });

@@ -39,7 +39,7 @@ afterAll(async () => {
 });
 
 const planOf = (mode: string, asked: ReceiptQuery): Promise<string> =>
-  read.read([orgId], async (trx) => {
+  read.transaction([orgId], async (trx) => {
     await trx.query(query(`set local plan_cache_mode = ${mode}`));
     return explained(trx, (recorder) => listReceipts(recorder, asked, COLUMNS));
   });

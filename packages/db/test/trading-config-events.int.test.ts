@@ -107,7 +107,7 @@ describe('listing trading config events', () => {
     for (const mode of ['force_generic_plan', 'force_custom_plan']) {
       for (const order of ['asc', 'desc'] as const) {
         for (const more of [{}, { after, knownAt: at('2100-01-01T00:00:00Z'), from: at('2020-01-01T00:00:00Z') }]) {
-          const plan = await read.read([orgId], async (trx) => {
+          const plan = await read.transaction([orgId], async (trx) => {
             await trx.query(query(`set local plan_cache_mode = ${mode}`));
             return explained(trx, (recorder) => listTradingConfigEvents(recorder, asked({ order, ...more }), MESSAGES));
           });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Logger } from './logger.js';
 import { sleep, systemClock } from './clock.js';
 
@@ -39,6 +40,8 @@ export async function runProcess(
   exitOnBug(log);
   const closings: (() => unknown)[] = [];
   const stopping = new AbortController();
+  // Each job listens, and how many there are is no sign of a leak.
+  setMaxListeners(0, stopping.signal);
   const asked = firstSignal(log, stopping);
   const started = start((close) => closings.push(close), stopping.signal).then(
     () => undefined,

@@ -90,7 +90,7 @@ export class Provisioner {
   /** Among all processes; whoever has the turn already does what there is to do. */
   #pass(orgId: string): Promise<PassOutcome> {
     const { locks, db } = this.#options;
-    return locks.read([], async (trx) => {
+    return locks.transaction([], async (trx) => {
       if (await tryAlone(trx, `provisioning ${orgId}`)) return provision(this.#options, orgId);
       const config = await db.read([orgId], (read) => findTradingConfig(read, orgId));
       return config?.wantedVersion === config?.provisionedVersion ? 'settled' : 'pending';

@@ -1,5 +1,6 @@
 import type { UtcInstant } from '@quarterhour/domain';
 import { plainArray, textArray } from '../array-literals.js';
+import { TransactionMisuseError } from '../errors.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
 import { storableText } from '../storable.js';
@@ -43,11 +44,19 @@ export function lockQuarantined(trx: Trx, ids: readonly string[]): Promise<Quara
   return trx.query<QuarantinedRecord>(prepared(LOCK, [plainArray(ids)]));
 }
 
-const TRY_ALONE = `select pg_try_advisory_xact_lock(hashtextextended('quarterhour.' || $1::text, 0)) as "isAlone"`;
+const TRY_ALONE = `
+  select pg_try_advisory_xact_lock(hashtextextended('quarterhour.' || $1::text, 0)) as "isAlone",
+    current_setting('transaction_read_only')::boolean as "isReading"`;
 
-/** Whether nobody else does this job at the moment; if so, nobody will until this transaction is over. */
+/**
+ * Whether nobody else does this job at the moment; if so, nobody will until this transaction is over.
+ *
+ * @throws TransactionMisuseError in a read, whose statements are transactions by themselves: the lock would be gone already
+ */
 export async function tryAlone(trx: Trx, job: string): Promise<boolean> {
-  const [row] = await trx.query<{ isAlone: boolean }>(prepared(TRY_ALONE, [job]));
+  const [row] = await trx.query<{ isAlone: boolean; isReading: boolean }>(prepared(TRY_ALONE, [job]));
+  if (row?.isReading === true)
+    throw new TransactionMisuseError('a lock is not held from one statement of a read to the next');
   return row?.isAlone === true;
 }
 
