@@ -448,6 +448,8 @@ describe('the list of limits', () => {
     ['as known', { knownAt: at('2026-01-01T00:00:00Z') }],
     ['after a row', { after: { assetId: 'DE_50HZ_WU_1', startTime: at('2026-01-15T10:15:00Z') } }],
   ])('reads no more than its page (%s)', async (_case, different) => {
+    await set({ window: span('2026-01-01T00:00:00Z', '2026-07-01T00:00:00Z') });
+    await server.admin.transaction([ours.id], (trx) => trx.query(query('analyze app.period_limit')));
     const plan = await read.read([ours.id], (trx) => explained(trx, (recorder) => pageOf(recorder, different)));
     expect(plan).toMatch(/Index.* Scan using period_limit_pkey/);
     expect(plan).not.toMatch(/Seq Scan on period_limit/);
