@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { EXCHANGES, partnerVhostTopology, QUEUES } from '@quarterhour/contracts';
 import { stopIntake } from '@quarterhour/messaging';
 import { anOrganisation, eventually, testServers } from '@quarterhour/testkit';
-import { howMade, isShut, keyPlace, makeVhost, shutVhost } from '../src/provisioning/places.js';
+import { howMade, isShut, keyPlace, makeVhost, removeVhost, shutVhost } from '../src/provisioning/places.js';
 import { openPartnerHouse, taken, type PartnerHouse, type TestKey } from './partners.js';
 
 let house: PartnerHouse;
@@ -71,3 +71,28 @@ test('nobody gets into a virtual host that is shut; who is in it stays, until it
   expect(await isShut(house.api, key.vhost)).toBe(false);
   await house.connect(key);
 });
+
+test('a virtual host goes, queues that do not answer included, where the broker has forgotten what we may do there', async () => {
+  const key = await aKey();
+  const { api } = house;
+  await forgetPermissions(key.vhost);
+  await expect(api.deleteQueue(key.vhost, QUEUES.dead)).rejects.toMatchObject({ status: 401 });
+  // As the client does with a queue that has no leader, which no test can make.
+  const withDeafQueue = {
+    ...api,
+    deleteVhost: (vhost: string) => api.deleteQueue(vhost, QUEUES.dead).then(() => api.deleteVhost(vhost)),
+  };
+  await removeVhost(withDeafQueue, key.vhost, user);
+  expect(await api.listVhosts()).not.toContain(key.vhost);
+});
+
+async function forgetPermissions(vhost: string): Promise<void> {
+  const { username, password, origin } = new URL(testServers().rabbitmqApiUrl);
+  const login = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64');
+  const path = `/api/permissions/${encodeURIComponent(vhost)}/${encodeURIComponent(user)}`;
+  const { status } = await fetch(`${origin}${path}`, {
+    method: 'DELETE',
+    headers: { authorization: `Basic ${login}` },
+  });
+  expect(status).toBe(204);
+}

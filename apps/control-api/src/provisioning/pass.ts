@@ -34,6 +34,7 @@ import {
   makeVhost,
   mismatched,
   removeCentral,
+  removeVhost,
   shutVhost,
   type Holding,
   type PlaceToBe,
@@ -227,7 +228,7 @@ class Pass {
     await shutVhost(api, vhost);
     const place = `${orgId} vhost ${keyId} shut ${wantedVersion}`;
     if (!quiet.wasEmpty(place, await closeConnections(api, vhost, user))) return false;
-    await api.deleteVhost(vhost);
+    await removeVhost(api, vhost, user);
     quiet.forget(place);
     return true;
   }

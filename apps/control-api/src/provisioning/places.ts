@@ -185,6 +185,15 @@ export async function isShut(api: RabbitApi, vhost: string): Promise<boolean> {
   return (await api.getVhostLimits(vhost))['max-connections'] === SHUT['max-connections'];
 }
 
+/**
+ * Removes a virtual host with all that is in it. A broker that was killed over this has it still, perhaps with queues that do not
+ * answer, and has forgotten what `user` may do there: without that they cannot be deleted.
+ */
+export async function removeVhost(api: RabbitApi, vhost: string, user: string): Promise<void> {
+  await api.putPermissions(vhost, user, EVERYTHING);
+  await api.deleteVhost(vhost);
+}
+
 /** Ends the connections of everybody but `user` that the broker has counted. @returns how many there were */
 export async function closeConnections(api: RabbitApi, vhost: string, user: string): Promise<number> {
   const others = (await api.listConnections(vhost)).filter((connection) => connection.user !== user);
