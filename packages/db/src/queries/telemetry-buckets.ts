@@ -74,13 +74,11 @@ export async function listTelemetryBuckets(
     from (${rows}) a`;
   const ask = async (text: string) =>
     (await trx.query<{ json: string | null }>({ text, values: valuesOf(query) }))[0]?.json;
-  return (
-    (isOfWholeQuarters(query)
-      ? await ask(unlessStale(query, rendered(bucketRows(query, rolledUpQuarters(query)))))
-      : null) ??
-    (await ask(rendered(bucketRows(query, partsOf(query))))) ??
-    '[]'
-  );
+  if (isOfWholeQuarters(query)) {
+    const rolledUp = await ask(unlessStale(query, rendered(bucketRows(query, rolledUpQuarters(query)))));
+    if (typeof rolledUp === 'string') return rolledUp;
+  }
+  return (await ask(rendered(bucketRows(query, partsOf(query))))) ?? '[]';
 }
 
 /** Where a part of telemetry buckets ended. */
