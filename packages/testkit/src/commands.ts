@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import {
+  API_KEY_SCOPES,
   VCP_VERSION,
   type VcpDevicePayload,
   type VcpEnvelope,
@@ -12,15 +13,7 @@ import { systemClock, type KeyRing } from '@quarterhour/runtime';
 import { anApiKey } from './register.js';
 
 /** Scopes of a partner that may publish everything. */
-export const ALL_WRITE_SCOPES = [
-  'vcp:connect',
-  'vcp:read',
-  'vcp:write:setpoint',
-  'vcp:write:device-command',
-  'vcp:write:schedule',
-  'vcp:write:mode',
-  'vcp:write:config',
-] as const;
+export const ALL_WRITE_SCOPES = API_KEY_SCOPES.filter((scope) => scope.startsWith('vcp:'));
 
 /** An API key whose holder can sign. */
 export interface SigningApiKey {
