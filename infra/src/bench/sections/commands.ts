@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { PARTNER_POLICIES, partnerVhost, partnerVhostTopology } from '@quarterhour/contracts';
 import { insertApiKey, signingKeyPlace } from '@quarterhour/db';
-import { rabbitApi } from '@quarterhour/messaging';
 import { openKeyRing } from '@quarterhour/runtime';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
@@ -11,6 +9,7 @@ import type { Bench } from '../bench.js';
 import { Child } from '../children/child.js';
 import { percentile, short } from '../figures.js';
 import type { Measurement } from '../judge.js';
+import { openKeyVhost } from '../key-vhost.js';
 import type { Store } from '../store.js';
 
 const COMMANDS_PER_SECOND = 200;
@@ -86,14 +85,7 @@ async function aPartner({ stack, fleet }: Bench, { admin }: Store): Promise<Part
       expiresAt: null,
     }),
   );
-  const api = rabbitApi({ url: stack.broker.apiUrl });
-  const vhost = partnerVhost(id);
-  const url = new URL(stack.broker.amqpUrl);
-  await api.putVhost(vhost);
-  await api.putPermissions(vhost, decodeURIComponent(url.username), { configure: '.*', write: '.*', read: '.*' });
-  await api.declare(vhost, partnerVhostTopology(queuePrefix), PARTNER_POLICIES);
-  url.pathname = `/${vhost}`;
-  return { amqpUrl: url.href, signingKey };
+  return { amqpUrl: await openKeyVhost(stack, id, queuePrefix), signingKey };
 }
 
 /** @returns milliseconds from publishing to the answer @throws Error when one was not answered, or not taken */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { PARTNER_POLICIES, partnerVhost, partnerVhostTopology } from '@quarterhour/contracts';
+import { partnerVhost } from '@quarterhour/contracts';
 import { createOrganisation, createPlant, enableTrading, insertApiKey, signingKeyPlace } from '@quarterhour/db';
 import { rabbitApi } from '@quarterhour/messaging';
 import { openKeyRing, sleep } from '@quarterhour/runtime';
@@ -11,6 +11,7 @@ import type { Bench } from '../bench.js';
 import { Child } from '../children/child.js';
 import { percentile, ratios, short } from '../figures.js';
 import type { Measurement } from '../judge.js';
+import { openKeyVhost } from '../key-vhost.js';
 import type { Store } from '../store.js';
 
 const PARTNERS = 10;
@@ -111,14 +112,8 @@ async function aPartner({ stack }: Bench, { admin }: Store, n: number): Promise<
       expiresAt: null,
     });
   });
-  const api = rabbitApi({ url: stack.broker.apiUrl });
-  const vhost = partnerVhost(id);
-  const url = new URL(stack.broker.amqpUrl);
-  await api.putVhost(vhost);
-  await api.putPermissions(vhost, decodeURIComponent(url.username), { configure: '.*', write: '.*', read: '.*' });
-  await api.declare(vhost, partnerVhostTopology(queuePrefix), PARTNER_POLICIES);
-  url.pathname = `/${vhost}`;
-  return { orgId, queuePrefix, plantId, vhost, amqpUrl: url.href };
+  const amqpUrl = await openKeyVhost(stack, id, queuePrefix);
+  return { orgId, queuePrefix, plantId, vhost: partnerVhost(id), amqpUrl };
 }
 
 async function connected({ port }: App, keys: number): Promise<void> {
