@@ -13,12 +13,13 @@ const ANSWERED_WITHIN_MS = 10_000;
  * A partner that commands devices at an even rate, signed, and takes the answers: how long each took, from the call that
  * publishes it to the answer in hand.
  */
-const { amqpUrl, queuePrefix, signingKey, plants, perSecond, seconds } = await instructions(
+const { amqpUrl, queuePrefix, signingKey, plants, deviceId, perSecond, seconds } = await instructions(
   z.object({
     amqpUrl: z.string(),
     queuePrefix: z.string(),
     signingKey: z.string(),
     plants: z.array(z.string()),
+    deviceId: z.string(),
     perSecond: z.int(),
     seconds: z.number(),
   }),
@@ -65,7 +66,7 @@ function next(index: number) {
     timestamp: systemClock.nowInstantText(),
     source: 'bench',
     siteId: plants[index % plants.length] ?? '',
-    payload: { deviceId: 'BAT-1', action: 'CHARGE', powerKw: 5 },
+    payload: { deviceId, action: 'CHARGE', powerKw: 5 },
     signatureAlgo: SIGNATURE_ALGORITHM,
   };
   const body = Buffer.from(JSON.stringify({ ...content, signature: signatureOf(content, key) }));

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { insertApiKey, signingKeyPlace } from '@quarterhour/db';
-import { openKeyRing } from '@quarterhour/runtime';
+import { createLogger, openKeyRing, systemClock } from '@quarterhour/runtime';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
+import { PlantGateway, SimulatedPlant } from '../../demo/index.js';
 import { keyRingFile } from '../../start-secrets.js';
 import { startApp } from '../app.js';
 import type { Bench } from '../bench.js';
@@ -21,7 +22,13 @@ const answered = z.object({
   answers: z.array(z.object({ at: z.number(), millis: z.number(), isAck: z.boolean() })),
 });
 
-/** How long a partner waits for the answer to a signed command, while telemetry of the whole fleet comes in beside them. */
+const DEVICE_ID = 'BAT-1';
+const PLANT = { maxImportKw: 100, maxExportKw: 100, capacityKwh: 200, socMin: 0, socMax: 100, deviceId: DEVICE_ID };
+
+/**
+ * How long a partner waits for the answer to a signed command, while telemetry of the whole fleet comes in beside them, is told
+ * to the partner, and the commands before are carried out.
+ */
 export async function measureCommands(bench: Bench): Promise<Measurement[]> {
   const store = await bench.small();
   const partner = await aPartner(bench, store);
@@ -32,6 +39,14 @@ export async function measureCommands(bench: Bench): Promise<Measurement[]> {
     QUARTERHOUR_KEY_RING: keyRingFile(bench.stack.folder),
   }));
   await worker.ready(bench.signal);
+  const plant = () => new SimulatedPlant(PLANT, () => 0, systemClock.nowMillis());
+  const gateway = await PlantGateway.start({
+    broker: bench.broker,
+    plants: new Map(bench.fleet.plants.map((id) => [id, plant()])),
+    clock: systemClock,
+    log: createLogger({ name: 'gateway', level: 'error' }),
+    measuresEveryMs: null,
+  });
   const values: number[] = [];
   for (let round = 0; round < bench.sizes.latency.rounds; round += 1) {
     const millis = await commandRound(bench, partner);
@@ -44,6 +59,7 @@ export async function measureCommands(bench: Bench): Promise<Measurement[]> {
     );
   }
   bench.say(`  decided ${await decided(store)} ms after they were made (p50, p99)`);
+  await gateway.close();
   await worker.end();
   return [{ goal: 'commands', values }];
 }
@@ -103,6 +119,7 @@ async function commandRound({ stack, fleet, sizes }: Bench, partner: Partner): P
     ...partner,
     queuePrefix,
     plants: fleet.plants,
+    deviceId: DEVICE_ID,
     perSecond: COMMANDS_PER_SECOND,
     seconds,
   });
