@@ -3,11 +3,18 @@ import { plantTelemetryStream, telemetryEventOf, type Register, type TelemetryEv
 import type { AmqpDelivery, Consumer, Publisher } from '@quarterhour/messaging';
 import type { Clock, HealthCheck, Logger } from '@quarterhour/runtime';
 import type { Source } from '../source.js';
+import { Acknowledgements } from './acknowledgements.js';
 import type { Drops } from './drops.js';
 import type { FanOutMetrics } from './metrics.js';
 import { Lane } from './lane.js';
 
 const PREFETCH = 2_000;
+/**
+ * What arrives within this time is told together, and is no older news for it. Messages by themselves cost broker and worker
+ * several times as much.
+ */
+const TOGETHER_MS = 20;
+const MOST_TOGETHER = 100;
 /** So much of the prefetch stalled lanes may hold, all together; the rest flows. */
 const STALLED_MAY_HOLD = 500;
 const ONE_STALLED_MAY_HOLD = 100;
@@ -27,6 +34,13 @@ export interface FanOutContext extends Omit<Source, 'partner' | 'watchdog'> {
   readonly log: Logger;
 }
 
+/** A delivery, and whose it is as far as its virtual host tells. */
+interface Taken {
+  readonly amqp: AmqpDelivery;
+  readonly from: Consumer;
+  readonly owner: string | undefined;
+}
+
 /**
  * Tells partners of the telemetry of their plants, whoever sent it: each live key in its own virtual host.
  *
@@ -38,7 +52,10 @@ export class FanOut {
   readonly #ctx: FanOutContext;
   /** By virtual host and queue. */
   readonly #consumers = new Map<string, Consumer | null>();
+  readonly #acknowledgements = new WeakMap<Consumer, Acknowledgements<AmqpDelivery>>();
   readonly #lanes = new Map<string, Lane>();
+  #taken: Taken[] = [];
+  #telling: NodeJS.Timeout | null = null;
 
   constructor(ctx: FanOutContext) {
     this.#ctx = ctx;
@@ -53,7 +70,8 @@ export class FanOut {
     const consumer = await source.broker.consume({
       queue,
       prefetch: PREFETCH,
-      onDelivery: (amqp, from) => this.#take(amqp, from, owner),
+      onDelivery: (amqp, from) => this.#take({ amqp, from, owner }),
+      onLost: (from) => this.#acknowledgementsOf(from).lost(),
     });
     if (this.#consumers.has(name)) this.#consumers.set(name, consumer);
     else await consumer.close();
@@ -83,6 +101,8 @@ export class FanOut {
   }
 
   async close(): Promise<void> {
+    if (this.#telling !== null) clearTimeout(this.#telling);
+    this.#taken = [];
     const consumers = [...this.#consumers.values()];
     this.#consumers.clear();
     await Promise.all(consumers.flatMap((consumer) => (consumer === null ? [] : [consumer.close()])));
@@ -102,13 +122,27 @@ export class FanOut {
     };
   }
 
-  #take(amqp: AmqpDelivery, from: Consumer, owner: string | undefined): void {
+  #take(taken: Taken): void {
+    this.#acknowledgementsOf(taken.from).took(taken.amqp);
+    this.#taken.push(taken);
+    if (this.#taken.length >= MOST_TOGETHER) this.#tellTaken();
+    else this.#telling ??= setTimeout(() => this.#tellTaken(), TOGETHER_MS);
+  }
+
+  #tellTaken(): void {
+    if (this.#telling !== null) clearTimeout(this.#telling);
+    this.#telling = null;
+    for (const taken of this.#taken.splice(0)) this.#tell(taken);
+  }
+
+  #tell({ amqp, from, owner }: Taken): void {
+    const acknowledgements = this.#acknowledgementsOf(from);
     const tellings = this.#tellingsOf(amqp, from.queue, owner);
     let left = tellings.length;
-    if (left === 0) return from.ack([amqp]);
+    if (left === 0) return acknowledgements.done(amqp);
     const done = () => {
       left -= 1;
-      if (left === 0) from.ack([amqp]);
+      if (left === 0) acknowledgements.done(amqp);
     };
     for (const { lane, routingKey, event } of tellings) {
       lane.add({
@@ -146,6 +180,14 @@ export class FanOut {
   #keysOf(orgId: string): readonly string[] {
     const { current, nowMillis } = this.#ctx.register;
     return current.tradingState(orgId) === 'DISABLED' ? [] : current.liveKeys(orgId, nowMillis);
+  }
+
+  #acknowledgementsOf(consumer: Consumer): Acknowledgements<AmqpDelivery> {
+    const known = this.#acknowledgements.get(consumer);
+    if (known !== undefined) return known;
+    const acknowledgements = new Acknowledgements<AmqpDelivery>(consumer);
+    this.#acknowledgements.set(consumer, acknowledgements);
+    return acknowledgements;
   }
 
   #laneOf(orgId: string, keyId: string): Lane {
