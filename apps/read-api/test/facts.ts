@@ -8,11 +8,11 @@ import {
   prepareRealtimeSamples,
   raiseKnownAt,
   recordBatch,
-  takeStamp,
 } from '@quarterhour/db';
 import type { Database, MinuteCount, NewDispatch, NewQuarantined, NewRealtimeSample } from '@quarterhour/db';
 import { deliveryDayOf, parseInstant, parseMarketZone } from '@quarterhour/domain';
 import type { UtcInstant } from '@quarterhour/domain';
+import { takeStamp } from '@quarterhour/testkit';
 
 const BERLIN = parseMarketZone('Europe/Berlin');
 const sha256 = (text: string | Buffer): Buffer => createHash('sha256').update(text).digest();
@@ -181,9 +181,10 @@ export async function quarantine(
 
 export async function countMinutes(db: Database, counts: readonly MinuteCount[]): Promise<void> {
   const organisations = [...new Set(counts.map(({ orgId }) => orgId))];
-  await db.transaction(organisations, (trx) =>
-    recordBatch(trx, { worker: 'worker-1', stream: 'dispatch', batchNo: 1, counts }),
-  );
+  await db.transaction(organisations, (trx) => {
+    recordBatch(trx, { worker: 'worker-1', stream: 'dispatch', batchNo: 1, counts });
+    return Promise.resolve();
+  });
 }
 
 /** What is different about a row of a log, by its column. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { assetValidationProblem, tradingError } from '@quarterhour/contracts';
-import { takeStamp, type OrganisationRow, type PlantRow } from '@quarterhour/db';
+import { type OrganisationRow, type PlantRow } from '@quarterhour/db';
 import { compareInstants, parseInstant } from '@quarterhour/domain';
 import {
   aDispatch,
@@ -12,6 +12,7 @@ import {
   sentDispatch,
   sentTelemetry,
   takeIn,
+  takeStamp,
 } from '@quarterhour/testkit';
 import { openTestApi } from './api.js';
 import type { TestApi } from './api.js';

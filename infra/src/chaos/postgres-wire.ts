@@ -1,13 +1,16 @@
 import type { Tap } from './tcp-proxy.js';
 
-/** A message of a client of Postgres. The body is given for simple queries only; other messages may be large. */
+/** A message of a client of Postgres. */
 export interface FrontendMessage {
   /** Empty for those at the start, which have no type. */
   readonly type: string;
-  readonly body: string;
+  /** Of a Bind: name of the prepared statement. */
+  readonly statement: string | null;
 }
 
-const SIMPLE_QUERY = 'Q';
+const BIND = 'B';
+/** The name of the statement follows that of the portal, each ended by a zero. Longer names are cut off. */
+const NAMES_BYTES = 128;
 const LENGTH_BYTES = 4;
 /** Requests at the start after which another start follows: TLS and GSSAPI. */
 const NEGOTIATION_BYTES = 8;
@@ -30,15 +33,20 @@ export class FrontendReader {
       const type = data.toString('latin1', 0, typeBytes);
       const length = data.readInt32BE(typeBytes);
       const total = typeBytes + length;
-      if (type === SIMPLE_QUERY && data.length < total) break;
+      if (type === BIND && data.length < Math.min(total, bodyAt + NAMES_BYTES)) break;
       if (!this.#hasStarted) this.#hasStarted = length !== NEGOTIATION_BYTES;
-      found.push({ type, body: type === SIMPLE_QUERY ? data.toString('utf8', bodyAt, total - 1) : '' });
+      found.push({ type, statement: type === BIND ? statementOf(data.subarray(bodyAt, total)) : null });
       this.#toSkip = Math.max(0, total - data.length);
       data = data.subarray(total);
     }
     this.#rest = data;
     return found;
   }
+}
+
+function statementOf(bind: Buffer): string {
+  const begin = bind.indexOf(0) + 1;
+  return bind.toString('utf8', begin, bind.indexOf(0, begin));
 }
 
 /** What is done when the database has answered a COMMIT, before its client hears of it. */
@@ -77,8 +85,8 @@ export class CommitReplyTrap {
     let onReply: OnCommitted | null = null;
     return {
       toServer: (bytes) => {
-        for (const { type, body } of reader.read(bytes)) {
-          if (type !== SIMPLE_QUERY || body !== 'commit' || this.#armed === null) continue;
+        for (const { statement } of reader.read(bytes)) {
+          if (statement !== 'commit' || this.#armed === null) continue;
           onReply = this.#armed;
           this.#armed = null;
         }

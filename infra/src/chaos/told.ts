@@ -55,7 +55,7 @@ export class Told {
     const id = randomUUID();
     const [{ id: orgId }] = this.#arena.organisations;
     await this.#arena.admin.transaction([orgId], async (trx) => {
-      await this.#enqueue(trx, orgId, id);
+      this.#enqueue(trx, orgId, id);
       await meanwhile();
     });
     this.#decided.add(id);
@@ -77,10 +77,10 @@ export class Told {
     return this.#heard.has(id);
   }
 
-  #enqueue(trx: Trx, orgId: string, messageId: string): Promise<void> {
+  #enqueue(trx: Trx, orgId: string, messageId: string): void {
     const body = Buffer.from(JSON.stringify({ messageId }));
     const address = { vhost: VHOST, exchange: EXCHANGES.trading, routingKey: ROUTING_KEY };
     // Each an order of its own: none has to wait for another.
-    return enqueueOutgoing(trx, [{ orgId, ...address, orderKey: messageId, messageId, body }]);
+    enqueueOutgoing(trx, [{ orgId, ...address, orderKey: messageId, messageId, body }]);
   }
 }

@@ -30,7 +30,8 @@ function message(type: string, body: Buffer): Buffer {
 
 const query = (text: string) => message('Q', Buffer.from(`${text}\0`));
 const STARTUP = message('', Buffer.from('\0\x03\0\0user\0quarterhour\0\0', 'latin1'));
-const BIND = message('B', Buffer.alloc(100_000, 0x51));
+const bind = (statement: string, valueBytes: number) =>
+  message('B', Buffer.concat([Buffer.from(`\0${statement}\0`), Buffer.alloc(valueBytes, 0x51)]));
 
 /** The same bytes in pieces of every size: what is found does not depend on how the network cuts. */
 const SLICES = [1, 2, 3, 5, 7, 64, 1_000_000];
@@ -67,22 +68,24 @@ describe('reading what a client of RabbitMQ sends', () => {
 });
 
 describe('reading what a client of Postgres sends', () => {
-  test.each(SLICES)('finds its queries in pieces of %i bytes', (size) => {
+  test.each(SLICES)('finds the statements that it executes in pieces of %i bytes', (size) => {
     const reader = new FrontendReader();
-    const bytes = Buffer.concat([STARTUP, query('begin; set local x = 1'), BIND, query('commit')]);
+    const bytes = Buffer.concat([STARTUP, query('rollback'), bind('q_1', 100_000), bind('', 0), bind('commit', 4)]);
     const found = pieces(bytes, size).flatMap((piece) => reader.read(piece));
     expect(found).toEqual([
-      { type: '', body: '' },
-      { type: 'Q', body: 'begin; set local x = 1' },
-      { type: 'B', body: '' },
-      { type: 'Q', body: 'commit' },
+      { type: '', statement: null },
+      { type: 'Q', statement: null },
+      { type: 'B', statement: 'q_1' },
+      { type: 'B', statement: '' },
+      { type: 'B', statement: 'commit' },
     ]);
   });
 
   test('a request for TLS is followed by another start', () => {
     const reader = new FrontendReader();
     const tls = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
-    expect(reader.read(Buffer.concat([tls, STARTUP, query('commit')])).at(-1)).toEqual({ type: 'Q', body: 'commit' });
+    const last = reader.read(Buffer.concat([tls, STARTUP, bind('commit', 4)])).at(-1);
+    expect(last).toEqual({ type: 'B', statement: 'commit' });
   });
 
   test('an armed trap swallows the answer to COMMIT and to nothing else', async () => {
@@ -91,9 +94,9 @@ describe('reading what a client of Postgres sends', () => {
     let committed = 0;
     const sprung = trap.spring(1_000, () => (committed += 1));
     const answer = Buffer.from('anything');
-    tap.toServer(Buffer.concat([STARTUP, query('rollback')]));
+    tap.toServer(Buffer.concat([STARTUP, bind('begin', 4)]));
     expect(tap.toClient(answer)).toBe('pass');
-    expect(tap.toServer(query('commit'))).toBe('pass');
+    expect(tap.toServer(Buffer.concat([bind('q_1', 40), bind('commit', 4)]))).toBe('pass');
     expect(tap.toClient(answer)).toBe('cut');
     expect(await sprung).toBe(true);
     expect(committed).toBe(1);

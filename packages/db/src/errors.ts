@@ -20,7 +20,7 @@ export class CommitUnknownError extends Error {
 }
 
 /**
- * Postgres answered COMMIT with ROLLBACK: a statement had failed and its error was swallowed by the work function.
+ * A statement had failed and its error was swallowed by the work function.
  *
  * Nothing of the transaction is stored. This is a fault of the calling code, not of the data.
  */
@@ -28,11 +28,8 @@ export class CommitRefusedError extends Error {
   override readonly name = 'CommitRefusedError';
   readonly code = 'commit_refused';
 
-  readonly commandTag: string;
-
-  constructor(commandTag: string) {
-    super(`COMMIT was answered with ${commandTag}: a failed statement was ignored inside the transaction`);
-    this.commandTag = commandTag;
+  constructor() {
+    super('a failed statement was ignored inside the transaction, which is therefore not committed');
   }
 }
 

@@ -98,7 +98,15 @@ export {
   type TradingState,
   type TradingStateRow,
 } from './queries/trading-states.js';
-export { knownAt, knownNow, measuredKnownAt, raiseKnownAt, takeStamp, type Mark } from './queries/known-at.js';
+export {
+  announcedStamp,
+  announceStamp,
+  knownAt,
+  knownNow,
+  measuredKnownAt,
+  raiseKnownAt,
+  type Mark,
+} from './queries/known-at.js';
 export { type VersionVerdict } from './queries/keep-versions.js';
 export {
   displaceSpecs,
@@ -323,6 +331,7 @@ export {
   exportIngestMinutes,
   listIngestMinutes,
   readProgress,
+  lockProgress,
   recordBatch,
   type BatchCounts,
   type IngestMinuteColumn,
@@ -406,7 +415,7 @@ export {
   type SealedValuePlace,
 } from './queries/sealed-columns.js';
 export {
-  findStanding,
+  takeStanding,
   keepDecided,
   type AskedCommands,
   type CommandPace,
@@ -416,7 +425,6 @@ export {
   type KeptCommand,
   type NewCommand,
   type NewSchedule,
-  type OfferedCommand,
   type ScheduleCancellation,
   type ScheduleName,
   type Standing,
@@ -476,6 +484,7 @@ export {
   type ExecutionState,
   type SenderOfCommand,
   type Stop,
+  type Withdrawal,
 } from './queries/execution.js';
 export {
   endCancelledSchedules,

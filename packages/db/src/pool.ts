@@ -2,8 +2,8 @@ import type { Compilable } from 'kysely';
 import type { PoolClient } from 'pg';
 import { Pool, TypeOverrides } from 'pg';
 import { CommitRefusedError, CommitUnknownError, TransactionMisuseError, UnansweredError } from './errors.js';
-import { queryAfter, type Ready } from './query-after.js';
-import type { Statement } from './statement.js';
+import { commitAfter, queryAfter } from './query-after.js';
+import type { NamedStatement, Statement } from './statement.js';
 import { fromKysely } from './statement.js';
 import { scopeOf } from './tenant-scope.js';
 
@@ -37,7 +37,7 @@ export interface Database {
    * @throws UnansweredError when a statement was not answered in time
    * @throws RangeError when an organisation is not a UUID
    */
-  transaction<T>(organisations: readonly string[], work: (trx: Trx) => Promise<T>): Promise<T>;
+  transaction<T>(organisations: readonly string[], work: (trx: Trx) => Promise<T> | T): Promise<T>;
 
   /**
    * Reads the rows of `organisations` only, and cannot write. Each statement is a transaction of its own and sees what is
@@ -85,6 +85,14 @@ export interface Trx {
 
   /** Runs a query that kysely built, prepared under a name made from its text. */
   run<R extends object>(query: Compilable<R>): Promise<R[]>;
+
+  /**
+   * Has a statement run before the next one, or before COMMIT, in the same message to the server. Its rows are dropped. When it
+   * fails, so does what it travels with, and with its error: of COMMIT that means that nothing is committed.
+   *
+   * @throws TransactionMisuseError in a read
+   */
+  defer(statement: NamedStatement): void;
 }
 
 const DEFAULT_STATEMENT_TIMEOUT_MS = 30_000;
@@ -139,33 +147,40 @@ export function openDatabase(options: DatabaseOptions): Database {
   };
 }
 
-/** The first statement of a transaction brings its beginning with it: most transactions need no message more. */
+/** The first statement of a transaction brings its beginning with it, the last goes with its end. */
 async function writing<T>(
   session: Session,
   organisations: readonly string[],
-  work: (trx: Trx) => Promise<T>,
+  work: (trx: Trx) => Promise<T> | T,
 ): Promise<T> {
-  const begin = [BEGIN, { name: SCOPE.name, values: [scopeOf(organisations)] }];
-  const beginning = { hasBegun: false };
-  const aheadOfFirst = () => {
-    if (beginning.hasBegun) return [];
-    beginning.hasBegun = true;
-    return begin;
+  const deferred = [BEGIN, { ...SCOPE, values: [scopeOf(organisations)] }];
+  const untouched = deferred.length;
+  const course = { hasBegun: false, hasFailed: false };
+  const next = () => {
+    course.hasBegun = true;
+    return deferred.splice(0);
   };
-  let result: T;
   try {
-    result = await session.lend(work, aheadOfFirst);
+    const result = await session.lend(work, {
+      aheadOfNext: next,
+      defer: (statement) => deferred.push(statement),
+      failed: () => (course.hasFailed = true),
+    });
+    if (course.hasFailed) throw new CommitRefusedError();
+    if (course.hasBegun || deferred.length > untouched) await session.commit(next());
+    return result;
   } catch (error) {
-    if (beginning.hasBegun) await session.rollback();
+    if (course.hasBegun && !(error instanceof CommitUnknownError)) await session.rollback();
     throw error;
   }
-  if (beginning.hasBegun) await session.commit();
-  return result;
 }
 
 function reading<T>(session: Session, organisations: readonly string[], work: (trx: Trx) => Promise<T>): Promise<T> {
-  const scope = [{ name: READ_SCOPE.name, values: [scopeOf(organisations)] }];
-  return session.lend(work, () => scope);
+  const scope = [{ ...READ_SCOPE, values: [scopeOf(organisations)] }];
+  const defer = () => {
+    throw new TransactionMisuseError('nothing is deferred in a read: nothing lasts from one statement to the next');
+  };
+  return session.lend(work, { aheadOfNext: () => scope, defer, failed: () => undefined });
 }
 
 /** Borrows a connection and gives it back only when it is idle: otherwise the next borrower would inherit its scope. */
@@ -174,7 +189,6 @@ async function withSession<T>(pool: Pool, answerTimeoutMs: number, use: (session
   const session = new Session(client, answerTimeoutMs);
   client.on('error', session.onConnectionError);
   try {
-    await session.makeReady();
     return await use(session);
   } finally {
     client.removeListener('error', session.onConnectionError);
@@ -182,16 +196,21 @@ async function withSession<T>(pool: Pool, answerTimeoutMs: number, use: (session
   }
 }
 
-const BEGIN = { name: 'begin', text: 'begin', values: [] };
-const SCOPE = { name: 'scope', text: `select set_config('app.orgs', $1, true)`, values: ['{}'] };
+const BEGIN: NamedStatement = { name: 'begin', text: 'begin', values: [] };
+const SCOPE = { name: 'scope', text: `select set_config('app.orgs', $1, true)` };
 const READ_SCOPE = {
   name: 'read_scope',
   text: `select set_config('transaction_read_only', 'on', true), set_config('app.orgs', $1, true)`,
-  values: ['{}'],
 };
 
-/** Connections that have prepared what is sent ahead of statements. */
-const madeReady = new WeakSet<PoolClient>();
+/** What travels with the statements that some work runs. */
+interface Luggage {
+  /** Goes ahead of the next statement. */
+  aheadOfNext(): readonly NamedStatement[];
+  defer(statement: NamedStatement): void;
+  /** Told of a statement that failed, whoever hears of its error. */
+  failed(): void;
+}
 
 /** One borrowed connection. */
 class Session {
@@ -217,17 +236,8 @@ class Session {
     await this.#alone((client) => client.query(text));
   }
 
-  /** Once per connection. */
-  async makeReady(): Promise<void> {
-    if (madeReady.has(this.#client)) return;
-    for (const statement of [BEGIN, SCOPE, READ_SCOPE]) await this.#alone((client) => client.query(statement));
-    await this.command('rollback');
-    madeReady.add(this.#client);
-  }
-
-  /** @param aheadOfNext what goes ahead of the next statement */
-  async lend<T>(work: (trx: Trx) => Promise<T>, aheadOfNext: () => readonly Ready[]): Promise<T> {
-    const loan = { isOver: false, aheadOfNext };
+  async lend<T>(work: (trx: Trx) => Promise<T> | T, luggage: Luggage): Promise<T> {
+    const loan = { isOver: false, luggage };
     try {
       const result = await work(this.#trx(loan));
       if (this.#isBusy) throw new TransactionMisuseError('the work ended before its last statement was answered');
@@ -255,14 +265,13 @@ class Session {
     }
   }
 
-  async commit(): Promise<void> {
-    let commandTag: string;
+  /** @throws as {@link commitAfter} */
+  async commit(ahead: readonly NamedStatement[]): Promise<void> {
     try {
-      commandTag = (await this.#alone((client) => client.query('commit'))).command;
+      await this.#alone((client) => commitAfter(client, ahead));
     } catch (error) {
-      throw new CommitUnknownError(error);
+      throw error instanceof UnansweredError ? new CommitUnknownError(error) : error;
     }
-    if (commandTag !== 'COMMIT') throw new CommitRefusedError(commandTag);
   }
 
   /** Leaves a connection that cannot roll back to {@link withSession}, which destroys it. */
@@ -275,12 +284,27 @@ class Session {
     }
   }
 
-  #trx(loan: { readonly isOver: boolean; readonly aheadOfNext: () => readonly Ready[] }): Trx {
-    const query = async <R extends object>(statement: Statement): Promise<R[]> => {
+  #trx(loan: { readonly isOver: boolean; readonly luggage: Luggage }): Trx {
+    const assertOpen = () => {
       if (loan.isOver) throw new TransactionMisuseError('the transaction is over');
-      return this.#alone((client) => queryAfter<R>(client, loan.aheadOfNext(), statement));
     };
-    return { query, run: (built) => query(fromKysely(built)) };
+    const query = async <R extends object>(statement: Statement): Promise<R[]> => {
+      assertOpen();
+      try {
+        return await this.#alone((client) => queryAfter<R>(client, loan.luggage.aheadOfNext(), statement));
+      } catch (error) {
+        loan.luggage.failed();
+        throw error;
+      }
+    };
+    return {
+      query,
+      run: (built) => query(fromKysely(built)),
+      defer: (statement) => {
+        assertOpen();
+        loan.luggage.defer(statement);
+      },
+    };
   }
 
   #alone<T>(send: (client: PoolClient) => Promise<T>): Promise<T> {

@@ -13,8 +13,13 @@ export interface Statement {
   readonly values: readonly unknown[];
 }
 
+/** A statement that is parsed once per connection. */
+export interface NamedStatement extends Statement {
+  readonly name: string;
+}
+
 /** A statement named after its own text, so that the same text is prepared once per connection. */
-export function prepared(text: string, values: readonly unknown[]): Statement {
+export function prepared(text: string, values: readonly unknown[]): NamedStatement {
   return { name: nameOf(text), text, values };
 }
 

@@ -3,6 +3,7 @@ import { anOrganisation, eventually, testDatabase, type TestDatabase } from '@qu
 import {
   beginProgress,
   listIngestMinutes,
+  lockProgress,
   NO_ORGANISATION,
   readProgress,
   recordBatch,
@@ -15,7 +16,7 @@ import {
   type Page,
   type Projection,
 } from '@quarterhour/db';
-import { at, connect } from './fixtures.js';
+import { at, connect, query } from './fixtures.js';
 
 let server: TestDatabase;
 let ingest: Database;
@@ -51,9 +52,10 @@ const count = (different: Partial<MinuteCount> = {}): MinuteCount => ({
 });
 
 const record = (different: Partial<BatchCounts> = {}): Promise<void> =>
-  ingest.transaction([orgId, NO_ORGANISATION], (trx) =>
-    recordBatch(trx, { worker: 'w-1', stream: 'dispatch', batchNo: 1, counts: [count()], ...different }),
-  );
+  ingest.transaction([orgId, NO_ORGANISATION], (trx) => {
+    recordBatch(trx, { worker: 'w-1', stream: 'dispatch', batchNo: 1, counts: [count()], ...different });
+    return Promise.resolve();
+  });
 
 const columns: Projection<IngestMinuteColumn> = [
   { name: 'minute', column: 'minute', as: 'instant' },
@@ -87,7 +89,8 @@ describe('the books of ingestion', () => {
   test('forget a batch that did not commit, its progress included', async () => {
     await record({ batchNo: 7 });
     const failing = ingest.transaction([orgId], async (trx) => {
-      await recordBatch(trx, { worker: 'w-1', stream: 'dispatch', batchNo: 8, counts: [count()] });
+      recordBatch(trx, { worker: 'w-1', stream: 'dispatch', batchNo: 8, counts: [count()] });
+      await trx.query(query('select 1'));
       throw new Error('no');
     });
     await expect(failing).rejects.toThrow('no');
@@ -118,20 +121,22 @@ describe('the books of ingestion', () => {
   test.each([
     ['commits', false, 1],
     ['rolls back', true, 0],
-  ])('wait for a batch that is recorded and not over, until it %s', async (how, fails, reached) => {
+  ])('wait for a batch that is begun and not over, until it %s', async (how, fails, reached) => {
     const worker = `w-${how}`;
     await beginProgress(ingest, worker, 'dispatch');
     let end: () => void = () => undefined;
     const held = new Promise<void>((resolve) => (end = resolve));
-    let isRecorded = false;
+    let isBegun = false;
     const zombie = ingest.transaction([orgId], async (trx) => {
-      await recordBatch(trx, { worker, stream: 'dispatch', batchNo: 1, counts: [count()] });
-      isRecorded = true;
+      lockProgress(trx, worker, 'dispatch');
+      await trx.query(query('select 1'));
+      isBegun = true;
+      recordBatch(trx, { worker, stream: 'dispatch', batchNo: 1, counts: [count()] });
       await held;
       if (fails) throw new Error('rolled back');
     });
     const ended = zombie.catch(() => undefined);
-    await eventually(() => expect(isRecorded).toBe(true));
+    await eventually(() => expect(isBegun).toBe(true));
     let answer: number | null | undefined;
     const reading = readProgress(ingest, worker, 'dispatch').then((progress) => (answer = progress));
     await eventually(async () => expect(await waiting()).toBe(1));

@@ -16,6 +16,7 @@ export async function explained(trx: Trx, run: (recorder: Trx) => Promise<unknow
   const lines: string[] = [];
   const recorder: Trx = {
     run: (built) => trx.run(built),
+    defer: (statement) => trx.defer(statement),
     query: async ({ text, values }) => {
       await trx.query(query(`prepare explained as ${text}`));
       const literals = values.length === 0 ? '' : ` (${values.map(literalOf).join(', ')})`;

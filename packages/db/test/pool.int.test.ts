@@ -264,6 +264,96 @@ describe('COMMIT', () => {
   });
 });
 
+describe('a deferred statement', () => {
+  const later = (id: number) => ({
+    name: 'note_later',
+    text: 'insert into public.note (id) values ($1)',
+    values: [id],
+  });
+
+  test('runs before the next statement, which sees what it did', async () => {
+    const counted = await db.transaction([], (trx) => {
+      trx.defer(later(1));
+      trx.defer(later(2));
+      return trx.query<{ n: number }>(query('select count(*)::int as n from public.note'));
+    });
+    expect(counted).toEqual([{ n: 2 }]);
+  });
+
+  test('goes with COMMIT when nothing follows, also where nothing went before', async () => {
+    await db.transaction([], async (trx) => {
+      await trx.query(insert(1));
+      trx.defer(later(2));
+    });
+    await db.transaction([], (trx) => Promise.resolve(trx.defer(later(3))));
+    expect(await notes()).toEqual([1, 2, 3]);
+  });
+
+  test('that fails at the end is the reason why nothing is committed', async () => {
+    const error = await rejection(
+      db.transaction([], async (trx) => {
+        await trx.query(insert(1));
+        trx.defer(later(1));
+      }),
+    );
+    expect(error).toMatchObject({ code: '23505' });
+    expect(classifyError(error)).toBe('data');
+    expect(await notes()).toEqual([]);
+  });
+
+  test('that fails ahead of another fails it, and what its values mean is said by the server', async () => {
+    const error = await rejection(
+      db.transaction([], (trx) => {
+        trx.defer({ ...later(1), values: ['one'] });
+        return trx.query(insert(2));
+      }),
+    );
+    expect(error).toMatchObject({ code: '22P02' });
+    expect(await notes()).toEqual([]);
+  });
+
+  test('that cannot be parsed leaves nothing behind, and the connection usable', async () => {
+    const error = await rejection(
+      db.transaction([], async (trx) => {
+        await trx.query(insert(1));
+        trx.defer({ name: 'note_nowhere', text: 'insert into public.nowhere values (1)', values: [] });
+      }),
+    );
+    expect(error).toMatchObject({ code: '42P01' });
+    expect(await notes()).toEqual([]);
+  });
+
+  test('does not run in a transaction that failed or was given up', async () => {
+    const swallowed = db.transaction([], async (trx) => {
+      await trx.query(query('select 1 / 0')).catch(() => undefined);
+      trx.defer(later(1));
+    });
+    expect(await rejection(swallowed)).toBeInstanceOf(CommitRefusedError);
+    const givenUp = db.transaction([], (trx) => {
+      trx.defer(later(1));
+      return Promise.reject(new Error('changed my mind'));
+    });
+    expect(await rejection(givenUp)).toEqual(new Error('changed my mind'));
+    expect(await notes()).toEqual([]);
+  });
+
+  test('leaves an unknown outcome when the answer to it and COMMIT is lost', async () => {
+    const proxy = await proxyThatLosesCommitReplies(server.adminUrl);
+    const behindProxy = open({ url: proxy.url });
+    const error = await rejection(behindProxy.transaction([], (trx) => Promise.resolve(trx.defer(later(1)))));
+    await proxy.close();
+    expect(error).toBeInstanceOf(CommitUnknownError);
+    expect(await notes()).toEqual([1]);
+  });
+
+  test('is refused in a read, and after the end', async () => {
+    const inRead = db.read([], (trx) => Promise.resolve(trx.defer(later(1))));
+    expect(await rejection(inRead)).toBeInstanceOf(TransactionMisuseError);
+    const escaped = await db.transaction([], (trx) => Promise.resolve(trx));
+    expect(() => escaped.defer(later(1))).toThrow(TransactionMisuseError);
+  });
+});
+
 interface Proxy {
   readonly url: string;
   close(): Promise<void>;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { instantFromEpochMillis, type UtcInstant } from '@quarterhour/domain';
-import { anOrganisation, aPlant, testDatabase, type TestDatabase } from '@quarterhour/testkit';
+import { anOrganisation, aPlant, takeStamp, testDatabase, type TestDatabase } from '@quarterhour/testkit';
 import {
   ensurePartitions,
   findWrongRollups,
@@ -9,7 +9,6 @@ import {
   listTelemetryBuckets,
   measuredKnownAt,
   rollUp,
-  takeStamp,
   type Database,
   type MeterBucketColumn,
   type NewMeterReading,

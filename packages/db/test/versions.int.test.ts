@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { compareInstants, epochMicros, instantFromEpochMillis, type UtcInstant } from '@quarterhour/domain';
-import { anAsset, anOrganisation, aPlant, eventually, testDatabase, type TestDatabase } from '@quarterhour/testkit';
+import {
+  anAsset,
+  anOrganisation,
+  aPlant,
+  eventually,
+  takeStamp,
+  testDatabase,
+  type TestDatabase,
+} from '@quarterhour/testkit';
 import {
   ensurePartitions,
   insertDispatches,
@@ -12,7 +20,6 @@ import {
   listTradingConfigEvents,
   measuredKnownAt,
   raiseKnownAt,
-  takeStamp,
   type Database,
   type DispatchColumn,
   type NewMeterReading,

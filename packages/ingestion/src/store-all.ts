@@ -1,6 +1,13 @@
 import { hash } from 'node:crypto';
 import { NEVER_REPLAYED, REASONS, type Outcome, type StreamName } from '@quarterhour/contracts';
-import { insertQuarantine, type MinuteCount, recordBatch, type NewQuarantined, type Trx } from '@quarterhour/db';
+import {
+  insertQuarantine,
+  lockProgress,
+  type MinuteCount,
+  recordBatch,
+  type NewQuarantined,
+  type Trx,
+} from '@quarterhour/db';
 import { parseInstant, type UtcInstant } from '@quarterhour/domain';
 import { v7 as uuidv7 } from 'uuid';
 import type { DeliveryProperties } from './delivery.js';
@@ -61,6 +68,7 @@ export async function storeAll<Fact>(trx: Trx, prepared: PreparedBatch<Fact>, by
   const { stream, received: batch, understood, facts } = prepared;
   const outcomes: Outcome[] = batch.map(() => 'stored');
   const refused = [...prepared.refused];
+  lockProgress(trx, by.worker, stream.name);
   const verdicts = understood.length === 0 ? [] : await facts.store(trx);
   for (const [index, { position, received }] of understood.entries()) {
     const verdict = verdicts[index] ?? 'conflict';
@@ -70,7 +78,7 @@ export async function storeAll<Fact>(trx: Trx, prepared: PreparedBatch<Fact>, by
   // fail point: after_facts
   for (const { position, outcome } of await setAside(trx, stream.name, refused, by)) outcomes[position] = outcome;
   // fail point: after_quarantine
-  await recordBatch(trx, {
+  recordBatch(trx, {
     worker: by.worker,
     stream: stream.name,
     batchNo: by.batchNo,

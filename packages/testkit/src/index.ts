@@ -36,6 +36,7 @@ export type { ConfigEnvelope, MeterEnvelope, RealtimeEnvelope } from './messages
 export { aPlantGateway, type PlantGateway } from './plants.js';
 export { startProcess } from './process.js';
 export type { Exit, StartedProcess } from './process.js';
+export { takeStamp } from './stamp.js';
 export { anApiKey, anAsset, anOrganisation, aPlant, revokeApiKey, setTradingState } from './register.js';
 export { openTcpProxy } from './tcp-proxy.js';
 export type { TcpProxy } from './tcp-proxy.js';

@@ -47,9 +47,7 @@ export async function recordTradingEvent(
   await store(trx, clock, config, deliveryOf(body, routingKey, message.event_id));
   const messageId = message.event_id;
   const orderKey = `trading ${orgId}`;
-  await enqueueOutgoing(trx, [
-    { orgId, vhost: VHOST, exchange: EXCHANGES.trading, routingKey, orderKey, messageId, body },
-  ]);
+  enqueueOutgoing(trx, [{ orgId, vhost: VHOST, exchange: EXCHANGES.trading, routingKey, orderKey, messageId, body }]);
 }
 
 function deliveryOf(body: Buffer, routingKey: string, messageId: string): Delivery {

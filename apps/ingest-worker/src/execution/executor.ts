@@ -1,4 +1,4 @@
-import { vcpScheduleCreatePayload, EXCHANGES } from '@quarterhour/contracts';
+import { vcpScheduleCreatePayload } from '@quarterhour/contracts';
 import {
   endCancelledSchedules,
   enqueueOutgoing,
@@ -19,12 +19,20 @@ import {
   type OutgoingRow,
   type ScheduleStanding,
   type Trx,
+  type Withdrawal,
 } from '@quarterhour/db';
 import { compareInstants, parseInstant, type UtcInstant } from '@quarterhour/domain';
 import { alarmEvent, executionEvent, type Register } from '@quarterhour/ingestion';
 import { sleep, type Logger } from '@quarterhour/runtime';
 import { v7 as uuidv7 } from 'uuid';
-import { cancelMessage, commandMessage, missedSlot, slotMessage } from './gateway-messages.js';
+import {
+  cancelMessage,
+  commandMessage,
+  missedSlot,
+  slotMessage,
+  slotWithdrawalOf,
+  withdrawalOf,
+} from './gateway-messages.js';
 import {
   ended,
   later,
@@ -137,7 +145,7 @@ export class Executor {
       const work = new Look(this.#settings, this.#ctx.eventSource);
       await work.carryOut(trx, commands);
       work.activate(await takeDueSlots(trx, query));
-      await work.write(trx);
+      work.write(trx);
       return { enqueued: work.enqueued, isMore: work.isMore || commands.length >= MOST_AT_ONCE };
     });
     if (work.enqueued > 0) this.#ctx.onEnqueued();
@@ -152,7 +160,7 @@ class Look {
   readonly #standings: CommandStanding[] = [];
   readonly #slotSteps: SlotStep[] = [];
   readonly #outgoing: OutgoingRow[] = [];
-  readonly #withdrawn: { orgId: string; messageId: string }[] = [];
+  readonly #withdrawn: Withdrawal[] = [];
   /** Something that was decided makes something else due. */
   isMore = false;
 
@@ -180,23 +188,24 @@ class Look {
     for (const slot of due) this.#slotSteps.push(planSlot(slot, this.#settings));
     for (const step of this.#slotSteps) {
       const { slot } = step;
-      if (step.does === 'hand over') this.#handOver(slotMessage(slot));
+      // What was handed over before and is still on its way is not told twice, nor when nobody waits for it.
+      if (step.does !== 'hold back' && slot.relayedAt !== null) this.#withdrawn.push(slotWithdrawalOf(slot));
+      if (step.does === 'hand over') this.#outgoing.push(slotMessage(slot));
       if (step.does === 'miss')
         this.#outgoing.push(
           ...alarmEvent(slot, missedSlot(slot, step.reason, slot.now), { at: slot.now, source: this.#source }),
         );
-      if (step.does === 'miss' || step.does === 'skip') this.#withdraw(slot.orgId, slot.commandId);
     }
   }
 
-  async write(trx: Trx): Promise<void> {
-    await writeCommandStandings(trx, this.#standings);
-    await writeSlotStandings(
+  write(trx: Trx): void {
+    writeCommandStandings(trx, this.#standings);
+    writeSlotStandings(
       trx,
       this.#slotSteps.map((step) => standingAfter(step, this.#settings)),
     );
-    await withdrawOutgoing(trx, EXCHANGES.fleet, this.#withdrawn);
-    await enqueueOutgoing(trx, this.#outgoing);
+    withdrawOutgoing(trx, this.#withdrawn);
+    enqueueOutgoing(trx, this.#outgoing);
   }
 
   /** @returns ids of the commands that an emergency stop does away with */
@@ -218,7 +227,7 @@ class Look {
         break;
       case 'end':
         this.#end(command, step, command.now);
-        if (command.relayedAt !== null) this.#withdraw(command.orgId, command.id);
+        if (command.relayedAt !== null) this.#withdrawn.push(withdrawalOf(command));
         break;
     }
   }
@@ -231,7 +240,7 @@ class Look {
       if (standing === undefined || standing.isCancelled || (command.isDisabled && standing.slots === 0)) {
         this.#end(command, { status: 'FAILED', reason: 'CANCELLED' }, command.now);
       } else if (standing.slots === 0) {
-        await this.#open(trx, command);
+        this.#open(trx, command);
       } else if (standing.openSlots > 0) {
         const nextStepAt = later(command.now, AFTER_LAST_SLOT_MS);
         this.#standings.push(pending(command, { relayedAt: command.relayedAt, nextStepAt }));
@@ -242,7 +251,7 @@ class Look {
   }
 
   /** A slot that was over before the schedule came is nobody's. */
-  async #open(trx: Trx, command: DueCommand): Promise<void> {
+  #open(trx: Trx, command: DueCommand): void {
     const { orgId, id: scheduleId, plantId, receivedAt, now } = command;
     const slots = vcpScheduleCreatePayload.parse(command.payload).slots.map((slot) => ({
       orgId,
@@ -256,7 +265,7 @@ class Look {
     const open = slots.filter(({ endsAt }) => compareInstants(endsAt, receivedAt) > 0);
     const last = open.at(-1);
     if (last === undefined) return this.#end(command, { status: 'EXPIRED', reason: 'EXPIRED' }, now);
-    await openScheduleSlots(trx, open);
+    openScheduleSlots(trx, open);
     const nextStepAt = later(last.endsAt, this.#settings.answerWithinMs + AFTER_LAST_SLOT_MS);
     this.#standings.push(pending(command, { relayedAt: null, nextStepAt }));
   }
@@ -278,17 +287,7 @@ class Look {
   #await(command: DueCommand, message: OutgoingRow): void {
     const relayedAt = later(command.now, this.#standings.length / 1_000);
     this.#standings.push(pending(command, { relayedAt, nextStepAt: later(relayedAt, this.#settings.answerWithinMs) }));
-    this.#handOver(message);
-  }
-
-  /** What was handed over before and is still on its way is not told twice. */
-  #handOver(message: OutgoingRow): void {
-    this.#withdraw(message.orgId, message.messageId);
     this.#outgoing.push(message);
-  }
-
-  #withdraw(orgId: string, messageId: string): void {
-    this.#withdrawn.push({ orgId, messageId });
   }
 
   #end(command: CommandToExecute, end: Parameters<typeof ended>[1], now: UtcInstant | undefined): void {

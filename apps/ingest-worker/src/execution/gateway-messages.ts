@@ -8,7 +8,14 @@ import {
   type PlantCommandKind,
   type VcpAlarmPayload,
 } from '@quarterhour/contracts';
-import type { CancelledSchedule, DueCommand, DueSlot, OutgoingRow } from '@quarterhour/db';
+import type {
+  CancelledSchedule,
+  CommandToExecute,
+  DueCommand,
+  DueSlot,
+  OutgoingRow,
+  Withdrawal,
+} from '@quarterhour/db';
 import type { UtcInstant } from '@quarterhour/domain';
 
 const KINDS: Readonly<Record<string, PlantCommandKind>> = {
@@ -56,20 +63,34 @@ export function cancelMessage(command: DueCommand, { name }: CancelledSchedule):
   return commandMessage(command, { scheduleId: name, cancelled: true });
 }
 
-/**
- * The commands of a plant are published in order, but not behind what is told to its partner: one whose virtual host is away
- * keeps no plant waiting. Emergencies wait for nothing else.
- */
 function messageTo(orgId: string, isEmergency: boolean, message: PlantCommand): OutgoingRow {
   return {
     orgId,
     vhost: VHOST,
     exchange: EXCHANGES.fleet,
     routingKey: plantCommandKey(message.plantId),
-    orderKey: `plant ${message.plantId}${isEmergency ? ' emergency' : ''}`,
+    orderKey: orderOf(message.plantId, isEmergency),
     messageId: message.commandId,
     body: Buffer.from(JSON.stringify(message)),
   };
+}
+
+/** What takes a command's message back that its plant was not given yet. */
+export function withdrawalOf({ plantId, id, commandType }: CommandToExecute): Withdrawal {
+  return { orderKey: orderOf(plantId, commandType === 'EMERGENCY'), messageId: id };
+}
+
+/** The same of a slot's message. */
+export function slotWithdrawalOf({ plantId, commandId }: DueSlot): Withdrawal {
+  return { orderKey: orderOf(plantId, false), messageId: commandId };
+}
+
+/**
+ * The commands of a plant are published in order, but not behind what is told to its partner: one whose virtual host is away
+ * keeps no plant waiting. Emergencies wait for nothing else.
+ */
+function orderOf(plantId: string, isEmergency: boolean): string {
+  return `plant ${plantId}${isEmergency ? ' emergency' : ''}`;
 }
 
 /** A slot that was not carried out. It is an event rather than a state, so it is never cleared. */

@@ -73,7 +73,7 @@ export async function insertAssetStatuses(
   const receivable = rows.map(({ orgId, messageId, contentSha256, body }) => {
     return { orgId, messageId, body, receivedAt, contentSha256: Buffer.from(contentSha256, 'hex') };
   });
-  await insertReceipts(trx, STREAM, receivable, verdicts);
+  insertReceipts(trx, STREAM, receivable, verdicts);
   return verdicts;
 }
 

@@ -76,14 +76,14 @@ const ANSWER_SLOTS = ANSWER(
   `case when a.status = 'FAILED' then clock_timestamp() end`,
 );
 
-/** Writes down what plants said about commands that are locked. */
-export async function writeCommandAnswers(trx: Trx, answers: readonly AnswerTaken[]): Promise<void> {
-  if (answers.length > 0) await trx.query(prepared(ANSWER_COMMANDS, answerValues(answers)));
+/** Writes down what plants said about commands that are locked, with whatever the transaction does next. */
+export function writeCommandAnswers(trx: Trx, answers: readonly AnswerTaken[]): void {
+  if (answers.length > 0) trx.defer(prepared(ANSWER_COMMANDS, answerValues(answers)));
 }
 
-/** Writes down what plants said about slots that are locked. */
-export async function writeSlotAnswers(trx: Trx, answers: readonly AnswerTaken[]): Promise<void> {
-  if (answers.length > 0) await trx.query(prepared(ANSWER_SLOTS, answerValues(answers)));
+/** Writes down what plants said about slots that are locked, with whatever the transaction does next. */
+export function writeSlotAnswers(trx: Trx, answers: readonly AnswerTaken[]): void {
+  if (answers.length > 0) trx.defer(prepared(ANSWER_SLOTS, answerValues(answers)));
 }
 
 function valuesOf(named: readonly CommandNamed[]): string[] {

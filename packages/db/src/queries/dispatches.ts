@@ -51,7 +51,7 @@ export async function insertDispatches(trx: Trx, rows: readonly NewDispatch[]): 
     insert: (fresh) => insertFresh(trx, fresh),
     hasSameContent: (standing) => compareContent(trx, standing),
   });
-  await insertReceipts(trx, STREAM, rows, verdicts);
+  insertReceipts(trx, STREAM, rows, verdicts);
   return verdicts;
 }
 

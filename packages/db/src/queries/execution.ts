@@ -154,10 +154,10 @@ const WRITE_COMMANDS = `
       as s (org_id, id, status, reason, executed_at, relayed_at, next_step_at)
    where c.org_id = s.org_id and c.id = s.id`;
 
-/** Writes down how commands stand; they have been taken in this transaction. */
-export async function writeCommandStandings(trx: Trx, standings: readonly CommandStanding[]): Promise<void> {
+/** Writes down how commands stand that have been taken in this transaction, with whatever that does next. */
+export function writeCommandStandings(trx: Trx, standings: readonly CommandStanding[]): void {
   if (standings.length === 0) return;
-  await trx.query(
+  trx.defer(
     prepared(WRITE_COMMANDS, [
       plainArray(standings.map(({ orgId }) => orgId)),
       plainArray(standings.map(({ id }) => id)),
@@ -170,26 +170,24 @@ export async function writeCommandStandings(trx: Trx, standings: readonly Comman
   );
 }
 
-const WITHDRAW = `
-  delete from app.outbox o using unnest($1::uuid[], $2::text[]) as w (org_id, message_id)
-   where o.org_id = w.org_id and o.message_id = w.message_id and o.exchange = $3::text`;
+/** A message that nobody waits for any more. */
+export interface Withdrawal {
+  /** Of one plant, or of anything else that no other organisation has. */
+  readonly orderKey: string;
+  readonly messageId: string;
+}
 
-/**
- * Takes messages back that are still to be published: nobody waits for them any more.
- *
- * @param exchange that they are for
- */
-export async function withdrawOutgoing(
-  trx: Trx,
-  exchange: string,
-  messages: readonly { readonly orgId: string; readonly messageId: string }[],
-): Promise<void> {
+const WITHDRAW = `
+  delete from app.outbox o using unnest($1::text[], $2::text[]) as w (order_key, message_id)
+   where o.order_key = w.order_key and o.message_id = w.message_id`;
+
+/** Takes messages back that are still to be published, with whatever the transaction does next. */
+export function withdrawOutgoing(trx: Trx, messages: readonly Withdrawal[]): void {
   if (messages.length === 0) return;
-  await trx.query(
+  trx.defer(
     prepared(WITHDRAW, [
-      plainArray(messages.map(({ orgId }) => orgId)),
+      textArray(messages.map(({ orderKey }) => orderKey)),
       textArray(messages.map(({ messageId }) => messageId)),
-      exchange,
     ]),
   );
 }

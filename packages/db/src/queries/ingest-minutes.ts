@@ -33,6 +33,16 @@ export interface BatchCounts {
   readonly counts: readonly MinuteCount[];
 }
 
+const LOCK_PROGRESS = 'select from ops.ingest_progress where worker = $1 and stream = $2 for update';
+
+/**
+ * Locks a worker's progress with the next statement. Each transaction of a batch does so first: from before its COMMIT is sent
+ * until it is over, whoever asks {@link readProgress} what became of it waits.
+ */
+export function lockProgress(trx: Trx, worker: string, stream: string): void {
+  trx.defer(prepared(LOCK_PROGRESS, [worker, stream]));
+}
+
 const RECORD = `
   with counted as (
     insert into app.ingest_minute as m (org_id, stream, minute, worker, outcome, redelivered, n)
@@ -44,10 +54,10 @@ const RECORD = `
   insert into ops.ingest_progress as p (worker, stream, batch_no) values ($2::text, $1::text, $3::int8)
   on conflict (worker, stream) do update set batch_no = greatest(p.batch_no, excluded.batch_no)`;
 
-/** Adds a batch's outcomes to their minutes and raises its worker's progress, in one statement of its transaction. */
-export async function recordBatch(trx: Trx, batch: BatchCounts): Promise<void> {
+/** Adds a batch's outcomes to their minutes and raises its worker's progress, with COMMIT. See {@link lockProgress}. */
+export function recordBatch(trx: Trx, batch: BatchCounts): void {
   const counts = addedUp(batch.counts);
-  await trx.query(
+  trx.defer(
     prepared(RECORD, [
       batch.stream,
       batch.worker,
@@ -86,7 +96,7 @@ const PROGRESS = `
 /**
  * Number of the last committed batch of a worker's stream; null before {@link beginProgress}.
  *
- * Waits for a transaction that has recorded a batch and is neither committed nor rolled back: after a COMMIT without an
+ * Waits for a transaction that has locked the progress and is neither committed nor rolled back: after a COMMIT without an
  * answer the server may still be busy with it, and an answer without it would be wrong a moment later.
  *
  * @throws when that transaction does not end within the statement timeout (SQLSTATE 57014: `infrastructure`)

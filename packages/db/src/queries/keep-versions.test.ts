@@ -27,7 +27,12 @@ class Tables implements VersionedTable<Row, readonly Row[]> {
 
   readonly hasSameContent = hasSameContent;
 
-  readonly insert = (rows: readonly Row[], receivedAt: UtcInstant): Promise<number[]> => {
+  announcedAt = instant(0);
+
+  readonly announced = () => Promise.resolve(this.announcedAt);
+
+  readonly insert = (rows: readonly Row[], stamp: UtcInstant | null): Promise<number[]> => {
+    const receivedAt = stamp ?? this.announcedAt;
     const lost = rows.flatMap((row, position) => (this.current.has(row.key) ? [position] : []));
     for (const row of rows) if (!this.current.has(row.key)) this.current.set(row.key, { ...row, receivedAt });
     return Promise.resolve(lost);
@@ -87,9 +92,9 @@ async function offer(
   const begins = [...new Set([0, ...cuts.map((cut) => cut % (rows.length + 1)), rows.length])].sort((a, b) => a - b);
   const offered: Offered[] = [];
   for (const [number, begin] of begins.slice(0, -1).entries()) {
-    const receivedAt = instant(100 + (stamps[number % stamps.length] ?? 0));
+    tables.announcedAt = instant(100 + (stamps[number % stamps.length] ?? 0));
     const batch = rows.slice(begin, begins[number + 1]);
-    const verdicts = await keepVersions(prepare(batch), receivedAt, tables);
+    const verdicts = await keepVersions(prepare(batch), null, tables);
     batch.forEach((row, index) => {
       offered.push({ row, verdict: verdicts[index] ?? 'duplicate', turn: begin + index });
     });

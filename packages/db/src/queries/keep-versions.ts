@@ -17,7 +17,7 @@ export interface Version {
   readonly arrivedAt: UtcInstant | null;
 }
 
-/** A version that is stored, with the stamp of the transaction that did so, see `takeStamp`. */
+/** A version that is stored, with the stamp of the transaction that did so, see `announceStamp`. */
 export type Stamped<Row> = Row & { readonly receivedAt: UtcInstant };
 
 /** A version that is not current: it was until `displacedAt`, or never. */
@@ -35,7 +35,9 @@ export interface VersionedRows<Row, Insertion> {
 export interface VersionedTable<Row extends Version, Insertion> {
   readonly hasSameContent: (left: Row, right: Row) => boolean;
   /** Inserts rows with one stamp; returns the positions of those whose key was there before. */
-  readonly insert: (insertion: Insertion, receivedAt: UtcInstant) => Promise<readonly number[]>;
+  readonly insert: (insertion: Insertion, receivedAt: UtcInstant | null) => Promise<readonly number[]>;
+  /** The stamp that was announced. */
+  readonly announced: () => Promise<UtcInstant>;
   /**
    * Locks, in order, the current rows of these keys, and answers them by position. A row whose current one has the same
    * message or content, and for which it is all that is asked, may be left out and unlocked: it is a duplicate.
@@ -81,18 +83,19 @@ export function prepareVersions<Row, Insertion>(
  * later. Three statements where something is corrected, never one: a statement that waited for another transaction would
  * go on with the row it saw before, and lose the version in between.
  *
- * @param receivedAt the stamp of the transaction
+ * @param stamp of the transaction; null: the one that was announced, which is read only where something is corrected
  * @returns a verdict per row, in the order of `rows`
  */
 export async function keepVersions<Row extends Version, Insertion>(
   { rows, series, insertion }: PreparedVersions<Row, Insertion>,
-  receivedAt: UtcInstant,
+  stamp: UtcInstant | null,
   table: VersionedTable<Row, Insertion>,
 ): Promise<VersionVerdict[]> {
   const verdicts = new Array<VersionVerdict>(rows.length).fill('stored');
-  const lost = new Set(await table.insert(insertion, receivedAt));
+  const lost = new Set(await table.insert(insertion, stamp));
   if (lost.size === 0 && series.length === rows.length) return verdicts;
 
+  const receivedAt = stamp ?? (await table.announced());
   const known = series.filter((_one, position) => lost.has(position));
   const fresh = series.filter((_one, position) => !lost.has(position));
   const offered = [

@@ -1,10 +1,15 @@
 import type { UtcInstant } from '@quarterhour/domain';
 import { plainArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
-import { prepared } from '../statement.js';
+import { prepared, type NamedStatement } from '../statement.js';
 
 const RAISE = `
   select r.org_id as "orgId", app.instant_text(r.known_at) as "knownAt" from app.raise_known_at($1::uuid[]) r`;
+
+/** What {@link raiseKnownAt} runs, for whoever reads the result from the heads in a statement that goes with it. */
+export function raising(organisations: readonly string[]): NamedStatement {
+  return prepared(RAISE, [plainArray([...new Set(organisations)].sort())]);
+}
 
 /**
  * Moves the organisations' `known_at` forward and keeps their heads locked until the transaction ends: whoever writes
@@ -16,21 +21,28 @@ export async function raiseKnownAt(
   trx: Trx,
   organisations: readonly string[],
 ): Promise<ReadonlyMap<string, UtcInstant>> {
-  const rows = await trx.query<{ orgId: string; knownAt: UtcInstant }>(
-    prepared(RAISE, [plainArray([...new Set(organisations)].sort())]),
-  );
+  const rows = await trx.query<{ orgId: string; knownAt: UtcInstant }>(raising(organisations));
   return new Map(rows.map(({ orgId, knownAt }) => [orgId, knownAt]));
 }
 
+const ANNOUNCE = `select set_config('app.stamp', app.take_stamp()::text, true)`;
+/** What {@link announceStamp} announced, for statements of the same transaction. */
+export const ANNOUNCED_STAMP = `current_setting('app.stamp')::timestamptz`;
+
 /**
- * A stamp for the measured facts of this transaction, on the database's clock. Nobody waits for it: readers see by a lock
- * of the transaction that something may still come at this stamp, and put their marks before it.
+ * Gives the measured facts of this transaction a stamp, on the database's clock, with the next statement. Nobody waits for it:
+ * readers see by a lock of the transaction that something may still come at this stamp, and put their marks before it.
  */
-export async function takeStamp(trx: Trx): Promise<UtcInstant> {
+export function announceStamp(trx: Trx): void {
+  trx.defer(prepared(ANNOUNCE, []));
+}
+
+/** The stamp that was announced, for whoever has to know it. */
+export async function announcedStamp(trx: Trx): Promise<UtcInstant> {
   const [row] = await trx.query<{ stamp: UtcInstant }>(
-    prepared('select app.instant_text(app.take_stamp()) as stamp', []),
+    prepared(`select app.instant_text(${ANNOUNCED_STAMP}) as stamp`, []),
   );
-  if (row === undefined) throw new Error('the stamp was taken without an answer');
+  if (row === undefined) throw new Error('the stamp was read without an answer');
   return row.stamp;
 }
 

@@ -73,19 +73,19 @@ const POSTPONE = `
    where o.org_id = $1::uuid and o.order_key = f.order_key and o.id >= f.id`;
 
 /**
- * Writes down what became of one organisation's messages: what was published is gone, what failed waits, and with it what
+ * Writes down, with whatever the transaction does next, what became of one organisation's messages: what was published is gone, what failed waits, and with it what
  * stands behind it in its order.
  *
  * @param failed at most one of each order
  */
-export async function settleMessages(
+export function settleMessages(
   trx: Trx,
   orgId: string,
   { published, failed }: { readonly published: readonly string[]; readonly failed: readonly FailedMessage[] },
-): Promise<void> {
-  if (published.length > 0) await trx.query(prepared(DELETE, [orgId, plainArray(published)]));
+): void {
+  if (published.length > 0) trx.defer(prepared(DELETE, [orgId, plainArray(published)]));
   if (failed.length === 0) return;
-  await trx.query(
+  trx.defer(
     prepared(POSTPONE, [
       orgId,
       plainArray(failed.map(({ id }) => id)),

@@ -1,6 +1,6 @@
 import { byteaArray, plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
-import { prepared, type Statement } from '../statement.js';
+import { prepared } from '../statement.js';
 
 /** A message to be published once the transaction that decided it is committed. */
 export interface OutgoingRow {
@@ -22,15 +22,13 @@ const INSERT = `
         with ordinality as o (org_id, vhost, exchange, routing_key, order_key, message_id, body, n)
    order by o.n`;
 
-/** Puts messages into the outbox, from which the worker relays them: those of one order in this order. */
-export async function enqueueOutgoing(trx: Trx, rows: readonly OutgoingRow[]): Promise<void> {
-  for (const statement of outgoingStatements(rows)) await trx.query(statement);
-}
-
-/** What {@link enqueueOutgoing} runs: nothing for nothing. */
-export function outgoingStatements(rows: readonly OutgoingRow[]): Statement[] {
-  if (rows.length === 0) return [];
-  return [
+/**
+ * Puts messages into the outbox, from which the worker relays them: those of one order in this order. With whatever the
+ * transaction does next.
+ */
+export function enqueueOutgoing(trx: Trx, rows: readonly OutgoingRow[]): void {
+  if (rows.length === 0) return;
+  trx.defer(
     prepared(INSERT, [
       plainArray(rows.map(({ orgId }) => orgId)),
       textArray(rows.map(({ vhost }) => vhost)),
@@ -40,7 +38,7 @@ export function outgoingStatements(rows: readonly OutgoingRow[]): Statement[] {
       textArray(rows.map(({ messageId }) => messageId)),
       byteaArray(rows.map(({ body }) => body)),
     ]),
-  ];
+  );
 }
 
 const DROP = `

@@ -1,10 +1,10 @@
 import type { UtcInstant } from '@quarterhour/domain';
 import { byteaArray, plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
-import { prepared, type Statement } from '../statement.js';
-import { outgoingStatements, type OutgoingRow } from './outgoing.js';
-import { receiptStatements, type Receivable, type ReceiptVerdict } from './receipts.js';
-import { runTogether } from './together.js';
+import { prepared } from '../statement.js';
+import { raising } from './known-at.js';
+import { enqueueOutgoing, type OutgoingRow } from './outgoing.js';
+import { insertReceipts, type Receivable, type ReceiptVerdict } from './receipts.js';
 import type { TradingState } from './trading-states.js';
 
 /** Kinds of what partners command. */
@@ -51,31 +51,6 @@ export interface NewCommand extends KeptCommand {
   readonly nextStepAt: UtcInstant | null;
 }
 
-/** A message id that somebody used. */
-export interface OfferedCommand {
-  readonly orgId: string;
-  readonly messageId: string;
-}
-
-/** `offset 0` has each message id looked up by the key, however many rows the planner believes there are. */
-const STANDING = `
-  select c.org_id as "orgId", c.id, c.plant_id as "plantId", c.site_id as "siteId", c.message_id as "messageId",
-    c.correlation_id as "correlationId", c.content_sha256 as "contentSha256", c.is_first as "isFirst",
-    c.ack_status as "ackStatus", c.rejection_reason as "rejectionReason", app.instant_text(c.received_at) as "receivedAt"
-  from (select distinct * from unnest($1::uuid[], $2::text[]) as o (org_id, message_id)) o
-  cross join lateral (
-    select k.* from app.command_log k where k.org_id = o.org_id and k.message_id = o.message_id offset 0) c`;
-
-/** What came under these message ids before. */
-function findKeptCommands(trx: Trx, offered: readonly OfferedCommand[]): Promise<KeptCommand[]> {
-  return trx.query<KeptCommand>(
-    prepared(STANDING, [
-      plainArray(offered.map(({ orgId }) => orgId)),
-      textArray(offered.map(({ messageId }) => messageId)),
-    ]),
-  );
-}
-
 const INSERT = `
   insert into app.command_log (org_id, id, key_id, plant_id, site_id, command_type, routing_key, message_id,
     correlation_id, payload, status, ack_status, rejection_reason, source, published_at, content_sha256, is_first, priority,
@@ -88,9 +63,9 @@ const INSERT = `
       ack_status, rejection_reason, source, published_at, content_sha256, is_first, priority, valid_from, valid_until,
       next_step_at, received_at)`;
 
-function insertCommands(rows: readonly NewCommand[]): Statement[] {
-  if (rows.length === 0) return [];
-  return [
+function insertCommands(trx: Trx, rows: readonly NewCommand[]): void {
+  if (rows.length === 0) return;
+  trx.defer(
     prepared(INSERT, [
       plainArray(rows.map((row) => row.orgId)),
       plainArray(rows.map((row) => row.id)),
@@ -115,7 +90,7 @@ function insertCommands(rows: readonly NewCommand[]): Statement[] {
       plainArray(rows.map((row) => row.nextStepAt)),
       plainArray(rows.map((row) => row.receivedAt)),
     ]),
-  ];
+  );
 }
 
 /** How a plant's schedule is called. */
@@ -142,26 +117,14 @@ export interface StandingSchedule extends ScheduleName {
   readonly isCancelled: boolean;
 }
 
-const FIND_SCHEDULES = `
-  select s.org_id as "orgId", s.plant_id as "plantId", s.schedule_id as "scheduleId",
-    s.cancelled_at is not null as "isCancelled"
-  from (select distinct * from unnest($1::uuid[], $2::uuid[], $3::text[]) as o (org_id, plant_id, schedule_id)) o
-  join app.schedule s on s.org_id = o.org_id and s.plant_id = o.plant_id and s.schedule_id = o.schedule_id`;
-
-/** Those of the named schedules that there are. */
-async function findSchedules(trx: Trx, names: readonly ScheduleName[]): Promise<StandingSchedule[]> {
-  if (names.length === 0) return [];
-  return trx.query<StandingSchedule>(prepared(FIND_SCHEDULES, namesOf(names)));
-}
-
 const INSERT_SCHEDULES = `
   insert into app.schedule (org_id, plant_id, schedule_id, id, priority, valid_from, valid_until, slots, created_at)
   select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::timestamptz[], $7::timestamptz[],
     $8::jsonb[], $9::timestamptz[])`;
 
-function insertSchedules(rows: readonly NewSchedule[]): Statement[] {
-  if (rows.length === 0) return [];
-  return [
+function insertSchedules(trx: Trx, rows: readonly NewSchedule[]): void {
+  if (rows.length === 0) return;
+  trx.defer(
     prepared(INSERT_SCHEDULES, [
       ...namesOf(rows),
       plainArray(rows.map((row) => row.id)),
@@ -171,7 +134,7 @@ function insertSchedules(rows: readonly NewSchedule[]): Statement[] {
       textArray(rows.map((row) => row.slots)),
       plainArray(rows.map((row) => row.createdAt)),
     ]),
-  ];
+  );
 }
 
 /** That a schedule is to be followed no more. */
@@ -187,10 +150,9 @@ const CANCEL = `
       as o (org_id, plant_id, schedule_id, cancelled_by, cancelled_at)
    where s.org_id = o.org_id and s.plant_id = o.plant_id and s.schedule_id = o.schedule_id and s.cancelled_at is null`;
 
-/** Of a schedule that was made a moment ago, by the same call, as well: it is not there yet for another statement. */
-async function cancelSchedules(trx: Trx, rows: readonly ScheduleCancellation[]): Promise<void> {
+function cancelSchedules(trx: Trx, rows: readonly ScheduleCancellation[]): void {
   if (rows.length === 0) return;
-  await trx.query(
+  trx.defer(
     prepared(CANCEL, [
       ...namesOf(rows),
       plainArray(rows.map((row) => row.cancelledBy)),
@@ -215,67 +177,88 @@ export interface CommandPace {
   readonly fullAtMicros: number;
 }
 
-const FIND_PACES = `
-  select c.org_id as "orgId", p.plant_id as "plantId", c.state,
-    (extract(epoch from p.full_at) * 1000000)::float8 as "fullAtMicros"
-  from app.trading_config c
-  left join (
-    select p.* from unnest($1::uuid[], $2::uuid[]) as o (org_id, plant_id)
-    join app.command_pace p on p.org_id = o.org_id and p.plant_id = o.plant_id) p on p.org_id = c.org_id`;
-
-interface StateAndPace {
-  readonly orgId: string;
-  readonly state: TradingState;
-  readonly plantId: string | null;
-  readonly fullAtMicros: number | null;
-}
-
-/** How trading of the organisations in scope stands, and the paces of those plants that have one. */
-async function findStatesAndPaces(
-  trx: Trx,
-  plants: readonly Pick<CommandPace, 'orgId' | 'plantId'>[],
-): Promise<Pick<Standing, 'states' | 'paces'>> {
-  const found = await trx.query<StateAndPace>(
-    prepared(FIND_PACES, [
-      plainArray(plants.map(({ orgId }) => orgId)),
-      plainArray(plants.map(({ plantId }) => plantId)),
-    ]),
-  );
-  return {
-    states: new Map(found.map(({ orgId, state }) => [orgId, state])),
-    paces: found.flatMap(({ orgId, plantId, fullAtMicros }) =>
-      plantId === null || fullAtMicros === null ? [] : [{ orgId, plantId, fullAtMicros }],
-    ),
-  };
-}
-
 /** What decides about commands. */
 export interface Standing {
-  /** What came under their message ids before. */
+  /** What came under their message ids before, from whichever organisation in scope. */
   readonly commands: readonly KeptCommand[];
   /** Those of the schedules that they name. */
   readonly schedules: readonly StandingSchedule[];
   readonly paces: readonly CommandPace[];
   /** How trading of the organisations in scope stands; one that is missing does not trade. */
   readonly states: ReadonlyMap<string, TradingState>;
+  /** The `known_at` of this transaction by organisation. */
+  readonly knownAt: ReadonlyMap<string, UtcInstant>;
 }
 
 /** What is asked about. */
 export interface AskedCommands {
-  readonly messages: readonly OfferedCommand[];
-  readonly plants: readonly Pick<CommandPace, 'orgId' | 'plantId'>[];
-  readonly schedules: readonly ScheduleName[];
+  /** Those in scope. */
+  readonly organisations: readonly string[];
+  readonly messageIds: readonly string[];
+  readonly plants: readonly string[];
+  readonly schedules: readonly Pick<ScheduleName, 'plantId' | 'scheduleId'>[];
 }
 
 /**
- * What decides about commands. Whoever goes by it has raised `known_at` of the organisations: nobody changes it until the
- * transaction ends.
+ * By keys without their organisation: whose rows there are to see is said by the scope. To name it once more would have the
+ * planner believe that it leaves next to nothing, until the table was analysed, and take any index that begins with it.
+ * `offset 0` has each message id looked up by itself.
  */
-export async function findStanding(trx: Trx, { messages, plants, schedules }: AskedCommands): Promise<Standing> {
+const STANDING = `
+  with command as (
+    select k.org_id as "orgId", k.id, k.plant_id as "plantId", k.site_id as "siteId", k.message_id as "messageId",
+      k.correlation_id as "correlationId", encode(k.content_sha256, 'hex') as "contentSha256", k.is_first as "isFirst",
+      k.ack_status as "ackStatus", k.rejection_reason as "rejectionReason",
+      app.instant_text(k.received_at) as "receivedAt"
+    from (select distinct * from unnest($1::text[]) as o (message_id)) o
+    cross join lateral (select c.* from app.command_log c where c.message_id = o.message_id offset 0) k),
+  pace as (
+    select p.org_id as "orgId", p.plant_id as "plantId",
+      (extract(epoch from p.full_at) * 1000000)::float8 as "fullAtMicros"
+    from unnest($2::uuid[]) as o (plant_id) join app.command_pace p on p.plant_id = o.plant_id),
+  schedule as (
+    select s.org_id as "orgId", s.plant_id as "plantId", s.schedule_id as "scheduleId",
+      s.cancelled_at is not null as "isCancelled"
+    from (select distinct * from unnest($3::uuid[], $4::text[]) as o (plant_id, schedule_id)) o
+    join app.schedule s on s.plant_id = o.plant_id and s.schedule_id = o.schedule_id)
+  select h.org_id as "orgId", app.instant_text(h.known_at) as "knownAt", t.state,
+    (select jsonb_agg(to_jsonb(c)) from command c where c."orgId" = h.org_id) as commands,
+    (select jsonb_agg(to_jsonb(p)) from pace p where p."orgId" = h.org_id) as paces,
+    (select jsonb_agg(to_jsonb(s)) from schedule s where s."orgId" = h.org_id) as schedules
+  from app.org_head h left join app.trading_config t on t.org_id = h.org_id`;
+
+/** How one organisation stands. */
+interface StandingRow {
+  readonly orgId: string;
+  readonly knownAt: UtcInstant;
+  readonly state: TradingState | null;
+  readonly commands: readonly (Omit<KeptCommand, 'contentSha256'> & { readonly contentSha256: string })[] | null;
+  readonly paces: readonly CommandPace[] | null;
+  readonly schedules: readonly StandingSchedule[] | null;
+}
+
+/**
+ * Raises the organisations' `known_at` and finds what decides about commands of theirs, as one message to the server. Nobody
+ * changes it until the transaction ends: whoever goes by it has raised `known_at` as well.
+ */
+export async function takeStanding(trx: Trx, asked: AskedCommands): Promise<Standing> {
+  trx.defer(raising(asked.organisations));
+  const rows = await trx.query<StandingRow>(
+    prepared(STANDING, [
+      textArray(asked.messageIds),
+      plainArray(asked.plants),
+      plainArray(asked.schedules.map(({ plantId }) => plantId)),
+      textArray(asked.schedules.map(({ scheduleId }) => scheduleId)),
+    ]),
+  );
   return {
-    commands: await findKeptCommands(trx, messages),
-    schedules: await findSchedules(trx, schedules),
-    ...(await findStatesAndPaces(trx, plants)),
+    commands: rows.flatMap(({ commands }) =>
+      (commands ?? []).map((command) => ({ ...command, contentSha256: Buffer.from(command.contentSha256, 'hex') })),
+    ),
+    schedules: rows.flatMap(({ schedules }) => schedules ?? []),
+    paces: rows.flatMap(({ paces }) => paces ?? []),
+    states: new Map(rows.flatMap(({ orgId, state }) => (state === null ? [] : [[orgId, state]]))),
+    knownAt: new Map(rows.map(({ orgId, knownAt }) => [orgId, knownAt])),
   };
 }
 
@@ -285,15 +268,15 @@ const KEEP_PACES = `
     from unnest($1::uuid[], $2::uuid[], $3::float8[]) as o (org_id, plant_id, micros) order by o.org_id, o.plant_id
   on conflict (org_id, plant_id) do update set full_at = excluded.full_at`;
 
-function keepPaces(paces: readonly CommandPace[]): Statement[] {
-  if (paces.length === 0) return [];
-  return [
+function keepPaces(trx: Trx, paces: readonly CommandPace[]): void {
+  if (paces.length === 0) return;
+  trx.defer(
     prepared(KEEP_PACES, [
       plainArray(paces.map(({ orgId }) => orgId)),
       plainArray(paces.map(({ plantId }) => plantId)),
       plainArray(paces.map(({ fullAtMicros }) => fullAtMicros)),
     ]),
-  ];
+  );
 }
 
 /** What follows from commands that were decided about. */
@@ -312,14 +295,12 @@ export interface DecidedCommands {
   readonly verdicts: readonly ReceiptVerdict[];
 }
 
-/** Keeps what was decided about commands, as one statement, or two where a schedule is cancelled. */
-export async function keepDecided(trx: Trx, decided: DecidedCommands): Promise<void> {
-  await runTogether(trx, [
-    ...insertCommands(decided.commands),
-    ...insertSchedules(decided.schedules),
-    ...keepPaces(decided.paces),
-    ...outgoingStatements(decided.answers),
-    ...receiptStatements('partner-command', decided.receipts, decided.verdicts),
-  ]);
-  await cancelSchedules(trx, decided.cancellations);
+/** Keeps what was decided about commands, with whatever the transaction does next. */
+export function keepDecided(trx: Trx, decided: DecidedCommands): void {
+  insertCommands(trx, decided.commands);
+  insertSchedules(trx, decided.schedules);
+  cancelSchedules(trx, decided.cancellations);
+  keepPaces(trx, decided.paces);
+  enqueueOutgoing(trx, decided.answers);
+  insertReceipts(trx, 'partner-command', decided.receipts, decided.verdicts);
 }

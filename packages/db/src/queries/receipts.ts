@@ -5,7 +5,7 @@ import { queryLines, startingAfter } from '../lines.js';
 import type { Trx } from '../pool.js';
 import type { KeyColumns, Page, PageSource, Projection } from '../projection.js';
 import { queryPage } from '../projection.js';
-import { StatementParameters, prepared, type Statement } from '../statement.js';
+import { StatementParameters, prepared } from '../statement.js';
 import type { RowVerdict } from './insert-once.js';
 import type { VersionVerdict } from './keep-versions.js';
 
@@ -42,28 +42,19 @@ const INSERT = `
 
 /**
  * Keeps one receipt per distinct message: organisation, message id and content. A message that comes again keeps the
- * outcome it had: only its copies are counted.
+ * outcome it had: only its copies are counted. With whatever the transaction does next.
  *
  * @param verdicts what became of `rows`, in their order
  */
-export async function insertReceipts(
+export function insertReceipts(
   trx: Trx,
   stream: string,
   rows: readonly Receivable[],
   verdicts: readonly ReceiptVerdict[],
-): Promise<void> {
-  for (const statement of receiptStatements(stream, rows, verdicts)) await trx.query(statement);
-}
-
-/** What {@link insertReceipts} runs: nothing for nothing. */
-export function receiptStatements(
-  stream: string,
-  rows: readonly Receivable[],
-  verdicts: readonly ReceiptVerdict[],
-): Statement[] {
+): void {
   const receipts = countCopies(rows, verdicts);
-  if (receipts.length === 0) return [];
-  return [
+  if (receipts.length === 0) return;
+  trx.defer(
     prepared(INSERT, [
       stream,
       plainArray(receipts.map(({ row }) => row.orgId)),
@@ -74,7 +65,7 @@ export function receiptStatements(
       plainArray(receipts.map(({ row }) => row.receivedAt)),
       plainArray(receipts.map(({ copies }) => copies)),
     ]),
-  ];
+  );
 }
 
 /** What may have become of a message's fact. */

@@ -25,10 +25,12 @@ const INSERT = `
     as s (org_id, schedule_id, plant_id, starts_at, ends_at, slot, command_id)
   on conflict do nothing`;
 
-/** Opens slots, each due when it starts. Those that are open already stay as they are. */
-export async function openScheduleSlots(trx: Trx, slots: readonly NewScheduleSlot[]): Promise<void> {
+/**
+ * Opens slots, each due when it starts, with whatever the transaction does next. Those that are open already stay as they are.
+ */
+export function openScheduleSlots(trx: Trx, slots: readonly NewScheduleSlot[]): void {
   if (slots.length === 0) return;
-  await trx.query(
+  trx.defer(
     prepared(INSERT, [
       plainArray(slots.map(({ orgId }) => orgId)),
       plainArray(slots.map(({ scheduleId }) => scheduleId)),
@@ -167,10 +169,10 @@ const WRITE = `
       as n (org_id, command_id, status, reason, relayed_at, next_step_at)
    where s.org_id = n.org_id and s.command_id = n.command_id`;
 
-/** Writes down how slots stand; they have been taken in this transaction. */
-export async function writeSlotStandings(trx: Trx, standings: readonly SlotStanding[]): Promise<void> {
+/** Writes down how slots stand that have been taken in this transaction, with whatever that does next. */
+export function writeSlotStandings(trx: Trx, standings: readonly SlotStanding[]): void {
   if (standings.length === 0) return;
-  await trx.query(
+  trx.defer(
     prepared(WRITE, [
       plainArray(standings.map(({ orgId }) => orgId)),
       plainArray(standings.map(({ commandId }) => commandId)),

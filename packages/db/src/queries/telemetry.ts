@@ -125,13 +125,13 @@ export function prepareRealtimeSamples(rows: readonly NewRealtimeSample[]): Prep
  * A sample is a duplicate when its message is known, or everything that it measured is what the current version says.
  *
  * @param samples their days must have partitions, see {@link ensurePartitions}
- * @param receivedAt from {@link takeStamp}, the same for the whole transaction
+ * @param receivedAt the stamp of the transaction; null: the one that was announced, see {@link announceStamp}
  * @returns a verdict per sample, in the order of their arrival
  */
 export async function insertRealtimeSamples(
   trx: Trx,
   samples: PreparedSamples,
-  receivedAt: UtcInstant,
+  receivedAt: UtcInstant | null,
 ): Promise<VersionVerdict[]> {
   if (samples.rows.length === 0) return [];
   const verdicts = await keepVersions(samples, receivedAt, SAMPLES.within(trx));
@@ -177,13 +177,13 @@ export function prepareMeterReadings(rows: readonly NewMeterReading[]): Prepared
  * A reading is a duplicate when its message is known, or its role, value and quality are those of the current version.
  *
  * @param readings their days must have partitions, see {@link ensurePartitions}
- * @param receivedAt from {@link takeStamp}, the same for the whole transaction
+ * @param receivedAt the stamp of the transaction; null: the one that was announced, see {@link announceStamp}
  * @returns a verdict per reading, in the order of their arrival
  */
 export async function insertMeterReadings(
   trx: Trx,
   readings: PreparedReadings,
-  receivedAt: UtcInstant,
+  receivedAt: UtcInstant | null,
 ): Promise<VersionVerdict[]> {
   return readings.rows.length === 0 ? [] : keepVersions(readings, receivedAt, READINGS.within(trx));
 }

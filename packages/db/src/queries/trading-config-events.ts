@@ -43,7 +43,7 @@ export async function insertTradingConfigEvents(
     insert: (fresh) => insertFresh(trx, fresh, places),
     hasSameContent: (standing) => compareContent(trx, standing),
   });
-  await insertReceipts(trx, 'trading-config', rows, verdicts);
+  insertReceipts(trx, 'trading-config', rows, verdicts);
   return verdicts;
 }
 

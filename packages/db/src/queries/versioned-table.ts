@@ -2,6 +2,7 @@ import type { UtcInstant } from '@quarterhour/domain';
 import { arrayParameter, type ArrayColumn } from '../array-parameters.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
+import { ANNOUNCED_STAMP, announcedStamp } from './known-at.js';
 import type { Displaced, Stamped, Version, VersionedRows, VersionedTable } from './keep-versions.js';
 
 /** How one member of a row travels to Postgres and back. */
@@ -43,6 +44,7 @@ export function versionedTable<Row extends Version>(spec: VersionedTableSpec<Row
       const lost = await trx.query<{ position: number }>(prepared(statements.insert, [...insertion, receivedAt]));
       return lost.map(({ position }) => position);
     },
+    announced: () => announcedStamp(trx),
     lock: async (asked) => {
       const values = [
         ...arrays(
@@ -81,7 +83,7 @@ function statementsOf<Row extends Version>({ table, key, content, provenance, no
     insert: `
       with offered as (select * from ${unnest(offered)}), stored as (
         insert into app.${table} (${listOf(stamped)})
-        select ${listOf(offered)}, $${offered.length + 1}::timestamptz from offered
+        select ${listOf(offered)}, coalesce($${offered.length + 1}::timestamptz, (select ${ANNOUNCED_STAMP})) from offered
         on conflict (${listOf(key)}) do nothing
         returning ${listOf(key)}
       )${noting === undefined ? '' : `, noted as (${noting})`}

@@ -39,7 +39,7 @@ export class Decisions {
   readonly #paces = new Map<string, CommandPace>();
   readonly #changedPaces = new Map<string, CommandPace>();
 
-  constructor({ commands, schedules, paces, states }: Standing) {
+  constructor({ commands, schedules, paces, states }: Omit<Standing, 'knownAt'>) {
     this.#states = states;
     for (const command of commands) this.#remember(command);
     for (const schedule of schedules) this.#schedules.set(nameOf(schedule), schedule.isCancelled);

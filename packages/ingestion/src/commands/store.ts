@@ -1,4 +1,4 @@
-import { findStanding, keepDecided, raiseKnownAt, type AskedCommands, type Trx } from '@quarterhour/db';
+import { keepDecided, takeStanding, type AskedCommands, type Trx } from '@quarterhour/db';
 import { knownAtOf } from '../known-at.js';
 import type { Understood } from '../received.js';
 import type { Verdict } from '../stream.js';
@@ -14,22 +14,26 @@ export async function storeCommands(
   batch: readonly Understood<PartnerCommandFact>[],
 ): Promise<readonly Verdict[]> {
   const facts = batch.map(({ fact }) => fact);
-  const knownAt = await raiseKnownAt(trx, [...new Set(facts.map(({ orgId }) => orgId))]);
-  const decisions = new Decisions(await findStanding(trx, askedAbout(facts)));
-  const verdicts = facts.map((fact) => decisions.decide(fact, knownAtOf(knownAt, fact.orgId)));
+  const standing = await takeStanding(trx, askedAbout(facts));
+  const decisions = new Decisions(standing);
+  const nowOf = (orgId: string) => knownAtOf(standing.knownAt, orgId);
+  const verdicts = facts.map((fact) => decisions.decide(fact, nowOf(fact.orgId)));
   const { commands, schedules, cancellations, paces, answers } = decisions;
   const receipts = facts.map(({ orgId, contentSha256, messageId, body }) => {
-    return { orgId, contentSha256, messageId, body, receivedAt: knownAtOf(knownAt, orgId) };
+    return { orgId, contentSha256, messageId, body, receivedAt: nowOf(orgId) };
   });
-  await keepDecided(trx, { commands, schedules, cancellations, paces, answers, receipts, verdicts });
+  keepDecided(trx, { commands, schedules, cancellations, paces, answers, receipts, verdicts });
   return verdicts;
 }
 
 function askedAbout(facts: readonly PartnerCommandFact[]): AskedCommands {
-  const plants = new Map<string, AskedCommands['plants'][number]>();
-  for (const { orgId, plantId } of facts) if (plantId !== null) plants.set(plantId, { orgId, plantId });
-  const schedules = facts.flatMap(({ orgId, plantId, schedule }) =>
-    plantId === null || schedule === null ? [] : [{ orgId, plantId, scheduleId: schedule.scheduleId }],
-  );
-  return { messages: facts, plants: [...plants.values()], schedules };
+  const distinct = <T>(values: readonly T[]) => [...new Set(values)];
+  return {
+    organisations: distinct(facts.map(({ orgId }) => orgId)),
+    messageIds: facts.map(({ messageId }) => messageId),
+    plants: distinct(facts.flatMap(({ plantId }) => plantId ?? [])),
+    schedules: facts.flatMap(({ plantId, schedule }) =>
+      plantId === null || schedule === null ? [] : [{ plantId, scheduleId: schedule.scheduleId }],
+    ),
+  };
 }

@@ -101,14 +101,14 @@ async function store(trx: Trx, batch: readonly Understood<CommandAnswerFact>[]):
   const commands = await lockAnsweredCommands(trx, named);
   const slots = await lockAnsweredSlots(trx, named);
   const taken = takeAnswers(facts, [...commands.map((command) => ({ ...command, commandId: command.id })), ...slots]);
-  await writeCommandAnswers(
+  writeCommandAnswers(
     trx,
     answersTo(
       commands.map(({ id }) => id),
       taken.answers,
     ),
   );
-  await writeSlotAnswers(
+  writeSlotAnswers(
     trx,
     answersTo(
       slots.map(({ commandId }) => commandId),
@@ -117,7 +117,7 @@ async function store(trx: Trx, batch: readonly Understood<CommandAnswerFact>[]):
   );
   const source = facts[0]?.eventSource ?? DEFAULT_COMMAND_RULES.eventSource;
   const toldOf = (orgId: string): Told => ({ at: knownAtOf(knownAt, orgId), source });
-  await enqueueOutgoing(trx, eventsAbout(commands, taken.answers, toldOf));
+  enqueueOutgoing(trx, eventsAbout(commands, taken.answers, toldOf));
   const rows = facts.map(({ orgId, answer, contentSha256, body }) => ({
     orgId,
     contentSha256,
@@ -125,7 +125,7 @@ async function store(trx: Trx, batch: readonly Understood<CommandAnswerFact>[]):
     body,
     receivedAt: knownAtOf(knownAt, orgId),
   }));
-  await insertReceipts(trx, 'command-answer', rows, taken.verdicts);
+  insertReceipts(trx, 'command-answer', rows, taken.verdicts);
   return taken.verdicts;
 }
 

@@ -146,7 +146,12 @@ const refusalOf = (
 const codeOf = (...asked: Parameters<typeof refusalOf>) => refusalOf(...asked)?.code ?? null;
 
 /** Everything enabled, nothing known. */
-const FRESH: Standing = { commands: [], schedules: [], paces: [], states: new Map([[ORG, 'ENABLED']]) };
+const FRESH: Omit<Standing, 'knownAt'> = {
+  commands: [],
+  schedules: [],
+  paces: [],
+  states: new Map([[ORG, 'ENABLED']]),
+};
 const stands = (different: Partial<Standing> = {}) => new Decisions({ ...FRESH, ...different });
 const now = (text = NOW) => parseInstant(text);
 

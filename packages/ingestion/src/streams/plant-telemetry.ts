@@ -1,11 +1,11 @@
 import { vcpEnvelope } from '@quarterhour/contracts';
 import {
+  announceStamp,
   NO_ORGANISATION,
   insertMeterReadings,
   insertRealtimeSamples,
   prepareMeterReadings,
   prepareRealtimeSamples,
-  takeStamp,
   type NewMeterReading,
   type NewRealtimeSample,
 } from '@quarterhour/db';
@@ -100,14 +100,14 @@ function prepare(batch: readonly Understood<PlantTelemetryFact>[]): PreparedFact
   const preparedReadings = prepareMeterReadings(readings);
   return {
     async store(trx) {
-      const receivedAt = await takeStamp(trx);
+      announceStamp(trx);
       const verdicts: Verdict[] = batch.map(() => 'duplicate');
       const place = (positions: readonly number[], ofRows: readonly Verdict[]): void => {
         for (const [index, position] of positions.entries())
           verdicts[position] = ofBoth(verdicts[position], ofRows[index]);
       };
-      place(ofSample, await insertRealtimeSamples(trx, preparedSamples, receivedAt));
-      place(ofReading, await insertMeterReadings(trx, preparedReadings, receivedAt));
+      place(ofSample, await insertRealtimeSamples(trx, preparedSamples, null));
+      place(ofReading, await insertMeterReadings(trx, preparedReadings, null));
       return verdicts;
     },
   };

@@ -111,7 +111,7 @@ async function writeDown(writing: Writing, { action, before, after }: Changed): 
   const asset = is ?? was;
   if (asset == null) return;
   await writing.audit({ action, subject: asset.id, detail: { before: was, after: is } });
-  await announceAsset(writing, was == null ? 'created' : is == null ? 'deleted' : 'changed', asset);
+  announceAsset(writing, was == null ? 'created' : is == null ? 'deleted' : 'changed', asset);
 }
 
 function conflict(message: string, cause?: unknown): RequestRefused {

@@ -13,11 +13,7 @@ import type { Writing } from './writing.js';
 const SOURCE = 'control-api';
 
 /** Tells whoever follows the register, once the write is committed. What happens to one asset is told in its order. */
-export async function announceAsset(
-  { trx, orgId, stamp, by }: Writing,
-  change: AssetEventChange,
-  asset: AssetOutput,
-): Promise<void> {
+export function announceAsset({ trx, orgId, stamp, by }: Writing, change: AssetEventChange, asset: AssetOutput): void {
   const message: AssetEventMessage = {
     event_id: uuidv7(),
     organisation_id: orgId,
@@ -27,7 +23,7 @@ export async function announceAsset(
     change,
     asset,
   };
-  await enqueueOutgoing(trx, [
+  enqueueOutgoing(trx, [
     {
       orgId,
       vhost: VHOST,

@@ -4,7 +4,7 @@ import { parseInstant } from '@quarterhour/domain';
 import { knownAssetsOfBody } from './writing.js';
 
 const nothing = () => Promise.resolve([]);
-const trx: Trx = { run: nothing, query: nothing };
+const trx: Trx = { run: nothing, query: nothing, defer: () => undefined };
 const writing = {
   trx,
   orgId: '0190a000-0000-7000-8000-000000000001',
