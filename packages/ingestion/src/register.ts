@@ -1,4 +1,4 @@
-import type { PartnerKeyRow, RegisterRows, TradingState } from '@quarterhour/db';
+import type { PartnerKeyRow, RegisterRows, TradingState, TradingStateRow } from '@quarterhour/db';
 
 export type RegisteredOrganisation = RegisterRows['organisations'][number];
 export type RegisteredPlant = RegisterRows['plants'][number];
@@ -17,7 +17,7 @@ export class Register {
   readonly #plantsByExternalId: ReadonlyMap<string, RegisteredPlant>;
   readonly #plantIdsByOwner: ReadonlyMap<string, readonly string[]>;
   readonly #assets: ReadonlyMap<string, RegisteredAsset>;
-  readonly #tradingStates: ReadonlyMap<string, TradingState>;
+  readonly #tradingStates: ReadonlyMap<string, TradingStateRow>;
   readonly #keys: readonly PartnerKeyRow[];
 
   constructor(rows: RegisterRows) {
@@ -37,7 +37,7 @@ export class Register {
     );
     this.#plantIdsByOwner = idsByOwner(rows.plants);
     this.#assets = new Map(rows.assets.map((asset) => [asset.id, asset]));
-    this.#tradingStates = new Map(rows.tradingStates.map(({ orgId, state }) => [orgId, state]));
+    this.#tradingStates = new Map(rows.tradingStates.map((row) => [row.orgId, row]));
     this.#keys = rows.apiKeys;
   }
 
@@ -71,7 +71,12 @@ export class Register {
 
   /** How an organisation's trading stands. */
   tradingState(orgId: string): TradingState {
-    return this.#tradingStates.get(orgId) ?? 'DISABLED';
+    return this.#tradingStates.get(orgId)?.state ?? 'DISABLED';
+  }
+
+  /** Another one whenever the control plane has been at an organisation's places on the broker. */
+  provisionedVersion(orgId: string): number {
+    return this.#tradingStates.get(orgId)?.provisionedVersion ?? 0;
   }
 
   /** Ids of an organisation's keys that are neither revoked nor expired, oldest first. */
