@@ -90,7 +90,11 @@ export function readConfig(env: Environment = process.env) {
     },
     partnerUrls: {
       allowsHttp: read.QUARTERHOUR_ESM_ALLOW_HTTP === 'yes',
-      ownHosts: read.QUARTERHOUR_OWN_HOSTS,
+      ownHosts: [
+        ...read.QUARTERHOUR_OWN_HOSTS,
+        new URL(read.QUARTERHOUR_PUBLIC_URL).hostname.replace(/^\[|\]$/g, ''),
+        read.QUARTERHOUR_PARTNER_AMQP_HOST,
+      ],
       testOrigins: read.QUARTERHOUR_ESM_TEST_ORIGINS,
     },
     esm: {
