@@ -1,5 +1,5 @@
 import type { Database } from '@quarterhour/db';
-import type { RegisterWatch } from '@quarterhour/ingestion';
+import type { CommandRules, RegisterWatch } from '@quarterhour/ingestion';
 import type { Clock, KeyRing, Logger, PartnerUrlRules } from '@quarterhour/runtime';
 import type { EsmContext } from './esm/start.js';
 import type { Provisioner } from './provisioning/provisioner.js';
@@ -15,6 +15,8 @@ export interface ApiContext {
   readonly apiKeyPepper: Uint8Array;
   readonly partnerAddresses: PartnerAddresses;
   readonly partnerUrls: PartnerUrlRules;
+  /** As the workers have them. */
+  readonly commandRules: CommandRules;
   readonly esm: EsmContext;
   readonly provisioner: Pick<Provisioner, 'reach' | 'settle' | 'soon'>;
 }

@@ -9,6 +9,7 @@ import {
   PARTNER_BROKER_VARIABLES,
   partnerBroker,
 } from '@quarterhour/http';
+import { DEFAULT_COMMAND_RULES } from '@quarterhour/ingestion';
 import { ConfigError, readEnvironment, type Environment } from '@quarterhour/runtime';
 import { z } from 'zod';
 
@@ -44,6 +45,7 @@ const environment = z.object({
   QUARTERHOUR_BROKER_VHOST: z.string().min(1).default(VHOST),
   QUARTERHOUR_BROKER_USER: z.string().min(1).optional(),
   QUARTERHOUR_BROKER_SAMPLING_MS: z.coerce.number().int().min(100).max(600_000).default(DEFAULT_SAMPLING_MS),
+  QUARTERHOUR_EMERGENCY_SIGNATURE: z.enum(['optional', 'required']).default('optional'),
   QUARTERHOUR_ESM_ALLOW_HTTP: z.literal('yes').optional(),
   QUARTERHOUR_ESM_TEST_ORIGINS: origins,
   QUARTERHOUR_OWN_HOSTS: list,
@@ -82,9 +84,17 @@ export function readConfig(env: Environment = process.env) {
       user: read.QUARTERHOUR_BROKER_USER ?? decodeURIComponent(new URL(read.QUARTERHOUR_RABBITMQ_API_URL).username),
       samplingMs: read.QUARTERHOUR_BROKER_SAMPLING_MS,
     },
+    commandRules: {
+      ...DEFAULT_COMMAND_RULES,
+      needsSignedEmergency: read.QUARTERHOUR_EMERGENCY_SIGNATURE === 'required',
+    },
     partnerUrls: {
       allowsHttp: read.QUARTERHOUR_ESM_ALLOW_HTTP === 'yes',
-      ownHosts: read.QUARTERHOUR_OWN_HOSTS,
+      ownHosts: [
+        ...read.QUARTERHOUR_OWN_HOSTS,
+        new URL(read.QUARTERHOUR_PUBLIC_URL).hostname.replace(/^\[|\]$/g, ''),
+        read.QUARTERHOUR_PARTNER_AMQP_HOST,
+      ],
       testOrigins: read.QUARTERHOUR_ESM_TEST_ORIGINS,
     },
     esm: {

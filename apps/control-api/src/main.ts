@@ -54,7 +54,7 @@ await runProcess({ name: 'control-api', log }, async (onStop) => {
   const register = await RegisterWatch.open(db);
   const metrics = createMetrics({ processMetrics: true });
   await serveBrokerAuth({ ...config, where: config.brokerAuth, log, metrics, onStop });
-  const { apiKeyPepper, partnerAddresses } = config;
+  const { apiKeyPepper, partnerAddresses, commandRules } = config;
   const { provisioner, checks } = provisioning;
   // Uses are counted where data is read.
   const apiKeys = createApiKeyVerifier({
@@ -72,6 +72,7 @@ await runProcess({ name: 'control-api', log }, async (onStop) => {
       apiKeyPepper,
       partnerAddresses,
       partnerUrls,
+      commandRules,
       esm: esm.context,
       provisioner,
       checks: [...checks, ...esm.checks],

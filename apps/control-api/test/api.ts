@@ -13,7 +13,7 @@ import {
   type Method,
   type PartnerBroker,
 } from '@quarterhour/http';
-import { RegisterWatch } from '@quarterhour/ingestion';
+import { DEFAULT_COMMAND_RULES, RegisterWatch, type CommandRules } from '@quarterhour/ingestion';
 import type { RabbitApi } from '@quarterhour/messaging';
 import {
   createKeyRing,
@@ -92,6 +92,7 @@ export interface TestApiOptions {
   /** How the app reaches the broker. Default: the one of the tests. */
   readonly rabbit?: RabbitApi;
   readonly partnerUrls?: Partial<PartnerUrlRules>;
+  readonly commandRules?: Partial<CommandRules>;
   /** What partners are told of the broker. */
   readonly partnerBroker?: PartnerBroker;
 }
@@ -99,6 +100,7 @@ export interface TestApiOptions {
 export async function openTestApi({
   rabbit,
   partnerUrls,
+  commandRules,
   partnerBroker = { host: 'broker.example', port: 5671, ca: CA },
 }: TestApiOptions = {}): Promise<TestApi> {
   const database = await testDatabase();
@@ -149,6 +151,7 @@ export async function openTestApi({
       restBaseUrl: 'https://api.example',
     },
     partnerUrls: rules,
+    commandRules: { ...DEFAULT_COMMAND_RULES, ...commandRules },
     esm,
     provisioner: aProvisioner(),
     verifier: await openTokenVerifier({

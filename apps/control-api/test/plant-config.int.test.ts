@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import request from 'supertest';
 import { configLogEntry, plantConfig, tradingError } from '@quarterhour/contracts';
 import { findTradingConfig, type OrganisationRow, type PlantRow } from '@quarterhour/db';
+import { fixedClock } from '@quarterhour/runtime';
 import { anOrganisation, aPlant, openEsmSandbox, type EsmSandbox } from '@quarterhour/testkit';
 import { findOutResults } from '../src/esm/plant-config.js';
 import { openTestApi } from './api.js';
@@ -16,6 +17,7 @@ const operations = [
   ['post', 'config', { timeConfigs: [block], validateOnly: true }],
   ['post', 'config/validate', { timeConfigs: [block] }],
 ] as const;
+const neverAsked = () => Promise.reject(new Error('not asked for'));
 /** In tests nobody is still waiting for an answer. */
 const LIMITS = { overdueAfterMs: 600_000, askedWithinMs: 0 };
 
@@ -271,6 +273,34 @@ describe('a configuration', () => {
     expect(await codeOf()).toEqual([{ code: null }]);
     await findOutResults(api.esm, LIMITS);
     expect(await codeOf()).toEqual([{ code: 'CONFIRMED_BY_READING' }]);
+  });
+
+  test('of which nothing sensible is said keeps no other from being asked for', async () => {
+    const [first, second] = [await send({ timeConfigs: [block] }), await send({ timeConfigs: [block] })];
+    await pause();
+    sandbox.plan({ operation: 'result', fault: { kind: 'answer', body: 'nonsense' } });
+    await findOutResults(api.esm, LIMITS);
+    const codes = [await entryOf(first.id), await entryOf(second.id)].map((row) => row?.['code']);
+    expect(codes.sort()).toEqual(['ACCEPTED', 'APPLIED']);
+    await findOutResults(api.esm, LIMITS);
+    for (const { id } of [first, second]) expect(await entryOf(id)).toMatchObject({ code: 'APPLIED' });
+  });
+
+  test('waits for its turn behind an ESM that takes its time, and for no longer than a turn', async () => {
+    for (let n = 0; n < 6; n += 1) await send({ timeConfigs: [block] });
+    const clock = fixedClock('2026-01-15T10:00:00Z');
+    let asked = 0;
+    const client = {
+      ...{ readConfig: neverAsked, sendConfig: neverAsked },
+      readResult: () => {
+        asked += 1;
+        clock.advance(4_000);
+        return Promise.resolve({ resultCode: 'PENDING', message: null, isTerminal: false, isError: false });
+      },
+    };
+    await findOutResults({ ...api.esm, client, clock }, LIMITS);
+    expect(asked).toBe(3);
+    await findOutResults(api.esm, LIMITS);
   });
 
   test('that cannot be sent is written down as not sent', async () => {

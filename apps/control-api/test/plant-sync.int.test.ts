@@ -116,6 +116,22 @@ describe('synchronising plants', () => {
     expect((await standingOf(ours)).error).toBeNull();
   });
 
+  test('links many in several transactions, because the register changes for nobody else meanwhile', async () => {
+    await configure(ours);
+    const numbers = Array.from({ length: 250 }, (_, n) => String(n));
+    for (const n of numbers) await aPlant(api.admin, ours, { name: `Roof ${n}`, externalPlantId: null });
+    listing(numbers.map((n) => ({ externalPlantId: `E-${n}`, name: `Roof ${n}` })));
+    expect(await sync()).toEqual({ synced: 250, errors: 0 });
+    const most = await api.admin.read([ours.id], (trx) =>
+      trx.query({
+        text: `select max(n)::int as linked from (
+                 select count(*) as n from app.plant where org_id = $1 and external_plant_id is not null group by xmin::text) t`,
+        values: [ours.id],
+      }),
+    );
+    expect(most).toEqual([{ linked: 100 }]);
+  });
+
   test('never takes what is another organisation’s', async () => {
     await configure(ours);
     await aPlant(api.admin, theirs, { name: 'Roof', externalPlantId: null });

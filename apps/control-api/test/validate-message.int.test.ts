@@ -140,6 +140,28 @@ describe('a command of the key that asks', () => {
   });
 });
 
+test('an emergency without a signature is dropped where the workers want one', async () => {
+  const strict = await openTestApi({ commandRules: { needsSignedEmergency: true } });
+  try {
+    const organisation = await anOrganisation(strict.admin);
+    const site = await aPlant(strict.admin, organisation);
+    const claims = { orgs: [organisation.id], roles: ['trader'] };
+    const wanted = { name: 'A key', scopes: ALL_WRITE_SCOPES };
+    const minted = mintedApiKey.parse((await strict.post('/api/v1/partner/api-keys', wanted, claims)).body);
+    const body = aCommandEnvelope(site.id, { action: 'STOP' });
+    const message = { exchange: 'vcp', routing_key: `${organisation.queuePrefix ?? ''}.command.emergency`, body };
+    const answer = await request(strict.app).post(URL).set('x-api-key', minted.key).send(message);
+    expect(validateMessageResponse.parse(answer.body)).toMatchObject({
+      result: 'rejected',
+      reason: 'UNSIGNED',
+      answer: null,
+      signature: 'missing',
+    });
+  } finally {
+    await strict.close();
+  }
+});
+
 describe('what the broker would not take', () => {
   test('is said: keys that no scope allows, keys of others, and keys that lead nowhere', async () => {
     const reader = (await mint(ours, ['vcp:connect', 'vcp:read'])).key;

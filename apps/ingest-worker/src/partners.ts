@@ -44,6 +44,8 @@ export class Partners {
   readonly #streams: PartnerStreams;
   readonly #atMost = new AtMost(AT_MOST);
   readonly #followed = new Map<string, Followed>();
+  /** Those of keys, by virtual host: they are looked for with every message to a partner. */
+  readonly #keyStrands = new Map<string, KeyStrand>();
 
   constructor(ctx: PartnersContext, streams: PartnerStreams) {
     this.#ctx = ctx;
@@ -59,7 +61,7 @@ export class Partners {
     for (const [id, { make, wish }] of wanted) {
       const followed = this.#followed.get(id);
       if (followed !== undefined) followed.wish = wish;
-      else this.#followed.set(id, { strand: make(), wish, isBusy: false, trouble: null });
+      else this.#take(id, make(), wish);
     }
     for (const [id, followed] of this.#followed) if (!wanted.has(id)) followed.wish = null;
     await Promise.all([...this.#followed].map(([id, followed]) => this.#step(id, followed)));
@@ -67,17 +69,17 @@ export class Partners {
 
   /** What publishes into the virtual host of a key; null while that does not let us in, or nobody has such a key. */
   publisherIn(vhost: string): Publisher | null {
-    return this.#keyStrand(vhost)?.publisher ?? null;
+    return this.#keyStrands.get(vhost)?.publisher ?? null;
   }
 
   /** The same for telemetry that partners are told of. */
   fanOutPublisherIn(vhost: string): Publisher | null {
-    return this.#keyStrand(vhost)?.fanOutPublisher ?? null;
+    return this.#keyStrands.get(vhost)?.fanOutPublisher ?? null;
   }
 
   /** Compares once what waits in the keys' virtual hosts with what arrives. Never rejects. */
   async look(): Promise<void> {
-    await Promise.all(this.#keyStrands().map((strand) => strand.look()));
+    await Promise.all([...this.#keyStrands.values()].map((strand) => strand.look()));
   }
 
   /** Lets go of everything, or of what can be let go of soon. */
@@ -93,7 +95,7 @@ export class Partners {
   #health(): HealthReport {
     const followed = [...this.#followed.values()];
     const central = followed.filter(({ strand }) => strand instanceof CentralStrand);
-    const keys = this.#keyStrands();
+    const keys = [...this.#keyStrands.values()];
     return {
       ok: !followed.some(({ trouble }) => trouble?.matters === true),
       detail: {
@@ -108,12 +110,15 @@ export class Partners {
     };
   }
 
-  #keyStrand(vhost: string): KeyStrand | undefined {
-    return this.#keyStrands().find(({ name }) => name === vhost);
+  #take(id: string, strand: PartnerStrand, wish: Wish): void {
+    this.#followed.set(id, { strand, wish, isBusy: false, trouble: null });
+    if (strand instanceof KeyStrand) this.#keyStrands.set(strand.name, strand);
   }
 
-  #keyStrands(): KeyStrand[] {
-    return [...this.#followed.values()].flatMap(({ strand }) => (strand instanceof KeyStrand ? [strand] : []));
+  /** Under another prefix a key may have another strand already. */
+  #forget(id: string, strand: PartnerStrand): void {
+    this.#followed.delete(id);
+    if (this.#keyStrands.get(strand.name) === strand) this.#keyStrands.delete(strand.name);
   }
 
   /** By what makes a strand another one: a partner whose prefix changed has other queues. */
@@ -144,7 +149,7 @@ export class Partners {
     try {
       if (wish === null) {
         await strand.leave();
-        this.#followed.delete(id);
+        this.#forget(id, strand);
       } else {
         await strand.follow(wish);
         followed.trouble = null;

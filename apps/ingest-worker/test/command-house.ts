@@ -38,6 +38,8 @@ export interface Partner {
 /** A house whose workers can open signing keys, and partners that command. */
 export interface CommandHouse extends WorkerHouse {
   readonly folder: string;
+  /** The key ring of the workers. */
+  readonly ringFile: string;
   aPartner(scopes?: readonly string[]): Promise<Partner>;
   /** A partner whose key is sealed under another ring than the workers have. */
   aStranger(): Promise<Partner>;
@@ -58,6 +60,7 @@ export async function aCommandHouse(): Promise<CommandHouse> {
   return {
     ...house,
     folder,
+    ringFile,
     startWorker: (different = {}): Promise<StartedProcess> =>
       house.startWorker({ QUARTERHOUR_KEY_RING: ringFile, ...different }),
     aPartner: (scopes = ALL_WRITE_SCOPES) => aPartner(keyRing, scopes),

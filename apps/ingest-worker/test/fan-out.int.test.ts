@@ -11,6 +11,7 @@ import {
   vcpRealtimeEvent,
 } from '@quarterhour/contracts';
 import type { OrganisationRow, PlantRow } from '@quarterhour/db';
+import { resumeIntake, stopIntake } from '@quarterhour/messaging';
 import {
   aMeterEnvelope,
   anApiKey,
@@ -83,6 +84,14 @@ const fromGateway = ({ plant }: Partner, envelope: object) =>
     body: Buffer.from(JSON.stringify(envelope)),
   });
 
+/** By the partner, in our own virtual host. */
+const publishedBy = ({ prefix, plant }: Partner, envelope: object) =>
+  house.publisher.publish({
+    exchange: EXCHANGES.vcp,
+    routingKey: partnerTelemetryKey(prefix, 'realtime', plant.id),
+    body: Buffer.from(JSON.stringify(envelope)),
+  });
+
 interface Told {
   readonly routingKey: string;
   readonly messageId: string;
@@ -125,11 +134,7 @@ describe('telemetry of a plant', () => {
     const ofGateway = aSample(partner, { gridPowerKw: 5, batteryPowerKw: -20 });
     await fromGateway(partner, ofGateway);
     const central = aSample(partner);
-    await house.publisher.publish({
-      exchange: EXCHANGES.vcp,
-      routingKey: partnerTelemetryKey(partner.prefix, 'realtime', partner.plant.id),
-      body: Buffer.from(JSON.stringify(central)),
-    });
+    await publishedBy(partner, central);
     const meter = aMeterEnvelope({ siteId: partner.plant.id });
     await one.publish(`${partner.prefix}.telemetry.meter`, meter);
 
@@ -171,6 +176,43 @@ describe('telemetry of a plant', () => {
     await eventually(async () => expect(await isBound()).toBe(2), WITHIN);
     await setTradingState(house.admin, partner.organisation, 'DRAINING');
     await eventually(async () => expect(await isBound()).toBe(0), WITHIN);
+  });
+
+  test('is told on when trading was drained and enabled again before anybody looked', async () => {
+    const partner = await aPartner();
+    const key = await aKeyOf(partner);
+    await aWorker();
+    await bound(partner);
+    const told = await listening(key, partner);
+    const { api, name } = house.vhost;
+    const families = ['telemetry', 'config'] as const;
+    await stopIntake(api, name, partner.prefix, families);
+    await resumeIntake(api, name, partner.prefix, families);
+    const { id } = partner.organisation;
+    await house.admin.transaction([id], (trx) =>
+      trx.query({
+        text: `update app.trading_config set wanted_version = wanted_version + 2, provisioned_version = wanted_version + 2
+                where org_id = $1`,
+        values: [id],
+      }),
+    );
+    await eventually(async () => {
+      await publishedBy(partner, aSample(partner));
+      expect(told).not.toEqual([]);
+    }, WITHIN);
+  });
+
+  test('is told on when somebody deleted the queue', async () => {
+    const partner = await aPartner();
+    const key = await aKeyOf(partner);
+    await aWorker();
+    await bound(partner);
+    const told = await listening(key, partner);
+    await house.vhost.api.deleteQueue(house.vhost.name, QUEUES.fanOut);
+    await eventually(async () => {
+      await fromGateway(partner, aSample(partner));
+      expect(told).not.toEqual([]);
+    }, WITHIN);
   });
 
   test('that cannot be understood is told to nobody and keeps nobody waiting', async () => {

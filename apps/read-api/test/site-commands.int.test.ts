@@ -119,6 +119,14 @@ describe('what holds at a site', () => {
     expect((await configOf(plant)).modeOverride).toBeNull();
   });
 
+  test('has none but pending commands among those that are pending, also when one came while it was asked', async () => {
+    const plant = await aPlant(api.admin, ours);
+    await command(plant, -0.01, { status: 'REJECTED', ack_status: 'NACK', rejection_reason: 'STALE: too late' });
+    await command(plant, -0.01, { status: 'PENDING', message_id: 'just now' });
+    expect((await configOf(plant)).pendingCommands.map(({ messageId }) => messageId)).toEqual(['just now']);
+    expect(await commandsOf(plant)).toHaveLength(2);
+  });
+
   test('is the schedule that the plant goes by: a slot now, then priority, then the later one', async () => {
     const plant = await aPlant(api.admin, ours);
     const schedule = async (name: string, priority: string, slots: readonly [number, number][], columns = {}) => {

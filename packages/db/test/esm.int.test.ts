@@ -80,14 +80,15 @@ describe('access to an ESM', () => {
 });
 
 describe('a configuration that was sent', () => {
-  const begin = async (requestCode: string) => {
-    const plant = await aPlant(database.admin, ours);
-    const request = { orgId: ours.id, plantId: plant.id, requestedBy: null, requestCode, validateOnly: false };
-    return control.transaction([ours.id], (trx) => beginConfigRequest(trx, { ...request, configSnapshot: { a: 1 } }));
+  const begin = async (requestCode: string, organisation = ours) => {
+    const { id: orgId } = organisation;
+    const plant = await aPlant(database.admin, organisation);
+    const request = { orgId, plantId: plant.id, requestedBy: null, requestCode, validateOnly: false };
+    return control.transaction([orgId], (trx) => beginConfigRequest(trx, { ...request, configSnapshot: { a: 1 } }));
   };
-  const open = (askedWithinMs = 0, overdueAfterMs = 60_000) =>
+  const open = (askedWithinMs = 0, overdueAfterMs = 60_000, limitEach = 100) =>
     control.read([ours.id, theirs.id], (trx) =>
-      listOpenConfigRequests(trx, { askedWithinMs, overdueAfterMs, limit: 100 }),
+      listOpenConfigRequests(trx, { askedWithinMs, overdueAfterMs, limitEach }),
     );
   const answer = { message: null, isTerminal: false, isError: false, isFromEsm: true };
 
@@ -110,6 +111,26 @@ describe('a configuration that was sent', () => {
     expect([await isOverdue(60_000), await isOverdue(0)]).toEqual([false, true]);
   });
 
+  test('of one organisation keeps none of another from being seen; what is overdue comes first, then any of them', async () => {
+    for (const code of ['f-1', 'f-2', 'f-3']) await begin(code);
+    await begin('g-1', theirs);
+    await database.admin.transaction([ours.id], (trx) =>
+      trx.query(
+        query(
+          `update app.config_log set created_at = created_at - interval '1 hour' where org_id = $1 and request_code = 'f-3'`,
+          [ours.id],
+        ),
+      ),
+    );
+    const seen = new Set<string | null>();
+    for (let n = 0; n < 30; n += 1) {
+      const found = (await open(0, 600_000, 2)).map(({ requestCode }) => requestCode);
+      expect([found.length, found.includes('g-1'), found.includes('f-3')]).toEqual([3, true, true]);
+      for (const code of found) seen.add(code);
+    }
+    for (const code of ['f-1', 'f-2', 'f-3', 'g-1']) expect(seen).toContain(code);
+  });
+
   test('is found by its index among many that are over', async () => {
     await database.admin.transaction([ours.id], async (trx) => {
       await trx.query(
@@ -123,7 +144,7 @@ describe('a configuration that was sent', () => {
     });
     const plan = await control.read([ours.id], (trx) =>
       explained(trx, (recorder) =>
-        listOpenConfigRequests(recorder, { askedWithinMs: 0, overdueAfterMs: 0, limit: 100 }),
+        listOpenConfigRequests(recorder, { askedWithinMs: 0, overdueAfterMs: 0, limitEach: 100 }),
       ),
     );
     expect(plan).toContain('config_log_open');

@@ -11,6 +11,7 @@ import {
   type TestDatabase,
 } from '@quarterhour/testkit';
 import {
+  changeTradingConfig,
   classifyError,
   createDevice,
   enableTrading,
@@ -20,6 +21,7 @@ import {
   listOrganisations,
   listPlants,
   loadRegister,
+  recordSync,
   registerMark,
   type Database,
 } from '@quarterhour/db';
@@ -153,6 +155,16 @@ describe('the register', () => {
     expect(new Set(versions).size).toBe(versions.length);
     await look();
     expect(versions.at(-1)).toBe(versions.at(-2));
+  });
+
+  test('keeps its version when only the list of plants was asked for, or what a partner’s own system is called with', async () => {
+    const owner = await anOrganisation(server.admin, { tradingState: 'ENABLED' });
+    const { version } = await registerMark(ingest);
+    await server.admin.transaction([owner.id], async (trx) => {
+      await recordSync(trx, owner.id, 'ESM_UNREACHABLE');
+      await changeTradingConfig(trx, owner.id, { esmApiUrl: 'https://esm.example' });
+    });
+    expect((await registerMark(ingest)).version).toBe(version);
   });
 
   test('says how trading stands, and which keys were not revoked, until when', async () => {

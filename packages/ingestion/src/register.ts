@@ -1,4 +1,4 @@
-import type { PartnerKeyRow, RegisterRows, TradingState } from '@quarterhour/db';
+import type { PartnerKeyRow, RegisterRows, TradingState, TradingStateRow } from '@quarterhour/db';
 
 export type RegisteredOrganisation = RegisterRows['organisations'][number];
 export type RegisteredPlant = RegisterRows['plants'][number];
@@ -17,8 +17,8 @@ export class Register {
   readonly #plantsByExternalId: ReadonlyMap<string, RegisteredPlant>;
   readonly #plantIdsByOwner: ReadonlyMap<string, readonly string[]>;
   readonly #assets: ReadonlyMap<string, RegisteredAsset>;
-  readonly #tradingStates: ReadonlyMap<string, TradingState>;
-  readonly #keys: readonly PartnerKeyRow[];
+  readonly #tradingStates: ReadonlyMap<string, TradingStateRow>;
+  readonly #keysByOwner: ReadonlyMap<string, readonly PartnerKeyRow[]>;
 
   constructor(rows: RegisterRows) {
     this.version = rows.version;
@@ -35,10 +35,12 @@ export class Register {
         plant.externalPlantId === null ? [] : [[externalKey(plant.orgId, plant.externalPlantId), plant]],
       ),
     );
-    this.#plantIdsByOwner = idsByOwner(rows.plants);
+    this.#plantIdsByOwner = new Map(
+      [...byOwner(rows.plants)].map(([orgId, plants]) => [orgId, plants.map(({ id }) => id)]),
+    );
     this.#assets = new Map(rows.assets.map((asset) => [asset.id, asset]));
-    this.#tradingStates = new Map(rows.tradingStates.map(({ orgId, state }) => [orgId, state]));
-    this.#keys = rows.apiKeys;
+    this.#tradingStates = new Map(rows.tradingStates.map((row) => [row.orgId, row]));
+    this.#keysByOwner = byOwner(rows.apiKeys);
   }
 
   /** The same, as if these organisations were all that there are. */
@@ -71,18 +73,29 @@ export class Register {
 
   /** How an organisation's trading stands. */
   tradingState(orgId: string): TradingState {
-    return this.#tradingStates.get(orgId) ?? 'DISABLED';
+    return this.#tradingStates.get(orgId)?.state ?? 'DISABLED';
+  }
+
+  /** Another one whenever the control plane has been at an organisation's places on the broker. */
+  provisionedVersion(orgId: string): number {
+    return this.#tradingStates.get(orgId)?.provisionedVersion ?? 0;
   }
 
   /** Ids of an organisation's keys that are neither revoked nor expired, oldest first. */
   liveKeys(orgId: string, nowMillis: number): readonly string[] {
     const isLive = ({ expiresAtMillis }: PartnerKeyRow) => expiresAtMillis === null || expiresAtMillis > nowMillis;
-    return this.#keys.filter((key) => key.orgId === orgId && isLive(key)).map(({ id }) => id);
+    return this.#keysOf(orgId)
+      .filter(isLive)
+      .map(({ id }) => id);
   }
 
   /** A key by its id, ended or not, as long as something may have been published with it. */
   key(orgId: string, keyId: string): PartnerKeyRow | undefined {
-    return this.#keys.find((key) => key.id === keyId && key.orgId === orgId);
+    return this.#keysOf(orgId).find(({ id }) => id === keyId);
+  }
+
+  #keysOf(orgId: string): readonly PartnerKeyRow[] {
+    return this.#keysByOwner.get(orgId) ?? [];
   }
 
   organisationByPrefix(prefix: string): RegisteredOrganisation | undefined {
@@ -134,14 +147,14 @@ export class Register {
   }
 }
 
-function idsByOwner(plants: readonly RegisteredPlant[]): Map<string, readonly string[]> {
-  const ids = new Map<string, string[]>();
-  for (const { orgId, id } of plants) {
-    const known = ids.get(orgId);
-    if (known === undefined) ids.set(orgId, [id]);
-    else known.push(id);
+function byOwner<Row extends { readonly orgId: string }>(rows: readonly Row[]): Map<string, readonly Row[]> {
+  const owned = new Map<string, Row[]>();
+  for (const row of rows) {
+    const known = owned.get(row.orgId);
+    if (known === undefined) owned.set(row.orgId, [row]);
+    else known.push(row);
   }
-  return ids;
+  return owned;
 }
 
 function externalKey(orgId: string, externalPlantId: string): string {

@@ -9,7 +9,7 @@ import {
   type ConfigLogRecord,
   type OpenConfigRequest,
 } from '@quarterhour/db';
-import type { Logger } from '@quarterhour/runtime';
+import type { Clock, Logger } from '@quarterhour/runtime';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { openEsmAccess, type AccessContext, type EsmAccess } from './access.js';
@@ -19,6 +19,7 @@ import { EsmError } from './esm-error.js';
 /** What sending configurations takes. */
 export interface PlantConfigContext extends AccessContext {
   readonly client: Pick<EsmClient, 'readConfig' | 'sendConfig' | 'readResult'>;
+  readonly clock: Pick<Clock, 'monotonicMillis'>;
   readonly log: Logger;
   readonly stopping: AbortSignal;
 }
@@ -123,8 +124,10 @@ export interface ResultLimits {
   readonly askedWithinMs: number;
 }
 
-const MOST_AT_ONCE = 200;
+const MOST_OF_ONE = 50;
 const ORGANISATIONS_AT_ONCE = 4;
+/** After this long an organisation's turn is over: its ESM may take its time, but not that of the others. */
+const TURN_MS = 10_000;
 
 /**
  * Asks what became of configurations whose last word is not said. They are not sent again: where the ESM does not know a
@@ -134,7 +137,8 @@ const ORGANISATIONS_AT_ONCE = 4;
  */
 export async function findOutResults(ctx: PlantConfigContext, limits: ResultLimits): Promise<void> {
   const everybody = (await ctx.db.read([], listOrganisations)).map(({ id }) => id);
-  const open = await ctx.db.read(everybody, (trx) => listOpenConfigRequests(trx, { ...limits, limit: MOST_AT_ONCE }));
+  const asked = { ...limits, limitEach: MOST_OF_ONE };
+  const open = await ctx.db.read(everybody, (trx) => listOpenConfigRequests(trx, asked));
   const byOrganisation = [...grouped(open)];
   const failures: unknown[] = [];
   const next = async (): Promise<void> => {
@@ -152,10 +156,12 @@ function grouped(requests: readonly OpenConfigRequest[]): ReadonlyMap<string, Op
   return groups;
 }
 
+/** Whoever gives no answer at all, or lets nobody in, is not asked about the others, either. */
 async function findOut(ctx: PlantConfigContext, orgId: string, requests: readonly OpenConfigRequest[]): Promise<void> {
+  const turnEnds = ctx.clock.monotonicMillis() + TURN_MS;
   let access = await openEsmAccess(ctx, orgId);
   for (const request of requests) {
-    if (ctx.stopping.aborted) return;
+    if (ctx.stopping.aborted || ctx.clock.monotonicMillis() >= turnEnds) return;
     try {
       const answer = access === null ? null : await resultOf(ctx, access, request);
       if (answer !== null) {
@@ -165,8 +171,7 @@ async function findOut(ctx: PlantConfigContext, orgId: string, requests: readonl
     } catch (error) {
       if (!(error instanceof EsmError)) throw error;
       ctx.log.warn({ err: error, organisation: orgId, request: request.requestCode }, 'a result could not be read');
-      // Whoever is out of reach is not asked about the others, either.
-      access = null;
+      if (error.status === null || error.code === 'ESM_UNAUTHORIZED') access = null;
     }
     if (request.isOverdue) await noted(ctx, request, ours('noResult', 'The ESM gave no result in time.'));
   }

@@ -59,8 +59,7 @@ async function syncAlone(ctx: SyncContext, orgId: string, by: string): Promise<S
   const access = await openEsmAccess(ctx, orgId);
   if (access === null) return null;
   try {
-    const listed = await ctx.client.listPlants(access);
-    return await againAfterDeadlock(() => ctx.db.transaction([orgId], (trx) => takeOver(trx, { orgId, by, listed })));
+    return await takeOver(ctx, { orgId, by, listed: await ctx.client.listPlants(access) });
   } catch (error) {
     if (!(error instanceof EsmError)) throw error;
     ctx.log.warn({ err: error, organisation: orgId }, 'the plants of an ESM could not be read');
@@ -70,22 +69,40 @@ async function syncAlone(ctx: SyncContext, orgId: string, by: string): Promise<S
 }
 
 async function takeOver(
-  trx: Trx,
+  { db }: Pick<SyncContext, 'db'>,
   { orgId, by, listed }: { readonly orgId: string; readonly by: string; readonly listed: readonly unknown[] },
 ): Promise<SyncOutcome> {
-  const plants = (await listPlants(trx)).filter((plant) => plant.orgId === orgId);
+  const plants = (await db.read([orgId], listPlants)).filter((plant) => plant.orgId === orgId);
   const { links, troubles } = matched(plants, listed);
+  for (let from = 0; from < links.length; from += LINKS_AT_ONCE) {
+    const some = links.slice(from, from + LINKS_AT_ONCE);
+    const failed = await againAfterDeadlock(() =>
+      db.transaction([orgId], (trx) => link(trx, { orgId, by, links: some })),
+    );
+    troubles.push(...failed);
+  }
+  await db.transaction([orgId], (trx) => recordSync(trx, orgId, sentenceOf(troubles)));
+  return { synced: listed.length - troubles.length, errors: troubles.length };
+}
+
+/** Until it ends, a transaction that links keeps everybody else from changing the register. */
+const LINKS_AT_ONCE = 100;
+
+/** @returns what went wrong */
+async function link(
+  trx: Trx,
+  { orgId, by, links }: { readonly orgId: string; readonly by: string } & Pick<Matches, 'links'>,
+): Promise<string[]> {
+  const troubles: string[] = [];
   for (const { plant, externalPlantId } of links) {
-    const isLinked = await linkPlant(trx, { orgId, plantId: plant.id, externalPlantId });
-    if (!isLinked) {
+    if (!(await linkPlant(trx, { orgId, plantId: plant.id, externalPlantId }))) {
       troubles.push(`${externalPlantId}: another plant has this id`);
       continue;
     }
     const detail = { external_plant_id: externalPlantId, name: plant.name };
     await recordAudit(trx, [{ orgId, actor: by, action: 'plant.link', subject: plant.id, detail }]);
   }
-  await recordSync(trx, orgId, sentenceOf(troubles));
-  return { synced: listed.length - troubles.length, errors: troubles.length };
+  return troubles;
 }
 
 /** What a list comes to, where it is not as it was. */

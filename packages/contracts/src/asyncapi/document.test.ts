@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
+import { connectionBundle } from '../http/partner/api-keys.js';
 import { inboundQueue, INBOUND_FAMILIES, isBoundBy, OUTBOUND_FAMILIES, outboundQueue } from '../topology.js';
 import { PARTNER_CHANNELS } from './channels.js';
 import { partnerAsyncApi, queueOf } from './document.js';
@@ -106,6 +107,13 @@ describe('the AsyncAPI document', () => {
         expect(matching).toHaveLength(1);
         if (channel.direction === 'out') expect(matching[0]?.name).toBe(queueOf(channel).replace('{prefix}', 'xx'));
       }
+    }
+  });
+
+  test('finds in the connection bundle what a server needs to be told', () => {
+    for (const [name, { description }] of Object.entries(asyncApi.parse(document).servers['broker']?.variables ?? {})) {
+      const [, member = ''] = /`connectionBundle\.(\w+)`/.exec(description) ?? [];
+      expect([name, Object.keys(connectionBundle.shape)]).toEqual([member, expect.arrayContaining([member])]);
     }
   });
 

@@ -39,9 +39,9 @@ export function partnerAsyncApi(): AsyncApiDocument {
         description:
           'As the connection bundle of an API key says. User is the slug of the organisation, password the key.',
         variables: {
-          host: { description: '`amqp.host` of the connection bundle' },
-          port: { default: '5671', description: '`amqp.port` of the connection bundle' },
-          vhost: { description: '`amqp.vhost` of the connection bundle: `partner-` and the id of the key' },
+          host: { description: '`connectionBundle.host` of the key' },
+          port: { default: '5671', description: '`connectionBundle.port` of the key' },
+          vhost: { description: '`connectionBundle.vhost` of the key: `partner-` and its id' },
         },
         security: [{ $ref: '#/components/securitySchemes/apiKey' }],
       },

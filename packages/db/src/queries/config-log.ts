@@ -99,14 +99,17 @@ export interface OpenConfigRequest extends ConfigLogRecord {
 }
 
 const STILL_OPEN = `
-  select ${COLUMNS}, l.created_at <= clock_timestamp() - $1::float8 * interval '1 millisecond' as "isOverdue"
-    from app.config_log l
-   where not l.is_terminal
-     and (l.result_code is not null or l.created_at <= clock_timestamp() - $2::float8 * interval '1 millisecond')
-   order by l.created_at, l.id limit $3::int8`;
+  select ${COLUMNS}, l."isOverdue"
+    from unnest((select app.orgs())::uuid[]) as o (org_id) cross join lateral (
+      select l.*, l.created_at <= clock_timestamp() - $1::float8 * interval '1 millisecond' as "isOverdue"
+        from app.config_log l
+       where l.org_id = o.org_id and not l.is_terminal
+         and (l.result_code is not null or l.created_at <= clock_timestamp() - $2::float8 * interval '1 millisecond')
+       order by "isOverdue" desc, random() limit $3::int8) l`;
 
 /**
- * Requests in scope of which the last word is not said, oldest first.
+ * Requests in scope of which the last word is not said, so many of each organisation at most: first those that are overdue,
+ * then any, because whoever asks may not come to the end.
  *
  * @param overdueAfterMs age from which a request is overdue
  * @param askedWithinMs age up to which whoever sent it may still be waiting for the first answer; those are left out
@@ -116,8 +119,8 @@ export function listOpenConfigRequests(
   {
     overdueAfterMs,
     askedWithinMs,
-    limit,
-  }: { readonly overdueAfterMs: number; readonly askedWithinMs: number; readonly limit: number },
+    limitEach,
+  }: { readonly overdueAfterMs: number; readonly askedWithinMs: number; readonly limitEach: number },
 ): Promise<OpenConfigRequest[]> {
-  return trx.query<OpenConfigRequest>(prepared(STILL_OPEN, [overdueAfterMs, askedWithinMs, limit]));
+  return trx.query<OpenConfigRequest>(prepared(STILL_OPEN, [overdueAfterMs, askedWithinMs, limitEach]));
 }

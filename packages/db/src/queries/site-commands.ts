@@ -38,13 +38,14 @@ export async function listSiteCommands(
 ): Promise<string> {
   const parameters = new StatementParameters();
   const ofSite = `l.org_id = ${parameters.bind(site.orgId)}::uuid and l.plant_id = ${parameters.bind(site.id)}::uuid`;
-  const since = `now() - ${parameters.bind(hours)}::float8 * interval '1 hour'`;
+  const back = `${parameters.bind(hours)}::float8`;
+  const isRecent = `${back} > 0 and l.created_at > now() - ${back} * interval '1 hour'`;
   const most = `order by l.created_at desc, l.id desc limit ${parameters.bind(limit)}::int8`;
   const rows = `
     select * from (
-      (select l.* from app.command_log l where ${ofSite} and l.created_at > ${since} ${most})
+      (select l.* from app.command_log l where ${ofSite} and ${isRecent} ${most})
       union all
-      (select l.* from app.command_log l where ${ofSite} and l.status = 'PENDING' and l.created_at <= ${since} ${most})
+      (select l.* from app.command_log l where ${ofSite} and l.status = 'PENDING' and not (${isRecent}) ${most})
     ) l ${most}`;
   const { json } = await queryPage(trx, { rows, parameters, projection, key: KEY, limit });
   return json;

@@ -8,11 +8,16 @@ export { TRADING_STATES, type TradingState } from '@quarterhour/domain';
 export interface TradingStateRow {
   readonly orgId: string;
   readonly state: TradingState;
+  /** Raised when the broker was made to look as it has to: whoever binds something there looks again. */
+  readonly provisionedVersion: number;
 }
+
+const STATES = `
+  select c.org_id as "orgId", c.state, c.provisioned_version::float8 as "provisionedVersion" from app.trading_config c`;
 
 /** The states of the organisations in scope that ever configured their trading. */
 export function listTradingStates(trx: Trx): Promise<TradingStateRow[]> {
-  return trx.query<TradingStateRow>(prepared('select org_id as "orgId", state from app.trading_config', []));
+  return trx.query<TradingStateRow>(prepared(STATES, []));
 }
 
 const ENABLE = `

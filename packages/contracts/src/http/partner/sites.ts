@@ -24,7 +24,7 @@ export const site = z
   .meta({ id: 'Site', description: 'A place of the partner.' });
 export type Site = z.infer<typeof site>;
 
-/** One page of sites, by name. */
+/** One page of sites, in the order in which they were registered. */
 export const listSitesResponse = numberedPage(site).meta({ id: 'SitePage' });
 
 /** Path of what is read of one site. An id that is no UUID may still be one of the partner's own. */

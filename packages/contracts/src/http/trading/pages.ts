@@ -1,12 +1,15 @@
 import { z } from 'zod';
+import { MAX_PAGE_DEPTH } from '../paging.js';
 import { queryInteger } from '../query.js';
 
 /** Most rows of one page of a list below `/api/v1`. */
 export const MAX_NUMBERED_PAGE_LIMIT = 100;
 
-/** A page of a list below `/api/v1` is asked for by its number; `(page - 1) * limit` is bounded. */
+/** A page of a list below `/api/v1` is asked for by its number; `page * limit` has to be at most {@link MAX_PAGE_DEPTH}. */
 export const numberedPageQuery = z.strictObject({
-  page: queryInteger({ min: 1, max: 1_000 }).default(1).meta({ description: 'Number of the page, from 1.' }),
+  page: queryInteger({ min: 1, max: MAX_PAGE_DEPTH })
+    .default(1)
+    .meta({ description: `Number of the page, from 1. Times limit at most ${MAX_PAGE_DEPTH}.` }),
   limit: queryInteger({ min: 1, max: MAX_NUMBERED_PAGE_LIMIT })
     .default(20)
     .meta({ description: `Rows of a page, at most ${MAX_NUMBERED_PAGE_LIMIT}.` }),

@@ -39,7 +39,8 @@ export const validateMessageRoute = route({
         signingKeyBytes(ctx.keyRing.open(sealedSigningKey, signingKeyPlace(orgId, id))),
     };
     const draft = draftOf(body, senderOf(body, principal, register, scope.owners));
-    return json(present(dryRun(draft, { register, nowMillis: ctx.clock.nowMillis(), signingKeys })));
+    const { clock, commandRules } = ctx;
+    return json(present(dryRun(draft, { register, nowMillis: clock.nowMillis(), signingKeys, commandRules })));
   },
 });
 
