@@ -120,13 +120,17 @@ export class Decisions {
     return null;
   }
 
-  /** The last to be asked: what is refused for another reason does not count. */
-  #tooMany({ orgId, plantId, kind, rules }: PartnerCommandFact, now: UtcInstant): Refusal | null {
+  /**
+   * The last to be asked: what is refused for another reason does not count. It is the pace at which commands were sent that
+   * counts, so that a backlog arrives whole, and its newest are not refused for the sake of its oldest.
+   */
+  #tooMany({ orgId, plantId, kind, rules, publishedAt }: PartnerCommandFact, now: UtcInstant): Refusal | null {
     if (kind === 'EMERGENCY' || plantId === null) return null;
     const nowMicros = epochMicros(now);
+    const sentMicros = publishedAt === null ? nowMicros : Math.min(nowMicros, epochMicros(publishedAt));
     const stepMicros = MICROS_PER_SECOND / rules.perSecond;
     const plant = plantOf({ orgId, plantId });
-    const fullAtMicros = Math.max(nowMicros, this.#paces.get(plant)?.fullAtMicros ?? 0) + stepMicros;
+    const fullAtMicros = Math.max(sentMicros, this.#paces.get(plant)?.fullAtMicros ?? 0) + stepMicros;
     if (fullAtMicros - nowMicros > rules.atOnce * stepMicros) {
       return { code: 'RATE_LIMITED', detail: `more than ${rules.perSecond} commands a second for this site` };
     }
