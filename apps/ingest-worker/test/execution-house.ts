@@ -17,6 +17,7 @@ const log = createLogger({ name: 'test', level: 'fatal' });
 
 /** A command as it was taken from a partner: due at once, unless told otherwise. Times are milliseconds from now. */
 export interface TakenCommand {
+  readonly id?: string;
   readonly commandType?: string;
   readonly payload?: Readonly<Record<string, unknown>>;
   readonly priority?: CommandPriority | null;
@@ -108,7 +109,7 @@ export async function anExecutionHouse(): Promise<ExecutionHouse> {
     admin.read([], (trx) => trx.query<R>({ text, values }));
 
   const take: ExecutionHouse['take'] = async (command = {}) => {
-    const id = randomUUID();
+    const { id = randomUUID() } = command;
     await write(
       TAKE,
       organisation.id,

@@ -182,6 +182,20 @@ describe('an emergency stop', () => {
     expect(await events()).toHaveLength(2);
   });
 
+  test('does away with what came before it in the same batch, and with nothing that came after it', async () => {
+    const [first = '', second = '', third = ''] = [1, 2, 3].map((n) => `0190a000-0000-7000-8000-00000000000${n}`);
+    await house.take({ id: first, dueMs: 60_000 });
+    await house.take({ id: second, commandType: 'EMERGENCY', payload: { action: 'STOP' }, dueMs: 60_000 });
+    await house.take({ id: third, dueMs: 60_000 });
+    await house.write(
+      `update app.command_log set received_at = '2026-01-15T10:00:00Z', next_step_at = clock_timestamp()`,
+    );
+    await house.start();
+    await endsAs(first, 'FAILED', 'CANCELLED');
+    await isRelayed(third);
+    expect(await ids()).toEqual([second, third]);
+  });
+
   test('of a device leaves the others alone', async () => {
     const device = (deviceId: string) => ({ deviceId, action: 'CHARGE', powerKw: 1 });
     const stopped = await house.take({ commandType: 'DEVICE_COMMAND', payload: device('A'), receivedMs: -30 });

@@ -310,9 +310,9 @@ function isFreshStop({ commandType, payload, relayedAt, isDisabled }: DueCommand
   return commandType === 'EMERGENCY' && payload['action'] === 'STOP' && relayedAt === null && !isDisabled;
 }
 
-function stopOf({ orgId, plantId, payload, receivedAt }: DueCommand) {
+function stopOf({ orgId, plantId, payload, receivedAt, id }: DueCommand) {
   const { deviceId } = payload;
-  return { orgId, plantId, deviceId: typeof deviceId === 'string' ? deviceId : null, receivedAt };
+  return { orgId, plantId, deviceId: typeof deviceId === 'string' ? deviceId : null, receivedAt, id };
 }
 
 function isFreshCancellation({ commandType, relayedAt }: DueCommand): boolean {

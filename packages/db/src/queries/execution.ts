@@ -108,6 +108,8 @@ export interface Stop {
   readonly plantId: string;
   readonly deviceId: string | null;
   readonly receivedAt: UtcInstant;
+  /** Of the command that says so: what came together with it came before it when its id is lower. */
+  readonly id: string;
 }
 
 const TAKE_STOPPED = `
@@ -115,9 +117,9 @@ const TAKE_STOPPED = `
    where c.status = 'PENDING' and c.next_step_at is not null and c.relayed_at is null
      and c.command_type in ('SITE_SETPOINT', 'DEVICE_COMMAND', 'MODE_CHANGE')
      and exists (
-       select from unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[])
-           as s (org_id, plant_id, device_id, received_at)
-        where s.org_id = c.org_id and s.plant_id = c.plant_id and c.received_at <= s.received_at
+       select from unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::uuid[])
+           as s (org_id, plant_id, device_id, received_at, id)
+        where s.org_id = c.org_id and s.plant_id = c.plant_id and (c.received_at, c.id) < (s.received_at, s.id)
           and (s.device_id is null or (c.command_type = 'DEVICE_COMMAND' and c.payload ->> 'deviceId' = s.device_id)))
    order by c.id for update`;
 
@@ -130,6 +132,7 @@ export function takeStoppedCommands(trx: Trx, stops: readonly Stop[]): Promise<C
       plainArray(stops.map(({ plantId }) => plantId)),
       textArray(stops.map(({ deviceId }) => deviceId)),
       plainArray(stops.map(({ receivedAt }) => receivedAt)),
+      plainArray(stops.map(({ id }) => id)),
     ]),
   );
 }
