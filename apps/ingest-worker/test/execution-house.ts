@@ -109,18 +109,19 @@ export async function anExecutionHouse(): Promise<ExecutionHouse> {
     admin.read([], (trx) => trx.query<R>({ text, values }));
 
   const take: ExecutionHouse['take'] = async (command = {}) => {
-    const { id = randomUUID() } = command;
+    const { id = randomUUID(), commandType = 'SITE_SETPOINT' } = command;
+    const { priority = commandType === 'EMERGENCY' ? 'EMERGENCY' : 'NORMAL' } = command;
     await write(
       TAKE,
       organisation.id,
       id,
       command.plantId ?? plant.id,
-      command.commandType ?? 'SITE_SETPOINT',
+      commandType,
       command.correlationId ?? null,
       JSON.stringify(command.payload ?? { type: 'POWER', targetValueKw: 10, direction: 'EXPORT' }),
       keyId,
       randomBytes(32),
-      command.priority === undefined ? 'NORMAL' : command.priority,
+      priority,
       command.validFromMs ?? null,
       command.validUntilMs ?? null,
       command.receivedMs ?? 0,

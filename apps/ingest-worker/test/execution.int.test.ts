@@ -113,7 +113,7 @@ describe('commands that are due in the same moment', () => {
     const second = await as(0, 'NORMAL', -20_000);
     const first = await as(1, 'NORMAL', -30_000);
     const high = await as(2, 'HIGH', -10_000);
-    const release = await house.take({ commandType: 'EMERGENCY', payload: { action: 'RELEASE' }, priority: null });
+    const release = await house.take({ commandType: 'EMERGENCY', payload: { action: 'RELEASE' } });
     await house.start();
     await isRelayed(first);
     expect(await ids()).toEqual([release, high, first, second]);
@@ -170,7 +170,6 @@ describe('an emergency stop', () => {
     const stop = await house.take({
       commandType: 'EMERGENCY',
       payload: { action: 'STOP' },
-      priority: null,
       receivedMs: -10,
     });
     const after = await house.take();
@@ -200,7 +199,7 @@ describe('an emergency stop', () => {
     const device = (deviceId: string) => ({ deviceId, action: 'CHARGE', powerKw: 1 });
     const stopped = await house.take({ commandType: 'DEVICE_COMMAND', payload: device('A'), receivedMs: -30 });
     const other = await house.take({ commandType: 'DEVICE_COMMAND', payload: device('B'), receivedMs: -20 });
-    await house.take({ commandType: 'EMERGENCY', payload: { action: 'STOP', deviceId: 'A' }, priority: null });
+    await house.take({ commandType: 'EMERGENCY', payload: { action: 'STOP', deviceId: 'A' } });
     await house.start();
     await endsAs(stopped, 'FAILED', 'CANCELLED');
     await isRelayed(other);
@@ -381,7 +380,7 @@ describe('a schedule', () => {
   test.each([
     ['a HIGH set-point', 'NORMAL', { commandType: 'SITE_SETPOINT', priority: 'HIGH' }, true],
     ['an EMERGENCY set-point', 'EMERGENCY', { commandType: 'SITE_SETPOINT', priority: 'EMERGENCY' }, true],
-    ['an emergency stop', 'EMERGENCY', { commandType: 'EMERGENCY', priority: null, payload: { action: 'STOP' } }, true],
+    ['an emergency stop', 'EMERGENCY', { commandType: 'EMERGENCY', payload: { action: 'STOP' } }, true],
     ['a HIGH set-point, of a HIGH schedule', 'HIGH', { commandType: 'SITE_SETPOINT', priority: 'HIGH' }, false],
     ['a NORMAL set-point', 'NORMAL', { commandType: 'SITE_SETPOINT', priority: 'NORMAL' }, false],
     [
@@ -393,7 +392,7 @@ describe('a schedule', () => {
     [
       'an emergency of a device',
       'NORMAL',
-      { commandType: 'EMERGENCY', priority: null, payload: { action: 'STOP', deviceId: 'A' } },
+      { commandType: 'EMERGENCY', payload: { action: 'STOP', deviceId: 'A' } },
       false,
     ],
   ] as const)(
@@ -410,12 +409,29 @@ describe('a schedule', () => {
     },
   );
 
+  test.each(['is lost', 'is refused'])(
+    'is held back by an emergency stop that %s, until it is released',
+    async (how) => {
+      await house.start({ answerWithinMs: 200 });
+      const stop = await house.take({ commandType: 'EMERGENCY', payload: { action: 'STOP' } });
+      await isRelayed(stop);
+      if (how === 'is refused') await house.answer(stop, { outcome: 'FAILED', reason: 'it is in maintenance' });
+      await eventually(async () => expect(await house.command(stop)).toMatchObject({ status: 'FAILED' }));
+      const id = await house.takeSchedule({ slots: [[0, 60_000]] });
+      await eventually(async () => expect(await slotStates(id)).toEqual(['SUPERSEDED']));
+      const release = await house.take({ commandType: 'EMERGENCY', payload: { action: 'RELEASE' } });
+      await isRelayed(release);
+      await house.answer(release);
+      await firstTold(id);
+    },
+  );
+
   test('is begun after a release', async () => {
     await house.start();
-    await isRelayed(await house.take({ commandType: 'EMERGENCY', priority: null, payload: { action: 'STOP' } }));
+    await isRelayed(await house.take({ commandType: 'EMERGENCY', payload: { action: 'STOP' } }));
     const id = await house.takeSchedule({ slots: [[0, 60_000]] });
     await eventually(async () => expect(await slotStates(id)).toEqual(['SUPERSEDED']));
-    await house.take({ commandType: 'EMERGENCY', priority: null, payload: { action: 'RELEASE' } });
+    await house.take({ commandType: 'EMERGENCY', payload: { action: 'RELEASE' } });
     await firstTold(id);
   });
 

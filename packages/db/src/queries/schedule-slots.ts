@@ -125,11 +125,16 @@ const SET_POINT = `
      where (latest.ends_at is null or latest.ends_at > clock.now)
        and (p.priority = 'EMERGENCY' or ${RANK('p.priority')} > ${RANK('h.priority')}))`;
 
+/**
+ * A stop holds whatever became of it: one that nobody answered may have reached the plant, and whoever sent it wants nothing
+ * to begin. A release counts only as long as it may be true.
+ */
 const STOPPED = `
   coalesce((
     select c.payload ->> 'action' = 'STOP' from app.command_log c
-     where c.org_id = s.org_id and c.plant_id = s.plant_id and c.command_type = 'EMERGENCY' and c.relayed_at is not null
-       and c.status in ('PENDING', 'EXECUTED') and c.payload ->> 'deviceId' is null
+     where c.org_id = s.org_id and c.plant_id = s.plant_id and c.command_type = 'EMERGENCY' and c.priority = 'EMERGENCY'
+       and c.relayed_at is not null and c.payload ->> 'deviceId' is null
+       and (c.payload ->> 'action' = 'STOP' or c.status in ('PENDING', 'EXECUTED'))
      order by c.relayed_at desc limit 1), false)`;
 
 const TAKE = `
