@@ -469,6 +469,19 @@ describe('a schedule', () => {
     expect(await slotStates(id)).toEqual(['EXECUTED', 'CANCELLED']);
   });
 
+  test('of which a slot was refused while it was being cancelled leaves nothing behind', async () => {
+    const stop = await house.start();
+    const id = await house.takeSchedule({ slots: [[0, 60_000]] });
+    const told = await firstTold(id);
+    await stop();
+    await house.cancelSchedule(id);
+    await house.answer(told, { outcome: 'FAILED', reason: 'maintenance' });
+    await house.start();
+    await endsAs(id, 'FAILED', 'CANCELLED');
+    expect(await slotStates(id)).toEqual(['PLANT_REFUSED: maintenance']);
+    expect(await house.rows('select 1 from app.schedule_slot where next_step_at is not null')).toEqual([]);
+  });
+
   test('of which a slot is refused goes on, raises an alarm, and is FAILED in the end', async () => {
     await house.start({ answerWithinMs: 100 });
     const id = await house.takeSchedule({ slots: [[0, 400]] });

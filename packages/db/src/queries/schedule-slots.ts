@@ -207,8 +207,11 @@ const CANCEL = `
      where s.relayed_at is not null and s.status <> 'FAILED' and s.starts_at <= clock_timestamp()
        and s.ends_at > clock_timestamp()),
   ended as (
-    update app.schedule_slot s set status = 'FAILED', execution_reason = 'CANCELLED', next_step_at = null
-      from cancelled k where k.org_id = s.org_id and k.id = s.schedule_id and s.status = 'PENDING'),
+    update app.schedule_slot s
+       set status = 'FAILED', execution_reason = case s.status when 'FAILED' then s.execution_reason else 'CANCELLED' end,
+         next_step_at = null
+      from cancelled k
+     where k.org_id = s.org_id and k.id = s.schedule_id and (s.status = 'PENDING' or s.next_step_at is not null)),
   woken as (
     update app.command_log c set next_step_at = clock_timestamp()
       from cancelled k where k.org_id = c.org_id and k.id = c.id and c.status = 'PENDING')
@@ -217,7 +220,8 @@ const CANCEL = `
   from cancelled k`;
 
 /**
- * Ends what is still to come of schedules, and has the commands that made them looked at.
+ * Ends what is still to come of schedules, and has the commands that made them looked at. What failed a moment ago keeps its
+ * reason.
  *
  * @param cancellations the commands that cancelled them
  */
