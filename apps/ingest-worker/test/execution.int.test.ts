@@ -93,6 +93,45 @@ describe('a command that was taken', () => {
     expect(await house.toPartners()).toEqual([]);
   });
 
+  test('before trading was disabled is not carried out when it is enabled again', async () => {
+    const command = await house.take({ validFromMs: 300 });
+    const schedule = await house.takeSchedule({ slots: [[300, 900]] });
+    await setTradingState(house.database.admin, house.organisation, 'DISABLED');
+    await setTradingState(house.database.admin, house.organisation, 'ENABLED');
+    const after = await house.take();
+    await house.start({ answerWithinMs: 200 });
+    await isRelayed(after);
+    await endsAs(command, 'FAILED', 'CANCELLED');
+    await endsAs(schedule, 'FAILED', 'CANCELLED');
+    expect(await ids()).not.toContain(command);
+    expect((await house.slots(schedule)).filter(({ is_relayed: isTold }) => isTold)).toEqual([]);
+  });
+
+  test('whose slots had begun when trading was disabled ends with them when it is enabled again', async () => {
+    const stop = await house.start({ answerWithinMs: 200 });
+    const schedule = await house.takeSchedule({
+      slots: [
+        [0, 400],
+        [800, 1_200],
+      ],
+    });
+    const first = await eventually(async () => {
+      const [slot] = await house.slots(schedule);
+      if (slot?.is_relayed !== true) throw new Error('not told yet');
+      return slot.command_id;
+    });
+    await house.answer(first);
+    await stop();
+    await setTradingState(house.database.admin, house.organisation, 'DISABLED');
+    await setTradingState(house.database.admin, house.organisation, 'ENABLED');
+    await house.start({ answerWithinMs: 200 });
+    await endsAs(schedule, 'FAILED', 'CANCELLED');
+    expect((await house.slots(schedule)).map(({ status, reason }) => reason ?? status)).toEqual([
+      'EXECUTED',
+      'CANCELLED',
+    ]);
+  });
+
   test('of a key that is gone is carried out, and nobody is told', async () => {
     await revokeApiKey(house.database.admin, house.organisation, house.keyId);
     await house.start();

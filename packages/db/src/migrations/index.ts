@@ -16,6 +16,7 @@ import { partnerCommands } from './0014-partner-commands.js';
 import { configLogAtWork } from './0015-config-log-at-work.js';
 import { partnerSurface } from './0016-partner-surface.js';
 import { execution } from './0017-execution.js';
+import { openedAndOrdered } from './0018-opened-and-ordered.js';
 
 /** Every migration in order of its name. Forward only; a name that has run anywhere never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -36,7 +37,8 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0015-config-log-at-work': configLogAtWork,
   '0016-partner-surface': partnerSurface,
   '0017-execution': execution,
+  '0018-opened-and-ordered': openedAndOrdered,
 };
 
 /** Name of the newest migration: the schema version that this code needs. */
-export const SCHEMA_VERSION = '0017-execution';
+export const SCHEMA_VERSION = '0018-opened-and-ordered';

@@ -33,7 +33,7 @@ export interface DueCommand extends CommandToExecute {
   readonly now: UtcInstant;
   /** Nothing was heard of the plant for as long as was asked for. Only of what was handed over is it known. */
   readonly isPlantSilent: boolean;
-  /** Trading is disabled: nothing is carried out any more. */
+  /** Trading is disabled, or was since it was taken: it is not carried out any more. */
   readonly isDisabled: boolean;
 }
 
@@ -48,9 +48,13 @@ export interface DueQuery {
 export const RANK = (column: string): string =>
   `coalesce(array_position('{NORMAL,HIGH,EMERGENCY}'::text[], ${column}), 0)`;
 
-/** Whether trading of a row's organisation is disabled, as a condition. */
-export const isDisabled = (row: string): string =>
+const isClosed = (row: string): string =>
   `exists (select from app.trading_config g where g.org_id = ${row}.org_id and g.state = 'DISABLED')`;
+
+/** Whether trading of a row's organisation is disabled, or was since an instant, as a condition. */
+export const isDisabledSince = (row: string, since: string): string => `
+  exists (select from app.trading_config g
+    where g.org_id = ${row}.org_id and (g.state = 'DISABLED' or g.opened_at > ${since}))`;
 
 /** What is told about a command goes to the key that it came by, as long as there is such a key or its virtual host. */
 export const PARTNER_COLUMNS = `
@@ -58,7 +62,7 @@ export const PARTNER_COLUMNS = `
   (select o.queue_prefix from app.organisation o where o.id = c.org_id) as "queuePrefix",
   case when exists (select from app.partner_vhost v where v.org_id = c.org_id and v.key_id = c.key_id)
     or exists (select from app.api_key k where k.org_id = c.org_id and k.id = c.key_id and k.revoked_at is null
-      and coalesce(k.expires_at > clock_timestamp(), true) and not ${isDisabled('c')}) then c.key_id end as "keyId"`;
+      and coalesce(k.expires_at > clock_timestamp(), true) and not ${isClosed('c')}) then c.key_id end as "keyId"`;
 
 /** A {@link CommandToExecute} of `app.command_log c`. */
 export const COMMAND_COLUMNS = `
@@ -84,7 +88,7 @@ export const isSilent = (row: string, now: string, silentAfterMs: string): strin
 
 const TAKE_COMMANDS = `
   with clock as materialized (select clock_timestamp() as now)
-  select ${COMMAND_COLUMNS}, app.instant_text(clock.now) as now, ${isDisabled('c')} as "isDisabled",
+  select ${COMMAND_COLUMNS}, app.instant_text(clock.now) as now, ${isDisabledSince('c', 'c.received_at')} as "isDisabled",
     c.relayed_at is not null and ${isSilent('c', 'clock.now', '$3')} as "isPlantSilent"
   from clock cross join unnest($1::uuid[]) as who (org_id) cross join lateral (
     select l.* from app.command_log l

@@ -2,7 +2,7 @@ import type { UtcInstant } from '@quarterhour/domain';
 import { plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
-import { PARTNER_COLUMNS, RANK, isDisabled, isSilent, type DueQuery, type SenderOfCommand } from './execution.js';
+import { PARTNER_COLUMNS, RANK, isDisabledSince, isSilent, type DueQuery, type SenderOfCommand } from './execution.js';
 
 /** One stretch of a schedule as it is to be carried out. */
 export interface NewScheduleSlot {
@@ -143,7 +143,7 @@ const TAKE = `
     s.command_id as "commandId", h.priority, app.instant_text(s.starts_at) as "startsAt",
     app.instant_text(s.ends_at) as "endsAt", s.slot, s.status, s.execution_reason as reason,
     app.instant_text(s.relayed_at) as "relayedAt", app.instant_text(s.executed_at) as "executedAt",
-    app.instant_text(clock.now) as now, ${isDisabled('s')} as "isDisabled", ${PARTNER_COLUMNS},
+    app.instant_text(clock.now) as now, ${isDisabledSince('s', 'c.received_at')} as "isDisabled", ${PARTNER_COLUMNS},
     s.relayed_at is not null and ${isSilent('s', 'clock.now', '$3')} as "isPlantSilent",
     ${OTHER_SCHEDULE} or ${SET_POINT} or ${STOPPED} as "isHeldBack"
   from clock cross join unnest($1::uuid[]) as who (org_id) cross join lateral (
