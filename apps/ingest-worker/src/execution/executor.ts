@@ -1,4 +1,4 @@
-import { vcpScheduleCreatePayload, EXCHANGES } from '@quarterhour/contracts';
+import { vcpScheduleCreatePayload } from '@quarterhour/contracts';
 import {
   endCancelledSchedules,
   enqueueOutgoing,
@@ -24,7 +24,7 @@ import { compareInstants, parseInstant, type UtcInstant } from '@quarterhour/dom
 import { alarmEvent, executionEvent, type Register } from '@quarterhour/ingestion';
 import { sleep, type Logger } from '@quarterhour/runtime';
 import { v7 as uuidv7 } from 'uuid';
-import { cancelMessage, commandMessage, missedSlot, slotMessage } from './gateway-messages.js';
+import { cancelMessage, commandMessage, missedSlot, plantOrder, slotMessage } from './gateway-messages.js';
 import {
   ended,
   later,
@@ -152,7 +152,7 @@ class Look {
   readonly #standings: CommandStanding[] = [];
   readonly #slotSteps: SlotStep[] = [];
   readonly #outgoing: OutgoingRow[] = [];
-  readonly #withdrawn: { orgId: string; messageId: string }[] = [];
+  readonly #withdrawn: Pick<OutgoingRow, 'orgId' | 'orderKey' | 'messageId'>[] = [];
   /** Something that was decided makes something else due. */
   isMore = false;
 
@@ -185,7 +185,9 @@ class Look {
         this.#outgoing.push(
           ...alarmEvent(slot, missedSlot(slot, step.reason, slot.now), { at: slot.now, source: this.#source }),
         );
-      if (step.does === 'miss' || step.does === 'skip') this.#withdraw(slot.orgId, slot.commandId);
+      if (step.does === 'miss' || step.does === 'skip') {
+        this.#withdraw({ orgId: slot.orgId, orderKey: plantOrder(slot.plantId, false), messageId: slot.commandId });
+      }
     }
   }
 
@@ -195,7 +197,7 @@ class Look {
       trx,
       this.#slotSteps.map((step) => standingAfter(step, this.#settings)),
     );
-    await withdrawOutgoing(trx, EXCHANGES.fleet, this.#withdrawn);
+    await withdrawOutgoing(trx, this.#withdrawn);
     await enqueueOutgoing(trx, this.#outgoing);
   }
 
@@ -218,7 +220,7 @@ class Look {
         break;
       case 'end':
         this.#end(command, step, command.now);
-        if (command.relayedAt !== null) this.#withdraw(command.orgId, command.id);
+        if (command.relayedAt !== null) this.#withdraw(messageOf(command));
         break;
     }
   }
@@ -283,12 +285,12 @@ class Look {
 
   /** What was handed over before and is still on its way is not told twice. */
   #handOver(message: OutgoingRow): void {
-    this.#withdraw(message.orgId, message.messageId);
+    this.#withdraw(message);
     this.#outgoing.push(message);
   }
 
-  #withdraw(orgId: string, messageId: string): void {
-    this.#withdrawn.push({ orgId, messageId });
+  #withdraw(message: Pick<OutgoingRow, 'orgId' | 'orderKey' | 'messageId'>): void {
+    this.#withdrawn.push(message);
   }
 
   #end(command: CommandToExecute, end: Parameters<typeof ended>[1], now: UtcInstant | undefined): void {
@@ -304,6 +306,11 @@ class Look {
       ),
     );
   }
+}
+
+/** As it was put into the outbox when its plant was told. */
+function messageOf({ orgId, id, plantId, commandType }: DueCommand) {
+  return { orgId, orderKey: plantOrder(plantId, commandType === 'EMERGENCY'), messageId: id };
 }
 
 function isFreshStop({ commandType, payload, relayedAt, isDisabled }: DueCommand): boolean {

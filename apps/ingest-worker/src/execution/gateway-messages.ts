@@ -60,13 +60,17 @@ export function cancelMessage(command: DueCommand, { name }: CancelledSchedule):
  * The commands of a plant are published in order, but not behind what is told to its partner: one whose virtual host is away
  * keeps no plant waiting. Emergencies wait for nothing else.
  */
+export function plantOrder(plantId: string, isEmergency: boolean): string {
+  return `plant ${plantId}${isEmergency ? ' emergency' : ''}`;
+}
+
 function messageTo(orgId: string, isEmergency: boolean, message: PlantCommand): OutgoingRow {
   return {
     orgId,
     vhost: VHOST,
     exchange: EXCHANGES.fleet,
     routingKey: plantCommandKey(message.plantId),
-    orderKey: `plant ${message.plantId}${isEmergency ? ' emergency' : ''}`,
+    orderKey: plantOrder(message.plantId, isEmergency),
     messageId: message.commandId,
     body: Buffer.from(JSON.stringify(message)),
   };

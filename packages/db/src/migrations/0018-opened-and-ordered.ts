@@ -25,5 +25,11 @@ const OPENED = sql`
     end $$;
 `;
 
-/** Whoever waits, and whoever takes a message back, looks among those of one order, however many wait in others. */
-const ORDERS = sql`create index outbox_by_order on app.outbox (org_id, order_key, id)`;
+/**
+ * Whether something before a message waits is looked for in its order among what waits, however much waits in others, and
+ * however much of its own does not.
+ */
+const ORDERS = sql`
+  create index outbox_by_order on app.outbox (org_id, order_key, next_try_at, id);
+  drop index app.outbox_in_order;
+`;

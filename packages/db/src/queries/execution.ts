@@ -2,6 +2,7 @@ import type { UtcInstant } from '@quarterhour/domain';
 import { plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
+import type { OutgoingRow } from './outgoing.js';
 
 /** Who is told what becomes of a command, and by which names they know it. */
 export interface SenderOfCommand {
@@ -178,25 +179,20 @@ export async function writeCommandStandings(trx: Trx, standings: readonly Comman
 }
 
 const WITHDRAW = `
-  delete from app.outbox o using unnest($1::uuid[], $2::text[]) as w (org_id, message_id)
-   where o.org_id = w.org_id and o.message_id = w.message_id and o.exchange = $3::text`;
+  delete from app.outbox o using unnest($1::uuid[], $2::text[], $3::text[]) as w (org_id, order_key, message_id)
+   where o.org_id = w.org_id and o.order_key = w.order_key and o.message_id = w.message_id`;
 
-/**
- * Takes messages back that are still to be published: nobody waits for them any more.
- *
- * @param exchange that they are for
- */
+/** Takes messages back that are still to be published: nobody waits for them any more. */
 export async function withdrawOutgoing(
   trx: Trx,
-  exchange: string,
-  messages: readonly { readonly orgId: string; readonly messageId: string }[],
+  messages: readonly Pick<OutgoingRow, 'orgId' | 'orderKey' | 'messageId'>[],
 ): Promise<void> {
   if (messages.length === 0) return;
   await trx.query(
     prepared(WITHDRAW, [
       plainArray(messages.map(({ orgId }) => orgId)),
+      textArray(messages.map(({ orderKey }) => orderKey)),
       textArray(messages.map(({ messageId }) => messageId)),
-      exchange,
     ]),
   );
 }

@@ -21,7 +21,7 @@ export interface OutboxMessage {
 /**
  * A message is due when its time has come, and that of everything before it in its order: so those of one order come in the
  * order of their ids, also when it was put in while an earlier one had to wait. What committed late under a lower id is found
- * like any other.
+ * like any other. `offset 0` has what is before it looked up order by order, however much waits elsewhere.
  */
 const DUE = `
   select o.org_id as "orgId", o.id::text as id, o.vhost, o.exchange, o.routing_key as "routingKey",
@@ -32,7 +32,7 @@ const DUE = `
        and not exists (
          select from app.outbox before
           where before.org_id = m.org_id and before.order_key = m.order_key and before.id < m.id
-            and before.next_try_at > now())
+            and before.next_try_at > now() offset 0)
      order by m.id limit $2::int) o
   order by o.org_id, o.id`;
 

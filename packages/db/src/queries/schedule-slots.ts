@@ -103,12 +103,18 @@ export interface DueSlot extends SenderOfCommand {
   readonly isHeldBack: boolean;
 }
 
+/** The schedule of a slot, looked up by its key: `offset 0` has the planner never go through all that there ever were. */
+const scheduleOf = (slot: string): string => `
+  lateral (
+    select * from app.schedule k
+     where k.org_id = ${slot}.org_id and k.id = ${slot}.schedule_id and k.cancelled_at is null offset 0)`;
+
 /** A slot of another schedule goes before this one by its priority; of equal ones, the schedule that was made later. */
 const OTHER_SCHEDULE = `
   exists (
-    select from app.schedule_slot o join app.schedule oh on oh.org_id = o.org_id and oh.id = o.schedule_id
+    select from app.schedule_slot o cross join ${scheduleOf('o')} oh
      where o.org_id = s.org_id and o.plant_id = s.plant_id and o.ends_at > clock.now and o.starts_at <= clock.now
-       and o.schedule_id <> s.schedule_id and o.status <> 'FAILED' and oh.cancelled_at is null
+       and o.schedule_id <> s.schedule_id and o.status <> 'FAILED'
        and (${RANK('oh.priority')}, oh.created_at, oh.id) > (${RANK('h.priority')}, h.created_at, h.id))`;
 
 /** A set-point that gives no end ends with the next of its priority; one of an amount of energy, after its interval. */
@@ -150,7 +156,7 @@ const TAKE = `
     select t.* from app.schedule_slot t
      where t.org_id = who.org_id and t.next_step_at <= clock.now
      order by t.next_step_at, t.command_id limit $2::int for update skip locked) s
-  join app.schedule h on h.org_id = s.org_id and h.id = s.schedule_id and h.cancelled_at is null
+  cross join ${scheduleOf('s')} h
   join app.command_log c on c.org_id = h.org_id and c.id = h.id
   order by ${RANK('h.priority')}, h.created_at, s.starts_at`;
 
