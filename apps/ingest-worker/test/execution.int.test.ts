@@ -48,7 +48,7 @@ describe('a command that was taken', () => {
       {
         vhost: partnerVhost(house.keyId),
         routing_key: `${house.organisation.queuePrefix}.event.execution`,
-        order_key: `site ${house.plant.id}`,
+        order_key: `key ${house.keyId} site ${house.plant.id}`,
         body: {
           correlationId: 'mine',
           siteId: house.plant.id,

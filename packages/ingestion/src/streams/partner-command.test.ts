@@ -456,7 +456,7 @@ describe('a decision', () => {
         vhost: `partner-${KEY}`,
         exchange: 'vcp',
         routingKey: 'alpha.event.command.ack',
-        orderKey: `site ${PLANT}`,
+        orderKey: `key ${KEY} site ${PLANT}`,
       },
     ]);
     expect(answers).toMatchObject([
@@ -626,6 +626,13 @@ describe('a message id', () => {
     decide(decisions, SETPOINT, one);
     const again = decide(decisions, SETPOINT, one, { keyId: OTHER_KEY });
     expect([again.verdict, again.rows[0]?.vhost]).toEqual(['duplicate', `partner-${OTHER_KEY}`]);
+  });
+
+  test('of two keys about one site has answers that do not wait for each other', () => {
+    const decisions = stands();
+    const orderOf = (keyId: string) => decide(decisions, SETPOINT, envelope(setpoint()), { keyId }).rows[0]?.orderKey;
+    expect(orderOf(KEY)).toBe(orderOf(KEY));
+    expect(orderOf(KEY)).not.toBe(orderOf(OTHER_KEY));
   });
 });
 
