@@ -94,7 +94,7 @@ async function fill(owner: string, plant: string): Promise<void> {
       query(
         `insert into app.outbox (org_id, vhost, exchange, routing_key, order_key, message_id, body, created_at, next_try_at)
          select $1, 'partner-x', 'vcp', 'k', 'site ' || n % 10, gen_random_uuid(), $2, now(),
-           case when n > $3::int - 20 then now() else now() + interval '5 seconds' end
+           case when n > $3::int - 20 then now() else now() + interval '1 hour' end
          from generate_series(1, $3::int) n`,
         [owner, randomBytes(300), WAITING],
       ),
@@ -109,7 +109,7 @@ const standing = () => {
   return { orgId, id: randomUUID(), status: 'PENDING', ...rest } as const;
 };
 const stop = () => ({ orgId, plantId, deviceId: null, receivedAt: NOW, id: randomUUID() });
-const failed = { id: '5', orderKey: 'site 5', trouble: 'unreachable: it is away', retryMs: 5_000 };
+const failed = { id: '5', orderKey: 'site 5', trouble: 'unreachable: it is away', retryMs: 5_000, awayKeyId: null };
 
 /** By which index each table is looked into, whatever else is. */
 test.each<readonly [string, readonly string[], (trx: Trx) => Promise<unknown>]>([

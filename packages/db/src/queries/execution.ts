@@ -49,8 +49,14 @@ export interface DueQuery {
 export const RANK = (column: string): string =>
   `coalesce(array_position('{NORMAL,HIGH,EMERGENCY}'::text[], ${column}), 0)`;
 
-const isClosed = (row: string): string =>
-  `exists (select from app.trading_config g where g.org_id = ${row}.org_id and g.state = 'DISABLED')`;
+const isClosed = (orgId: string): string =>
+  `exists (select from app.trading_config g where g.org_id = ${orgId} and g.state = 'DISABLED')`;
+
+/** Whether a key has a virtual host, or is about to have one, as a condition. */
+export const hasVhost = (orgId: string, keyId: string): string => `
+  (exists (select from app.partner_vhost v where v.org_id = ${orgId} and v.key_id = ${keyId})
+    or exists (select from app.api_key k where k.org_id = ${orgId} and k.id = ${keyId} and k.revoked_at is null
+      and coalesce(k.expires_at > clock_timestamp(), true) and not ${isClosed('k.org_id')}))`;
 
 /** Whether trading of a row's organisation is disabled, or was since an instant, as a condition. */
 export const isDisabledSince = (row: string, since: string): string => `
@@ -61,9 +67,7 @@ export const isDisabledSince = (row: string, since: string): string => `
 export const PARTNER_COLUMNS = `
   c.message_id as "messageId", c.correlation_id as "correlationId",
   (select o.queue_prefix from app.organisation o where o.id = c.org_id) as "queuePrefix",
-  case when exists (select from app.partner_vhost v where v.org_id = c.org_id and v.key_id = c.key_id)
-    or exists (select from app.api_key k where k.org_id = c.org_id and k.id = c.key_id and k.revoked_at is null
-      and coalesce(k.expires_at > clock_timestamp(), true) and not ${isClosed('c')}) then c.key_id end as "keyId"`;
+  case when ${hasVhost('c.org_id', 'c.key_id')} then c.key_id end as "keyId"`;
 
 /** A {@link CommandToExecute} of `app.command_log c`. */
 export const COMMAND_COLUMNS = `

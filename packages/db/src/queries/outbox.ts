@@ -1,6 +1,7 @@
 import { plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
+import { hasVhost } from './execution.js';
 
 /** A message that is to be published. */
 export interface OutboxMessage {
@@ -60,6 +61,8 @@ export interface FailedMessage {
   readonly trouble: string;
   /** When to try again. */
   readonly retryMs: number;
+  /** The key whose virtual host does not let us in, and may be gone with it; null when that is not what is in the way. */
+  readonly awayKeyId: string | null;
 }
 
 const DELETE = 'delete from app.outbox where org_id = $1::uuid and id = any ($2::int8[])';
@@ -72,19 +75,38 @@ const POSTPONE = `
     from unnest($2::int8[], $3::text[], $4::text[], $5::float8[]) as f (id, order_key, trouble, retry_ms)
    where o.org_id = $1::uuid and o.order_key = f.order_key and o.id >= f.id`;
 
+const DROP = `
+  with gone as (
+    select distinct m.vhost
+      from unnest($2::int8[], $3::uuid[]) as f (id, key_id) join app.outbox m on m.org_id = $1::uuid and m.id = f.id
+     where not ${hasVhost('m.org_id', 'f.key_id')}),
+  dropped as (delete from app.outbox o using gone where o.org_id = $1::uuid and o.vhost = gone.vhost returning o.id)
+  select count(*)::int as n from dropped`;
+
 /**
  * Writes down what became of one organisation's messages: what was published is gone, what failed waits, and with it what
- * stands behind it in its order.
+ * stands behind it in its order. What is for a virtual host that went with its key, and was put in while it went, goes as well.
  *
  * @param failed at most one of each order
+ * @returns how many messages could reach nobody any more
  */
 export async function settleMessages(
   trx: Trx,
   orgId: string,
   { published, failed }: { readonly published: readonly string[]; readonly failed: readonly FailedMessage[] },
-): Promise<void> {
+): Promise<number> {
   if (published.length > 0) await trx.query(prepared(DELETE, [orgId, plainArray(published)]));
-  if (failed.length === 0) return;
+  if (failed.length === 0) return 0;
+  await postpone(trx, orgId, failed);
+  const away = failed.flatMap(({ id, awayKeyId }) => (awayKeyId === null ? [] : [{ id, awayKeyId }]));
+  if (away.length === 0) return 0;
+  const [dropped] = await trx.query<{ n: number }>(
+    prepared(DROP, [orgId, plainArray(away.map(({ id }) => id)), plainArray(away.map(({ awayKeyId }) => awayKeyId))]),
+  );
+  return dropped?.n ?? 0;
+}
+
+async function postpone(trx: Trx, orgId: string, failed: readonly FailedMessage[]): Promise<void> {
   await trx.query(
     prepared(POSTPONE, [
       orgId,
