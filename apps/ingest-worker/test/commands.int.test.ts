@@ -147,6 +147,16 @@ describe('what is signed', () => {
     expect(reasons).toEqual(['UNSIGNED', 'SIGNATURE', 'null']);
   });
 
+  test('under a routing key whose last word cannot be kept as it is, is taken all the same', async () => {
+    const { prefix, vhost, key } = partner;
+    const signed = key.sign(device());
+    await vhost.publish(`${partnerCommandKey(prefix, 'device')}.\0`, signed);
+    expect((await answer(partner, signed.messageId)).payload.status).toBe('ACK');
+    expect(await house.rows('select routing_key from app.command_log where message_id = $1', signed.messageId)).toEqual(
+      [{ routing_key: `${partnerCommandKey(prefix, 'device')}.\uFFFD` }],
+    );
+  });
+
   test('an unsigned change of mode leaves the queue and has no effect', async () => {
     const { prefix, vhost, plant } = partner;
     const envelope = aCommandEnvelope(plant.id, { mode: 'ECO' });

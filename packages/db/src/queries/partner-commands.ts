@@ -2,6 +2,7 @@ import type { UtcInstant } from '@quarterhour/domain';
 import { byteaArray, plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
 import { prepared, type Statement } from '../statement.js';
+import { storableText } from '../storable.js';
 import { outgoingStatements, type OutgoingRow } from './outgoing.js';
 import { receiptStatements, type Receivable, type ReceiptVerdict } from './receipts.js';
 import { runTogether } from './together.js';
@@ -98,7 +99,7 @@ function insertCommands(rows: readonly NewCommand[]): Statement[] {
       plainArray(rows.map((row) => row.plantId)),
       textArray(rows.map((row) => row.siteId)),
       textArray(rows.map((row) => row.commandType)),
-      textArray(rows.map((row) => row.routingKey)),
+      textArray(rows.map((row) => storableText(row.routingKey))),
       textArray(rows.map((row) => row.messageId)),
       textArray(rows.map((row) => row.correlationId)),
       textArray(rows.map((row) => row.payload)),
