@@ -279,6 +279,27 @@ describe('a key', () => {
     expect(await logged(envelope.messageId)).toEqual([]);
     await drop(sealed);
   }, 40_000);
+
+  test('whose signing key cannot be opened any more commands nothing until it can', async () => {
+    const damaged = await house.aPartner();
+    const { organisation, prefix, plant, key, vhost } = damaged;
+    const seal = (text: string) =>
+      house.admin.transaction([organisation.id], (trx) =>
+        trx.query({ text: 'update app.api_key set signing_key = $2 where id = $1', values: [key.id, text] }),
+      );
+    await eventually(async () => expect(await consumersOf(damaged)).toBeGreaterThan(0), WITHIN);
+    const [sealed] = await house.rows<{ signing_key: string }>(
+      'select signing_key from app.api_key where id = $1',
+      key.id,
+    );
+    await seal('v1.damaged');
+    await eventually(async () => expect(await consumersOf(damaged)).toBe(0), WITHIN);
+    const envelope = key.sign(aCommandEnvelope(plant.id, aDeviceCommand()));
+    await vhost.publish(partnerCommandKey(prefix, 'device'), envelope);
+    await seal(sealed?.signing_key ?? '');
+    expect((await answer(damaged, envelope.messageId)).payload.status).toBe('ACK');
+    await drop(damaged);
+  }, 60_000);
 });
 
 async function drop({ vhost, organisation }: Partner): Promise<void> {
