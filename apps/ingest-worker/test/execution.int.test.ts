@@ -533,11 +533,12 @@ describe('a schedule', () => {
 describe('the executor', () => {
   test('is one at a time, and another goes on where the first one ended', async () => {
     const stop = await house.start({ answerWithinMs: 500 });
+    await isRelayed(await house.take({ commandType: 'MODE_CHANGE', payload: { mode: 'AUTO' } }));
     await house.start({ answerWithinMs: 500 });
     const before = await house.take();
     const plan = await house.takeSchedule({ slots: [[0, 60_000]] });
     await isRelayed(before);
-    await eventually(async () => expect(await house.toPlants()).toHaveLength(2));
+    await eventually(async () => expect(await house.slots(plan)).toMatchObject([{ is_relayed: true }]));
     await stop();
     await endsAs(before, 'FAILED', 'PLANT_OFFLINE');
     const after = await house.take();
