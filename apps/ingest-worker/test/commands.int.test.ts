@@ -118,6 +118,28 @@ describe('a set-point', () => {
     await drop(other);
   }, 40_000);
 
+  test('is judged by the clock, also when the organisation knows things from a clock that was ahead', async () => {
+    const ahead = await house.aPartner();
+    const { organisation, plant, prefix, vhost } = ahead;
+    await house.admin.transaction([organisation.id], (trx) =>
+      trx.query({
+        text: `update app.org_head set known_at = clock_timestamp() + interval '1 hour' where org_id = $1`,
+        values: [organisation.id],
+      }),
+    );
+    const validUntil = new Date(Date.now() + 1_800_000).toISOString();
+    const envelope = aCommandEnvelope(plant.id, aSetpoint({ validUntil }));
+    await vhost.publish(partnerCommandKey(prefix, 'site-setpoint'), envelope);
+    expect((await answer(ahead, envelope.messageId)).payload).toMatchObject({ status: 'ACK' });
+    const due = await house.rows(
+      `select next_step_at <= clock_timestamp() or relayed_at is not null as is_due, received_at > clock_timestamp() as is_stamped_later
+         from app.command_log where message_id = $1`,
+      envelope.messageId,
+    );
+    expect(due).toEqual([{ is_due: true, is_stamped_later: true }]);
+    await drop(ahead);
+  }, 40_000);
+
   test('for a site that was registered a moment ago is taken', async () => {
     const fresh = await aPlant(house.admin, partner.organisation);
     const envelope = aCommandEnvelope(fresh.id, aSetpoint());

@@ -383,6 +383,13 @@ describe('a schedule', () => {
     ]);
   });
 
+  test('is followed from now on, also when it is stamped by a clock that was ahead', async () => {
+    const id = await house.takeSchedule({ slots: [[0, 60_000]] });
+    await house.write(`update app.command_log set received_at = clock_timestamp() + interval '1 hour'`);
+    await house.start();
+    await firstTold(id);
+  });
+
   test('raises an alarm for a slot that nobody was there to start', async () => {
     const id = await house.takeSchedule({ slots: [[0, 150]] });
     await new Promise((resolve) => setTimeout(resolve, 200));

@@ -255,7 +255,8 @@ class Look {
       slot: JSON.stringify(slot),
       commandId: uuidv7(),
     }));
-    const open = slots.filter(({ endsAt }) => compareInstants(endsAt, receivedAt) > 0);
+    const came = compareInstants(receivedAt, now) < 0 ? receivedAt : now;
+    const open = slots.filter(({ endsAt }) => compareInstants(endsAt, came) > 0);
     const last = open.at(-1);
     if (last === undefined) return this.#end(command, { status: 'EXPIRED', reason: 'EXPIRED' }, now);
     await openScheduleSlots(trx, open);

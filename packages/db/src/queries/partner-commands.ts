@@ -217,35 +217,39 @@ export interface CommandPace {
 }
 
 const FIND_PACES = `
-  select c.org_id as "orgId", p.plant_id as "plantId", c.state,
+  select app.instant_text(clock.now) as now, c.org_id as "orgId", p.plant_id as "plantId", c.state,
     (extract(epoch from p.full_at) * 1000000)::float8 as "fullAtMicros"
-  from app.trading_config c
+  from (select clock_timestamp() as now) clock left join app.trading_config c on true
   left join (
     select p.* from unnest($1::uuid[], $2::uuid[]) as o (org_id, plant_id)
     join app.command_pace p on p.org_id = o.org_id and p.plant_id = o.plant_id) p on p.org_id = c.org_id`;
 
 interface StateAndPace {
-  readonly orgId: string;
-  readonly state: TradingState;
+  readonly now: UtcInstant;
+  readonly orgId: string | null;
+  readonly state: TradingState | null;
   readonly plantId: string | null;
   readonly fullAtMicros: number | null;
 }
 
-/** How trading of the organisations in scope stands, and the paces of those plants that have one. */
+/** What time it is, how trading of the organisations in scope stands, and the paces of those plants that have one. */
 async function findStatesAndPaces(
   trx: Trx,
   plants: readonly Pick<CommandPace, 'orgId' | 'plantId'>[],
-): Promise<Pick<Standing, 'states' | 'paces'>> {
+): Promise<Pick<StandingNow, 'now' | 'states' | 'paces'>> {
   const found = await trx.query<StateAndPace>(
     prepared(FIND_PACES, [
       plainArray(plants.map(({ orgId }) => orgId)),
       plainArray(plants.map(({ plantId }) => plantId)),
     ]),
   );
+  const [first] = found;
+  if (first === undefined) throw new TypeError('the clock gave no row');
   return {
-    states: new Map(found.map(({ orgId, state }) => [orgId, state])),
+    now: first.now,
+    states: new Map(found.flatMap(({ orgId, state }) => (orgId === null || state === null ? [] : [[orgId, state]]))),
     paces: found.flatMap(({ orgId, plantId, fullAtMicros }) =>
-      plantId === null || fullAtMicros === null ? [] : [{ orgId, plantId, fullAtMicros }],
+      orgId === null || plantId === null || fullAtMicros === null ? [] : [{ orgId, plantId, fullAtMicros }],
     ),
   };
 }
@@ -261,6 +265,11 @@ export interface Standing {
   readonly states: ReadonlyMap<string, TradingState>;
 }
 
+/** The same at a time, by the database's clock: what an organisation knows may be stamped later, when the clock was set back. */
+export interface StandingNow extends Standing {
+  readonly now: UtcInstant;
+}
+
 /** What is asked about. */
 export interface AskedCommands {
   readonly messages: readonly OfferedCommand[];
@@ -272,7 +281,7 @@ export interface AskedCommands {
  * What decides about commands. Whoever goes by it has raised `known_at` of the organisations: nobody changes it until the
  * transaction ends.
  */
-export async function findStanding(trx: Trx, { messages, plants, schedules }: AskedCommands): Promise<Standing> {
+export async function findStanding(trx: Trx, { messages, plants, schedules }: AskedCommands): Promise<StandingNow> {
   return {
     commands: await findKeptCommands(trx, messages),
     schedules: await findSchedules(trx, schedules),

@@ -51,15 +51,18 @@ export class Decisions {
     return [...this.#changedPaces.values()];
   }
 
-  /** @param now the database's time, which rises from call to call */
-  decide(fact: PartnerCommandFact, now: UtcInstant): Verdict {
+  /**
+   * @param now the database's clock, by which is judged
+   * @param receivedAt as which it is kept; does not fall from call to call
+   */
+  decide(fact: PartnerCommandFact, now: UtcInstant, receivedAt = now): Verdict {
     const known = this.#known.get(contentOf(fact));
     if (known !== undefined) {
       this.#answer(fact, known);
       return 'duplicate';
     }
     const refusal = this.#refusalOf(fact, now);
-    const command = this.#commandOf(fact, refusal, now);
+    const command = this.#commandOf(fact, refusal, { now, receivedAt });
     this.commands.push(command);
     this.#remember(command);
     this.#answer(fact, command);
@@ -140,7 +143,11 @@ export class Decisions {
     return null;
   }
 
-  #commandOf(fact: PartnerCommandFact, refusal: Refusal | null, now: UtcInstant): NewCommand {
+  #commandOf(
+    fact: PartnerCommandFact,
+    refusal: Refusal | null,
+    { now, receivedAt }: { readonly now: UtcInstant; readonly receivedAt: UtcInstant },
+  ): NewCommand {
     const isVouched = isVouchedFor(refusal);
     const isAnswered = isVouched && this.#stateOf(fact.orgId) !== 'DISABLED';
     const answer = refusal === null ? ('ACK' as const) : ('NACK' as const);
@@ -166,7 +173,7 @@ export class Decisions {
       validFrom: fact.validFrom,
       validUntil: fact.validUntil,
       nextStepAt: refusal === null ? firstStep(fact, now) : null,
-      receivedAt: now,
+      receivedAt,
     };
   }
 

@@ -15,8 +15,9 @@ export async function storeCommands(
 ): Promise<readonly Verdict[]> {
   const facts = batch.map(({ fact }) => fact);
   const knownAt = await raiseKnownAt(trx, [...new Set(facts.map(({ orgId }) => orgId))]);
-  const decisions = new Decisions(await findStanding(trx, askedAbout(facts)));
-  const verdicts = facts.map((fact) => decisions.decide(fact, knownAtOf(knownAt, fact.orgId)));
+  const standing = await findStanding(trx, askedAbout(facts));
+  const decisions = new Decisions(standing);
+  const verdicts = facts.map((fact) => decisions.decide(fact, standing.now, knownAtOf(knownAt, fact.orgId)));
   const { commands, schedules, cancellations, paces, answers } = decisions;
   const receipts = facts.map(({ orgId, contentSha256, messageId, body }) => {
     return { orgId, contentSha256, messageId, body, receivedAt: knownAtOf(knownAt, orgId) };
