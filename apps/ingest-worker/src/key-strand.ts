@@ -77,6 +77,7 @@ export class KeyStrand implements PartnerStrand {
     await this.#queues.consumeFanOut(source);
     const unverifiable = this.#unverifiable();
     if (unverifiable === null) await this.#queues.consumeCommands(source);
+    else await this.#queues.releaseCommands(source);
     if (consumes) await this.#queues.consume(source);
     else await this.#queues.release(source);
     if (unverifiable !== null) throw unverifiable;

@@ -118,6 +118,28 @@ describe('a set-point', () => {
     await drop(other);
   }, 40_000);
 
+  test('is judged by the clock, also when the organisation knows things from a clock that was ahead', async () => {
+    const ahead = await house.aPartner();
+    const { organisation, plant, prefix, vhost } = ahead;
+    await house.admin.transaction([organisation.id], (trx) =>
+      trx.query({
+        text: `update app.org_head set known_at = clock_timestamp() + interval '1 hour' where org_id = $1`,
+        values: [organisation.id],
+      }),
+    );
+    const validUntil = new Date(Date.now() + 1_800_000).toISOString();
+    const envelope = aCommandEnvelope(plant.id, aSetpoint({ validUntil }));
+    await vhost.publish(partnerCommandKey(prefix, 'site-setpoint'), envelope);
+    expect((await answer(ahead, envelope.messageId)).payload).toMatchObject({ status: 'ACK' });
+    const due = await house.rows(
+      `select next_step_at <= clock_timestamp() or relayed_at is not null as is_due, received_at > clock_timestamp() as is_stamped_later
+         from app.command_log where message_id = $1`,
+      envelope.messageId,
+    );
+    expect(due).toEqual([{ is_due: true, is_stamped_later: true }]);
+    await drop(ahead);
+  }, 40_000);
+
   test('for a site that was registered a moment ago is taken', async () => {
     const fresh = await aPlant(house.admin, partner.organisation);
     const envelope = aCommandEnvelope(fresh.id, aSetpoint());
@@ -145,6 +167,16 @@ describe('what is signed', () => {
       ({ rejection_reason: reason }) => String(reason).split(':')[0],
     );
     expect(reasons).toEqual(['UNSIGNED', 'SIGNATURE', 'null']);
+  });
+
+  test('under a routing key whose last word cannot be kept as it is, is taken all the same', async () => {
+    const { prefix, vhost, key } = partner;
+    const signed = key.sign(device());
+    await vhost.publish(`${partnerCommandKey(prefix, 'device')}.\0`, signed);
+    expect((await answer(partner, signed.messageId)).payload.status).toBe('ACK');
+    expect(await house.rows('select routing_key from app.command_log where message_id = $1', signed.messageId)).toEqual(
+      [{ routing_key: `${partnerCommandKey(prefix, 'device')}.\uFFFD` }],
+    );
   });
 
   test('an unsigned change of mode leaves the queue and has no effect', async () => {
@@ -269,6 +301,27 @@ describe('a key', () => {
     expect(await logged(envelope.messageId)).toEqual([]);
     await drop(sealed);
   }, 40_000);
+
+  test('whose signing key cannot be opened any more commands nothing until it can', async () => {
+    const damaged = await house.aPartner();
+    const { organisation, prefix, plant, key, vhost } = damaged;
+    const seal = (text: string) =>
+      house.admin.transaction([organisation.id], (trx) =>
+        trx.query({ text: 'update app.api_key set signing_key = $2 where id = $1', values: [key.id, text] }),
+      );
+    await eventually(async () => expect(await consumersOf(damaged)).toBeGreaterThan(0), WITHIN);
+    const [sealed] = await house.rows<{ signing_key: string }>(
+      'select signing_key from app.api_key where id = $1',
+      key.id,
+    );
+    await seal('v1.damaged');
+    await eventually(async () => expect(await consumersOf(damaged)).toBe(0), WITHIN);
+    const envelope = key.sign(aCommandEnvelope(plant.id, aDeviceCommand()));
+    await vhost.publish(partnerCommandKey(prefix, 'device'), envelope);
+    await seal(sealed?.signing_key ?? '');
+    expect((await answer(damaged, envelope.messageId)).payload.status).toBe('ACK');
+    await drop(damaged);
+  }, 60_000);
 });
 
 async function drop({ vhost, organisation }: Partner): Promise<void> {

@@ -17,6 +17,7 @@ const log = createLogger({ name: 'test', level: 'fatal' });
 
 /** A command as it was taken from a partner: due at once, unless told otherwise. Times are milliseconds from now. */
 export interface TakenCommand {
+  readonly id?: string;
   readonly commandType?: string;
   readonly payload?: Readonly<Record<string, unknown>>;
   readonly priority?: CommandPriority | null;
@@ -108,18 +109,19 @@ export async function anExecutionHouse(): Promise<ExecutionHouse> {
     admin.read([], (trx) => trx.query<R>({ text, values }));
 
   const take: ExecutionHouse['take'] = async (command = {}) => {
-    const id = randomUUID();
+    const { id = randomUUID(), commandType = 'SITE_SETPOINT' } = command;
+    const { priority = commandType === 'EMERGENCY' ? 'EMERGENCY' : 'NORMAL' } = command;
     await write(
       TAKE,
       organisation.id,
       id,
       command.plantId ?? plant.id,
-      command.commandType ?? 'SITE_SETPOINT',
+      commandType,
       command.correlationId ?? null,
       JSON.stringify(command.payload ?? { type: 'POWER', targetValueKw: 10, direction: 'EXPORT' }),
       keyId,
       randomBytes(32),
-      command.priority === undefined ? 'NORMAL' : command.priority,
+      priority,
       command.validFromMs ?? null,
       command.validUntilMs ?? null,
       command.receivedMs ?? 0,

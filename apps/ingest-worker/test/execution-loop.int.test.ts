@@ -163,4 +163,16 @@ describe('a command that was taken', () => {
     const health = await fetch(`${healthOf(worker)}/readyz`);
     expect(await health.text()).toContain('"execution"');
   });
+
+  test('goes on with another worker when the one that carries out is killed', async () => {
+    const leads = async (one: StartedProcess) =>
+      (await (await fetch(`${healthOf(one)}/readyz`)).text()).includes('"executesHere":true');
+    await eventually(async () => expect(await leads(worker)).toBe(true), WITHIN);
+    const other = await house.startWorker();
+    expect(await leads(other)).toBe(false);
+    await worker.kill('SIGKILL');
+    worker = other;
+    await hears(await take(30), { status: 'EXECUTED' });
+    expect(await leads(other)).toBe(true);
+  });
 });

@@ -48,7 +48,7 @@ describe('a command that was taken', () => {
       {
         vhost: partnerVhost(house.keyId),
         routing_key: `${house.organisation.queuePrefix}.event.execution`,
-        order_key: `site ${house.plant.id}`,
+        order_key: `key ${house.keyId} site ${house.plant.id}`,
         body: {
           correlationId: 'mine',
           siteId: house.plant.id,
@@ -93,6 +93,45 @@ describe('a command that was taken', () => {
     expect(await house.toPartners()).toEqual([]);
   });
 
+  test('before trading was disabled is not carried out when it is enabled again', async () => {
+    const command = await house.take({ validFromMs: 300 });
+    const schedule = await house.takeSchedule({ slots: [[300, 900]] });
+    await setTradingState(house.database.admin, house.organisation, 'DISABLED');
+    await setTradingState(house.database.admin, house.organisation, 'ENABLED');
+    const after = await house.take();
+    await house.start({ answerWithinMs: 200 });
+    await isRelayed(after);
+    await endsAs(command, 'FAILED', 'CANCELLED');
+    await endsAs(schedule, 'FAILED', 'CANCELLED');
+    expect(await ids()).not.toContain(command);
+    expect((await house.slots(schedule)).filter(({ is_relayed: isTold }) => isTold)).toEqual([]);
+  });
+
+  test('whose slots had begun when trading was disabled ends with them when it is enabled again', async () => {
+    const stop = await house.start({ answerWithinMs: 200 });
+    const schedule = await house.takeSchedule({
+      slots: [
+        [0, 400],
+        [800, 1_200],
+      ],
+    });
+    const first = await eventually(async () => {
+      const [slot] = await house.slots(schedule);
+      if (slot?.is_relayed !== true) throw new Error('not told yet');
+      return slot.command_id;
+    });
+    await house.answer(first);
+    await stop();
+    await setTradingState(house.database.admin, house.organisation, 'DISABLED');
+    await setTradingState(house.database.admin, house.organisation, 'ENABLED');
+    await house.start({ answerWithinMs: 200 });
+    await endsAs(schedule, 'FAILED', 'CANCELLED');
+    expect((await house.slots(schedule)).map(({ status, reason }) => reason ?? status)).toEqual([
+      'EXECUTED',
+      'CANCELLED',
+    ]);
+  });
+
   test('of a key that is gone is carried out, and nobody is told', async () => {
     await revokeApiKey(house.database.admin, house.organisation, house.keyId);
     await house.start();
@@ -113,7 +152,7 @@ describe('commands that are due in the same moment', () => {
     const second = await as(0, 'NORMAL', -20_000);
     const first = await as(1, 'NORMAL', -30_000);
     const high = await as(2, 'HIGH', -10_000);
-    const release = await house.take({ commandType: 'EMERGENCY', payload: { action: 'RELEASE' }, priority: null });
+    const release = await house.take({ commandType: 'EMERGENCY', payload: { action: 'RELEASE' } });
     await house.start();
     await isRelayed(first);
     expect(await ids()).toEqual([release, high, first, second]);
@@ -170,7 +209,6 @@ describe('an emergency stop', () => {
     const stop = await house.take({
       commandType: 'EMERGENCY',
       payload: { action: 'STOP' },
-      priority: null,
       receivedMs: -10,
     });
     const after = await house.take();
@@ -182,11 +220,25 @@ describe('an emergency stop', () => {
     expect(await events()).toHaveLength(2);
   });
 
+  test('does away with what came before it in the same batch, and with nothing that came after it', async () => {
+    const [first = '', second = '', third = ''] = [1, 2, 3].map((n) => `0190a000-0000-7000-8000-00000000000${n}`);
+    await house.take({ id: first, dueMs: 60_000 });
+    await house.take({ id: second, commandType: 'EMERGENCY', payload: { action: 'STOP' }, dueMs: 60_000 });
+    await house.take({ id: third, dueMs: 60_000 });
+    await house.write(
+      `update app.command_log set received_at = '2026-01-15T10:00:00Z', next_step_at = clock_timestamp()`,
+    );
+    await house.start();
+    await endsAs(first, 'FAILED', 'CANCELLED');
+    await isRelayed(third);
+    expect(await ids()).toEqual([second, third]);
+  });
+
   test('of a device leaves the others alone', async () => {
     const device = (deviceId: string) => ({ deviceId, action: 'CHARGE', powerKw: 1 });
     const stopped = await house.take({ commandType: 'DEVICE_COMMAND', payload: device('A'), receivedMs: -30 });
     const other = await house.take({ commandType: 'DEVICE_COMMAND', payload: device('B'), receivedMs: -20 });
-    await house.take({ commandType: 'EMERGENCY', payload: { action: 'STOP', deviceId: 'A' }, priority: null });
+    await house.take({ commandType: 'EMERGENCY', payload: { action: 'STOP', deviceId: 'A' } });
     await house.start();
     await endsAs(stopped, 'FAILED', 'CANCELLED');
     await isRelayed(other);
@@ -331,6 +383,13 @@ describe('a schedule', () => {
     ]);
   });
 
+  test('is followed from now on, also when it is stamped by a clock that was ahead', async () => {
+    const id = await house.takeSchedule({ slots: [[0, 60_000]] });
+    await house.write(`update app.command_log set received_at = clock_timestamp() + interval '1 hour'`);
+    await house.start();
+    await firstTold(id);
+  });
+
   test('raises an alarm for a slot that nobody was there to start', async () => {
     const id = await house.takeSchedule({ slots: [[0, 150]] });
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -367,7 +426,7 @@ describe('a schedule', () => {
   test.each([
     ['a HIGH set-point', 'NORMAL', { commandType: 'SITE_SETPOINT', priority: 'HIGH' }, true],
     ['an EMERGENCY set-point', 'EMERGENCY', { commandType: 'SITE_SETPOINT', priority: 'EMERGENCY' }, true],
-    ['an emergency stop', 'EMERGENCY', { commandType: 'EMERGENCY', priority: null, payload: { action: 'STOP' } }, true],
+    ['an emergency stop', 'EMERGENCY', { commandType: 'EMERGENCY', payload: { action: 'STOP' } }, true],
     ['a HIGH set-point, of a HIGH schedule', 'HIGH', { commandType: 'SITE_SETPOINT', priority: 'HIGH' }, false],
     ['a NORMAL set-point', 'NORMAL', { commandType: 'SITE_SETPOINT', priority: 'NORMAL' }, false],
     [
@@ -379,7 +438,7 @@ describe('a schedule', () => {
     [
       'an emergency of a device',
       'NORMAL',
-      { commandType: 'EMERGENCY', priority: null, payload: { action: 'STOP', deviceId: 'A' } },
+      { commandType: 'EMERGENCY', payload: { action: 'STOP', deviceId: 'A' } },
       false,
     ],
   ] as const)(
@@ -396,12 +455,29 @@ describe('a schedule', () => {
     },
   );
 
+  test.each(['is lost', 'is refused'])(
+    'is held back by an emergency stop that %s, until it is released',
+    async (how) => {
+      await house.start({ answerWithinMs: 200 });
+      const stop = await house.take({ commandType: 'EMERGENCY', payload: { action: 'STOP' } });
+      await isRelayed(stop);
+      if (how === 'is refused') await house.answer(stop, { outcome: 'FAILED', reason: 'it is in maintenance' });
+      await eventually(async () => expect(await house.command(stop)).toMatchObject({ status: 'FAILED' }));
+      const id = await house.takeSchedule({ slots: [[0, 60_000]] });
+      await eventually(async () => expect(await slotStates(id)).toEqual(['SUPERSEDED']));
+      const release = await house.take({ commandType: 'EMERGENCY', payload: { action: 'RELEASE' } });
+      await isRelayed(release);
+      await house.answer(release);
+      await firstTold(id);
+    },
+  );
+
   test('is begun after a release', async () => {
     await house.start();
-    await isRelayed(await house.take({ commandType: 'EMERGENCY', priority: null, payload: { action: 'STOP' } }));
+    await isRelayed(await house.take({ commandType: 'EMERGENCY', payload: { action: 'STOP' } }));
     const id = await house.takeSchedule({ slots: [[0, 60_000]] });
     await eventually(async () => expect(await slotStates(id)).toEqual(['SUPERSEDED']));
-    await house.take({ commandType: 'EMERGENCY', priority: null, payload: { action: 'RELEASE' } });
+    await house.take({ commandType: 'EMERGENCY', payload: { action: 'RELEASE' } });
     await firstTold(id);
   });
 
@@ -439,6 +515,19 @@ describe('a schedule', () => {
     expect(await slotStates(id)).toEqual(['EXECUTED', 'CANCELLED']);
   });
 
+  test('of which a slot was refused while it was being cancelled leaves nothing behind', async () => {
+    const stop = await house.start();
+    const id = await house.takeSchedule({ slots: [[0, 60_000]] });
+    const told = await firstTold(id);
+    await stop();
+    await house.cancelSchedule(id);
+    await house.answer(told, { outcome: 'FAILED', reason: 'maintenance' });
+    await house.start();
+    await endsAs(id, 'FAILED', 'CANCELLED');
+    expect(await slotStates(id)).toEqual(['PLANT_REFUSED: maintenance']);
+    expect(await house.rows('select 1 from app.schedule_slot where next_step_at is not null')).toEqual([]);
+  });
+
   test('of which a slot is refused goes on, raises an alarm, and is FAILED in the end', async () => {
     await house.start({ answerWithinMs: 100 });
     const id = await house.takeSchedule({ slots: [[0, 400]] });
@@ -451,11 +540,12 @@ describe('a schedule', () => {
 describe('the executor', () => {
   test('is one at a time, and another goes on where the first one ended', async () => {
     const stop = await house.start({ answerWithinMs: 500 });
+    await isRelayed(await house.take({ commandType: 'MODE_CHANGE', payload: { mode: 'AUTO' } }));
     await house.start({ answerWithinMs: 500 });
     const before = await house.take();
     const plan = await house.takeSchedule({ slots: [[0, 60_000]] });
     await isRelayed(before);
-    await eventually(async () => expect(await house.toPlants()).toHaveLength(2));
+    await eventually(async () => expect(await house.slots(plan)).toMatchObject([{ is_relayed: true }]));
     await stop();
     await endsAs(before, 'FAILED', 'PLANT_OFFLINE');
     const after = await house.take();

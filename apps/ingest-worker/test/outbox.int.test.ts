@@ -470,12 +470,36 @@ describe("a partner's virtual host", () => {
   test('that is nobody is not published into, and holds nobody up', async () => {
     const queue = await aQueue('one');
     await aRelay();
-    await enqueue({ vhost: partnerVhost(randomUUID()) });
+    await enqueue({ vhost: 'no-partner' });
     const id = await enqueue();
     await eventually(() => expect(idsIn(queue)).toEqual([id]));
     await eventually(async () =>
-      expect(await waiting()).toMatchObject([{ trouble: expect.stringMatching(/^unreachable: /) }]),
+      expect(await waiting()).toMatchObject([{ trouble: expect.stringMatching(/^impossible: /) }]),
     );
+  });
+
+  test('that is gone with its key has nothing left for it, however late that was put in', async () => {
+    const { admin, organisation } = house;
+    const [live, ending, gone] = [
+      await anApiKey(admin, organisation),
+      await anApiKey(admin, organisation),
+      await anApiKey(admin, organisation),
+    ];
+    await write('insert into app.partner_vhost (org_id, key_id) values ($1::uuid, $2::uuid)', organisation.id, ending);
+    for (const keyId of [ending, gone]) await revokeApiKey(admin, organisation, keyId);
+    closings.push(() => revokeApiKey(admin, organisation, live));
+    await enqueue({ vhost: partnerVhost(gone), orderKey: 'x' });
+    await enqueue({ vhost: partnerVhost(gone), orderKey: 'x' });
+    await enqueue({ vhost: partnerVhost(gone), orderKey: 'y' });
+    const kept = [await enqueue({ vhost: partnerVhost(live) }), await enqueue({ vhost: partnerVhost(ending) })];
+    const { watch } = await aRelay();
+    await eventually(async () =>
+      expect((await waiting()).map(({ message_id: id, trouble }) => [id, trouble?.split(':')[0]])).toEqual(
+        kept.map((id) => [id, 'unreachable']),
+      ),
+    );
+    await watch.look();
+    expect(await watch.healthCheck.check()).toMatchObject({ ok: true, detail: { depth: 2 } });
   });
 });
 

@@ -1,6 +1,6 @@
 export { openDatabase, type Database, type DatabaseOptions, type HeldDatabase, type Trx } from './pool.js';
 export { againAfterDeadlock } from './deadlocks.js';
-export { type Statement } from './statement.js';
+export { type NamedStatement, type Statement } from './statement.js';
 export { NO_ORGANISATION } from './tenant-scope.js';
 export {
   classifyError,

@@ -157,7 +157,6 @@ describe('an installation that had partners before there was trading control', (
     const silent = await anOrganisation(admin, { tradingState: null, queuePrefix: null });
     const decided = await anOrganisation(admin, { tradingState: 'PAUSED' });
     await admin.close();
-    await run(url, 'drop index app.outbox_in_order');
     await upgrade(url, partnersInUse);
     const rows = await run(url, 'select org_id, state, wanted_version::int as wanted from app.trading_config');
     expect(new Map(rows.map(({ org_id: id, ...row }) => [id, row]))).toEqual(
@@ -171,7 +170,6 @@ describe('an installation that had partners before there was trading control', (
 
   test('may have no partner at all', async () => {
     const url = await migratedDatabase();
-    await run(url, 'drop index app.outbox_in_order');
     await upgrade(url, partnersInUse);
     expect(await run(url, 'select 1 from app.trading_config')).toEqual([]);
   });

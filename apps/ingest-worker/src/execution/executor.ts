@@ -262,7 +262,8 @@ class Look {
       slot: JSON.stringify(slot),
       commandId: uuidv7(),
     }));
-    const open = slots.filter(({ endsAt }) => compareInstants(endsAt, receivedAt) > 0);
+    const came = compareInstants(receivedAt, now) < 0 ? receivedAt : now;
+    const open = slots.filter(({ endsAt }) => compareInstants(endsAt, came) > 0);
     const last = open.at(-1);
     if (last === undefined) return this.#end(command, { status: 'EXPIRED', reason: 'EXPIRED' }, now);
     openScheduleSlots(trx, open);
@@ -309,9 +310,9 @@ function isFreshStop({ commandType, payload, relayedAt, isDisabled }: DueCommand
   return commandType === 'EMERGENCY' && payload['action'] === 'STOP' && relayedAt === null && !isDisabled;
 }
 
-function stopOf({ orgId, plantId, payload, receivedAt }: DueCommand) {
+function stopOf({ orgId, plantId, payload, receivedAt, id }: DueCommand) {
   const { deviceId } = payload;
-  return { orgId, plantId, deviceId: typeof deviceId === 'string' ? deviceId : null, receivedAt };
+  return { orgId, plantId, deviceId: typeof deviceId === 'string' ? deviceId : null, receivedAt, id };
 }
 
 function isFreshCancellation({ commandType, relayedAt }: DueCommand): boolean {

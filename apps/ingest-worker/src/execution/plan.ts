@@ -40,15 +40,14 @@ export function planCommands(due: readonly DueCommand[]): CommandStep[] {
     if (known === undefined) rivals.set(subject, [command]);
     else known.push(command);
   }
-  return due.map((command) => {
-    const others = rivals.get(subjectOf(command) ?? '') ?? [];
-    return (
+  const superseded = new Set([...rivals.values()].flatMap(supersededOf));
+  return due.map(
+    (command) =>
       stepBefore(command) ??
-      (others.some((other) => isSupersededBy(command, other))
+      (superseded.has(command)
         ? { does: 'end', command, status: 'FAILED', reason: 'SUPERSEDED' }
-        : { does: 'hand over', command })
-    );
-  });
+        : { does: 'hand over', command }),
+  );
 }
 
 /** What is to be done whatever else is due; null for one that can be handed over. */
@@ -65,8 +64,18 @@ function stepBefore(command: DueCommand): CommandStep | null {
   return null;
 }
 
-function isSupersededBy(command: DueCommand, other: DueCommand): boolean {
-  return other !== command && rankOf(other.priority) >= rankOf(command.priority) && isBefore(command, other);
+/** Those that do not hold: each but the last of its priority, and what a later one of a higher priority replaces. */
+function supersededOf(rivals: readonly DueCommand[]): DueCommand[] {
+  let highest = -Infinity;
+  return [...rivals]
+    .sort(byHolding)
+    .reverse()
+    .filter(({ priority }) => {
+      const rank = rankOf(priority);
+      const isSuperseded = rank <= highest;
+      highest = Math.max(highest, rank);
+      return isSuperseded;
+    });
 }
 
 /** What a command is about: of the same, the later one holds. Null for what nothing supersedes. */
@@ -89,12 +98,12 @@ function aspectOf(action: string): string {
 }
 
 /** By when they are to hold, then as they arrived. */
-function isBefore(one: DueCommand, other: DueCommand): boolean {
-  const order =
+function byHolding(one: DueCommand, other: DueCommand): number {
+  return (
     compareInstants(holdsFrom(one), holdsFrom(other)) ||
     compareInstants(one.receivedAt, other.receivedAt) ||
-    (one.id < other.id ? -1 : 1);
-  return order < 0;
+    (one.id < other.id ? -1 : 1)
+  );
 }
 
 function holdsFrom({ validFrom, receivedAt }: DueCommand): UtcInstant {

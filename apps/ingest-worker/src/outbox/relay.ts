@@ -178,7 +178,9 @@ export class OutboxRelay {
     const { db, log, stopping } = this.#ctx;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await db.transaction([orgId], (trx) => settleMessages(trx, orgId, results));
+        const dropped = await db.transaction([orgId], (trx) => settleMessages(trx, orgId, results));
+        if (dropped > 0) log.warn({ orgId, dropped }, 'dropped what is for a virtual host that went with its key');
+        return;
       } catch (error) {
         if (attempt === 0) log.warn({ err: error }, 'what was published is not written down yet, trying again');
         if (stopping.aborted) return;

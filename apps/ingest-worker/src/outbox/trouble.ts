@@ -1,3 +1,4 @@
+import { keyIdOfVhost } from '@quarterhour/contracts';
 import type { FailedMessage, OutboxMessage } from '@quarterhour/db';
 import {
   BrokerClosedError,
@@ -41,7 +42,7 @@ export function troubleOf(error: unknown): Trouble {
 }
 
 /** What is written down about a message that could not be published. */
-export function failureOf({ id, orderKey, attempts }: OutboxMessage, error: unknown): FailedMessage {
+export function failureOf({ id, orderKey, attempts, vhost }: OutboxMessage, error: unknown): FailedMessage {
   const trouble = troubleOf(error);
   const text = `${trouble}: ${error instanceof Error ? error.message : String(error)}`;
   return {
@@ -49,6 +50,7 @@ export function failureOf({ id, orderKey, attempts }: OutboxMessage, error: unkn
     orderKey,
     trouble: text.replaceAll('\0', '').slice(0, LONGEST_TEXT),
     retryMs: retryMs(trouble, attempts),
+    awayKeyId: trouble === 'unreachable' ? keyIdOfVhost(vhost) : null,
   };
 }
 

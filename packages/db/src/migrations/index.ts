@@ -17,6 +17,7 @@ import { configLogAtWork } from './0015-config-log-at-work.js';
 import { partnerSurface } from './0016-partner-surface.js';
 import { execution } from './0017-execution.js';
 import { quietRegister } from './0018-quiet-register.js';
+import { openedAndOrdered } from './0019-opened-and-ordered.js';
 
 /** Every migration in order of its name. Forward only; a name that has run anywhere never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -38,7 +39,8 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0016-partner-surface': partnerSurface,
   '0017-execution': execution,
   '0018-quiet-register': quietRegister,
+  '0019-opened-and-ordered': openedAndOrdered,
 };
 
 /** Name of the newest migration: the schema version that this code needs. */
-export const SCHEMA_VERSION = '0018-quiet-register';
+export const SCHEMA_VERSION = '0019-opened-and-ordered';

@@ -33,7 +33,7 @@ export interface DueCommand extends CommandToExecute {
   readonly now: UtcInstant;
   /** Nothing was heard of the plant for as long as was asked for. Only of what was handed over is it known. */
   readonly isPlantSilent: boolean;
-  /** Trading is disabled: nothing is carried out any more. */
+  /** Trading is disabled, or was since it was taken: it is not carried out any more. */
   readonly isDisabled: boolean;
 }
 
@@ -48,17 +48,25 @@ export interface DueQuery {
 export const RANK = (column: string): string =>
   `coalesce(array_position('{NORMAL,HIGH,EMERGENCY}'::text[], ${column}), 0)`;
 
-/** Whether trading of a row's organisation is disabled, as a condition. */
-export const isDisabled = (row: string): string =>
-  `exists (select from app.trading_config g where g.org_id = ${row}.org_id and g.state = 'DISABLED')`;
+const isClosed = (orgId: string): string =>
+  `exists (select from app.trading_config g where g.org_id = ${orgId} and g.state = 'DISABLED')`;
+
+/** Whether a key has a virtual host, or is about to have one, as a condition. */
+export const hasVhost = (orgId: string, keyId: string): string => `
+  (exists (select from app.partner_vhost v where v.org_id = ${orgId} and v.key_id = ${keyId})
+    or exists (select from app.api_key k where k.org_id = ${orgId} and k.id = ${keyId} and k.revoked_at is null
+      and coalesce(k.expires_at > clock_timestamp(), true) and not ${isClosed('k.org_id')}))`;
+
+/** Whether trading of a row's organisation is disabled, or was since an instant, as a condition. */
+export const isDisabledSince = (row: string, since: string): string => `
+  exists (select from app.trading_config g
+    where g.org_id = ${row}.org_id and (g.state = 'DISABLED' or g.opened_at > ${since}))`;
 
 /** What is told about a command goes to the key that it came by, as long as there is such a key or its virtual host. */
 export const PARTNER_COLUMNS = `
   c.message_id as "messageId", c.correlation_id as "correlationId",
   (select o.queue_prefix from app.organisation o where o.id = c.org_id) as "queuePrefix",
-  case when exists (select from app.partner_vhost v where v.org_id = c.org_id and v.key_id = c.key_id)
-    or exists (select from app.api_key k where k.org_id = c.org_id and k.id = c.key_id and k.revoked_at is null
-      and coalesce(k.expires_at > clock_timestamp(), true) and not ${isDisabled('c')}) then c.key_id end as "keyId"`;
+  case when ${hasVhost('c.org_id', 'c.key_id')} then c.key_id end as "keyId"`;
 
 /** A {@link CommandToExecute} of `app.command_log c`. */
 export const COMMAND_COLUMNS = `
@@ -84,7 +92,7 @@ export const isSilent = (row: string, now: string, silentAfterMs: string): strin
 
 const TAKE_COMMANDS = `
   with clock as materialized (select clock_timestamp() as now)
-  select ${COMMAND_COLUMNS}, app.instant_text(clock.now) as now, ${isDisabled('c')} as "isDisabled",
+  select ${COMMAND_COLUMNS}, app.instant_text(clock.now) as now, ${isDisabledSince('c', 'c.received_at')} as "isDisabled",
     c.relayed_at is not null and ${isSilent('c', 'clock.now', '$3')} as "isPlantSilent"
   from clock cross join unnest($1::uuid[]) as who (org_id) cross join lateral (
     select l.* from app.command_log l
@@ -108,6 +116,8 @@ export interface Stop {
   readonly plantId: string;
   readonly deviceId: string | null;
   readonly receivedAt: UtcInstant;
+  /** Of the command that says so: what came together with it came before it when its id is lower. */
+  readonly id: string;
 }
 
 const TAKE_STOPPED = `
@@ -115,9 +125,9 @@ const TAKE_STOPPED = `
    where c.status = 'PENDING' and c.next_step_at is not null and c.relayed_at is null
      and c.command_type in ('SITE_SETPOINT', 'DEVICE_COMMAND', 'MODE_CHANGE')
      and exists (
-       select from unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[])
-           as s (org_id, plant_id, device_id, received_at)
-        where s.org_id = c.org_id and s.plant_id = c.plant_id and c.received_at <= s.received_at
+       select from unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::uuid[])
+           as s (org_id, plant_id, device_id, received_at, id)
+        where s.org_id = c.org_id and s.plant_id = c.plant_id and (c.received_at, c.id) < (s.received_at, s.id)
           and (s.device_id is null or (c.command_type = 'DEVICE_COMMAND' and c.payload ->> 'deviceId' = s.device_id)))
    order by c.id for update`;
 
@@ -130,6 +140,7 @@ export function takeStoppedCommands(trx: Trx, stops: readonly Stop[]): Promise<C
       plainArray(stops.map(({ plantId }) => plantId)),
       textArray(stops.map(({ deviceId }) => deviceId)),
       plainArray(stops.map(({ receivedAt }) => receivedAt)),
+      plainArray(stops.map(({ id }) => id)),
     ]),
   );
 }

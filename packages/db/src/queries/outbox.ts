@@ -1,6 +1,7 @@
 import { plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
+import { hasVhost } from './execution.js';
 
 /** A message that is to be published. */
 export interface OutboxMessage {
@@ -21,7 +22,7 @@ export interface OutboxMessage {
 /**
  * A message is due when its time has come, and that of everything before it in its order: so those of one order come in the
  * order of their ids, also when it was put in while an earlier one had to wait. What committed late under a lower id is found
- * like any other.
+ * like any other. `offset 0` has what is before it looked up order by order, however much waits elsewhere.
  */
 const DUE = `
   select o.org_id as "orgId", o.id::text as id, o.vhost, o.exchange, o.routing_key as "routingKey",
@@ -32,7 +33,7 @@ const DUE = `
        and not exists (
          select from app.outbox before
           where before.org_id = m.org_id and before.order_key = m.order_key and before.id < m.id
-            and before.next_try_at > now())
+            and before.next_try_at > now() offset 0)
      order by m.id limit $2::int) o
   order by o.org_id, o.id`;
 
@@ -60,6 +61,8 @@ export interface FailedMessage {
   readonly trouble: string;
   /** When to try again. */
   readonly retryMs: number;
+  /** The key whose virtual host does not let us in, and may be gone with it; null when that is not what is in the way. */
+  readonly awayKeyId: string | null;
 }
 
 const DELETE = 'delete from app.outbox where org_id = $1::uuid and id = any ($2::int8[])';
@@ -72,19 +75,38 @@ const POSTPONE = `
     from unnest($2::int8[], $3::text[], $4::text[], $5::float8[]) as f (id, order_key, trouble, retry_ms)
    where o.org_id = $1::uuid and o.order_key = f.order_key and o.id >= f.id`;
 
+const DROP = `
+  with gone as (
+    select distinct m.vhost
+      from unnest($2::int8[], $3::uuid[]) as f (id, key_id) join app.outbox m on m.org_id = $1::uuid and m.id = f.id
+     where not ${hasVhost('m.org_id', 'f.key_id')}),
+  dropped as (delete from app.outbox o using gone where o.org_id = $1::uuid and o.vhost = gone.vhost returning o.id)
+  select count(*)::int as n from dropped`;
+
 /**
- * Writes down, with whatever the transaction does next, what became of one organisation's messages: what was published is gone, what failed waits, and with it what
- * stands behind it in its order.
+ * Writes down what became of one organisation's messages: what was published is gone, what failed waits, and with it what
+ * stands behind it in its order. What is for a virtual host that went with its key, and was put in while it went, goes as well.
  *
  * @param failed at most one of each order
+ * @returns how many messages could reach nobody any more
  */
-export function settleMessages(
+export async function settleMessages(
   trx: Trx,
   orgId: string,
   { published, failed }: { readonly published: readonly string[]; readonly failed: readonly FailedMessage[] },
-): void {
+): Promise<number> {
   if (published.length > 0) trx.defer(prepared(DELETE, [orgId, plainArray(published)]));
-  if (failed.length === 0) return;
+  if (failed.length === 0) return 0;
+  postpone(trx, orgId, failed);
+  const away = failed.flatMap(({ id, awayKeyId }) => (awayKeyId === null ? [] : [{ id, awayKeyId }]));
+  if (away.length === 0) return 0;
+  const [dropped] = await trx.query<{ n: number }>(
+    prepared(DROP, [orgId, plainArray(away.map(({ id }) => id)), plainArray(away.map(({ awayKeyId }) => awayKeyId))]),
+  );
+  return dropped?.n ?? 0;
+}
+
+function postpone(trx: Trx, orgId: string, failed: readonly FailedMessage[]): void {
   trx.defer(
     prepared(POSTPONE, [
       orgId,

@@ -2,6 +2,7 @@ import type { UtcInstant } from '@quarterhour/domain';
 import { byteaArray, plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
+import { storableText } from '../storable.js';
 import { raising } from './known-at.js';
 import { enqueueOutgoing, type OutgoingRow } from './outgoing.js';
 import { insertReceipts, type Receivable, type ReceiptVerdict } from './receipts.js';
@@ -73,7 +74,7 @@ function insertCommands(trx: Trx, rows: readonly NewCommand[]): void {
       plainArray(rows.map((row) => row.plantId)),
       textArray(rows.map((row) => row.siteId)),
       textArray(rows.map((row) => row.commandType)),
-      textArray(rows.map((row) => row.routingKey)),
+      textArray(rows.map((row) => storableText(row.routingKey))),
       textArray(rows.map((row) => row.messageId)),
       textArray(rows.map((row) => row.correlationId)),
       textArray(rows.map((row) => row.payload)),
@@ -186,6 +187,11 @@ export interface Standing {
   readonly paces: readonly CommandPace[];
   /** How trading of the organisations in scope stands; one that is missing does not trade. */
   readonly states: ReadonlyMap<string, TradingState>;
+}
+
+/** The same at a time, by the database's clock: what an organisation knows may be stamped later, when the clock was set back. */
+export interface StandingNow extends Standing {
+  readonly now: UtcInstant;
   /** The `known_at` of this transaction by organisation. */
   readonly knownAt: ReadonlyMap<string, UtcInstant>;
 }
@@ -221,14 +227,15 @@ const STANDING = `
       s.cancelled_at is not null as "isCancelled"
     from (select distinct * from unnest($3::uuid[], $4::text[]) as o (plant_id, schedule_id)) o
     join app.schedule s on s.plant_id = o.plant_id and s.schedule_id = o.schedule_id)
-  select h.org_id as "orgId", app.instant_text(h.known_at) as "knownAt", t.state,
+  select app.instant_text(clock.now) as now, h.org_id as "orgId", app.instant_text(h.known_at) as "knownAt", t.state,
     (select jsonb_agg(to_jsonb(c)) from command c where c."orgId" = h.org_id) as commands,
     (select jsonb_agg(to_jsonb(p)) from pace p where p."orgId" = h.org_id) as paces,
     (select jsonb_agg(to_jsonb(s)) from schedule s where s."orgId" = h.org_id) as schedules
-  from app.org_head h left join app.trading_config t on t.org_id = h.org_id`;
+  from (select clock_timestamp() as now) clock, app.org_head h left join app.trading_config t on t.org_id = h.org_id`;
 
 /** How one organisation stands. */
 interface StandingRow {
+  readonly now: UtcInstant;
   readonly orgId: string;
   readonly knownAt: UtcInstant;
   readonly state: TradingState | null;
@@ -241,7 +248,7 @@ interface StandingRow {
  * Raises the organisations' `known_at` and finds what decides about commands of theirs, as one message to the server. Nobody
  * changes it until the transaction ends: whoever goes by it has raised `known_at` as well.
  */
-export async function takeStanding(trx: Trx, asked: AskedCommands): Promise<Standing> {
+export async function takeStanding(trx: Trx, asked: AskedCommands): Promise<StandingNow> {
   trx.defer(raising(asked.organisations));
   const rows = await trx.query<StandingRow>(
     prepared(STANDING, [
@@ -251,7 +258,10 @@ export async function takeStanding(trx: Trx, asked: AskedCommands): Promise<Stan
       textArray(asked.schedules.map(({ scheduleId }) => scheduleId)),
     ]),
   );
+  const [first] = rows;
+  if (first === undefined) throw new TypeError('none of the organisations has a head row');
   return {
+    now: first.now,
     commands: rows.flatMap(({ commands }) =>
       (commands ?? []).map((command) => ({ ...command, contentSha256: Buffer.from(command.contentSha256, 'hex') })),
     ),

@@ -2,7 +2,7 @@ import type { UtcInstant } from '@quarterhour/domain';
 import { plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
-import { PARTNER_COLUMNS, RANK, isDisabled, isSilent, type DueQuery, type SenderOfCommand } from './execution.js';
+import { PARTNER_COLUMNS, RANK, isDisabledSince, isSilent, type DueQuery, type SenderOfCommand } from './execution.js';
 
 /** One stretch of a schedule as it is to be carried out. */
 export interface NewScheduleSlot {
@@ -105,12 +105,18 @@ export interface DueSlot extends SenderOfCommand {
   readonly isHeldBack: boolean;
 }
 
+/** The schedule of a slot, looked up by its key: `offset 0` has the planner never go through all that there ever were. */
+const scheduleOf = (slot: string): string => `
+  lateral (
+    select * from app.schedule k
+     where k.org_id = ${slot}.org_id and k.id = ${slot}.schedule_id and k.cancelled_at is null offset 0)`;
+
 /** A slot of another schedule goes before this one by its priority; of equal ones, the schedule that was made later. */
 const OTHER_SCHEDULE = `
   exists (
-    select from app.schedule_slot o join app.schedule oh on oh.org_id = o.org_id and oh.id = o.schedule_id
+    select from app.schedule_slot o cross join ${scheduleOf('o')} oh
      where o.org_id = s.org_id and o.plant_id = s.plant_id and o.ends_at > clock.now and o.starts_at <= clock.now
-       and o.schedule_id <> s.schedule_id and o.status <> 'FAILED' and oh.cancelled_at is null
+       and o.schedule_id <> s.schedule_id and o.status <> 'FAILED'
        and (${RANK('oh.priority')}, oh.created_at, oh.id) > (${RANK('h.priority')}, h.created_at, h.id))`;
 
 /** A set-point that gives no end ends with the next of its priority; one of an amount of energy, after its interval. */
@@ -127,11 +133,16 @@ const SET_POINT = `
      where (latest.ends_at is null or latest.ends_at > clock.now)
        and (p.priority = 'EMERGENCY' or ${RANK('p.priority')} > ${RANK('h.priority')}))`;
 
+/**
+ * A stop holds whatever became of it: one that nobody answered may have reached the plant, and whoever sent it wants nothing
+ * to begin. A release counts only as long as it may be true.
+ */
 const STOPPED = `
   coalesce((
     select c.payload ->> 'action' = 'STOP' from app.command_log c
-     where c.org_id = s.org_id and c.plant_id = s.plant_id and c.command_type = 'EMERGENCY' and c.relayed_at is not null
-       and c.status in ('PENDING', 'EXECUTED') and c.payload ->> 'deviceId' is null
+     where c.org_id = s.org_id and c.plant_id = s.plant_id and c.command_type = 'EMERGENCY' and c.priority = 'EMERGENCY'
+       and c.relayed_at is not null and c.payload ->> 'deviceId' is null
+       and (c.payload ->> 'action' = 'STOP' or c.status in ('PENDING', 'EXECUTED'))
      order by c.relayed_at desc limit 1), false)`;
 
 const TAKE = `
@@ -140,14 +151,14 @@ const TAKE = `
     s.command_id as "commandId", h.priority, app.instant_text(s.starts_at) as "startsAt",
     app.instant_text(s.ends_at) as "endsAt", s.slot, s.status, s.execution_reason as reason,
     app.instant_text(s.relayed_at) as "relayedAt", app.instant_text(s.executed_at) as "executedAt",
-    app.instant_text(clock.now) as now, ${isDisabled('s')} as "isDisabled", ${PARTNER_COLUMNS},
+    app.instant_text(clock.now) as now, ${isDisabledSince('s', 'c.received_at')} as "isDisabled", ${PARTNER_COLUMNS},
     s.relayed_at is not null and ${isSilent('s', 'clock.now', '$3')} as "isPlantSilent",
     ${OTHER_SCHEDULE} or ${SET_POINT} or ${STOPPED} as "isHeldBack"
   from clock cross join unnest($1::uuid[]) as who (org_id) cross join lateral (
     select t.* from app.schedule_slot t
      where t.org_id = who.org_id and t.next_step_at <= clock.now
      order by t.next_step_at, t.command_id limit $2::int for update skip locked) s
-  join app.schedule h on h.org_id = s.org_id and h.id = s.schedule_id and h.cancelled_at is null
+  cross join ${scheduleOf('s')} h
   join app.command_log c on c.org_id = h.org_id and c.id = h.id
   order by ${RANK('h.priority')}, h.created_at, s.starts_at`;
 
@@ -204,8 +215,11 @@ const CANCEL = `
      where s.relayed_at is not null and s.status <> 'FAILED' and s.starts_at <= clock_timestamp()
        and s.ends_at > clock_timestamp()),
   ended as (
-    update app.schedule_slot s set status = 'FAILED', execution_reason = 'CANCELLED', next_step_at = null
-      from cancelled k where k.org_id = s.org_id and k.id = s.schedule_id and s.status = 'PENDING'),
+    update app.schedule_slot s
+       set status = 'FAILED', execution_reason = case s.status when 'FAILED' then s.execution_reason else 'CANCELLED' end,
+         next_step_at = null
+      from cancelled k
+     where k.org_id = s.org_id and k.id = s.schedule_id and (s.status = 'PENDING' or s.next_step_at is not null)),
   woken as (
     update app.command_log c set next_step_at = clock_timestamp()
       from cancelled k where k.org_id = c.org_id and k.id = c.id and c.status = 'PENDING')
@@ -214,7 +228,8 @@ const CANCEL = `
   from cancelled k`;
 
 /**
- * Ends what is still to come of schedules, and has the commands that made them looked at.
+ * Ends what is still to come of schedules, and has the commands that made them looked at. What failed a moment ago keeps its
+ * reason.
  *
  * @param cancellations the commands that cancelled them
  */

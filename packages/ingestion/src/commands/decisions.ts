@@ -39,7 +39,7 @@ export class Decisions {
   readonly #paces = new Map<string, CommandPace>();
   readonly #changedPaces = new Map<string, CommandPace>();
 
-  constructor({ commands, schedules, paces, states }: Omit<Standing, 'knownAt'>) {
+  constructor({ commands, schedules, paces, states }: Standing) {
     this.#states = states;
     for (const command of commands) this.#remember(command);
     for (const schedule of schedules) this.#schedules.set(nameOf(schedule), schedule.isCancelled);
@@ -51,15 +51,18 @@ export class Decisions {
     return [...this.#changedPaces.values()];
   }
 
-  /** @param now the database's time, which rises from call to call */
-  decide(fact: PartnerCommandFact, now: UtcInstant): Verdict {
+  /**
+   * @param now the database's clock, by which is judged
+   * @param receivedAt as which it is kept; does not fall from call to call
+   */
+  decide(fact: PartnerCommandFact, now: UtcInstant, receivedAt = now): Verdict {
     const known = this.#known.get(contentOf(fact));
     if (known !== undefined) {
       this.#answer(fact, known);
       return 'duplicate';
     }
     const refusal = this.#refusalOf(fact, now);
-    const command = this.#commandOf(fact, refusal, now);
+    const command = this.#commandOf(fact, refusal, { now, receivedAt });
     this.commands.push(command);
     this.#remember(command);
     this.#answer(fact, command);
@@ -120,13 +123,17 @@ export class Decisions {
     return null;
   }
 
-  /** The last to be asked: what is refused for another reason does not count. */
-  #tooMany({ orgId, plantId, kind, rules }: PartnerCommandFact, now: UtcInstant): Refusal | null {
+  /**
+   * The last to be asked: what is refused for another reason does not count. It is the pace at which commands were sent that
+   * counts, so that a backlog arrives whole, and its newest are not refused for the sake of its oldest.
+   */
+  #tooMany({ orgId, plantId, kind, rules, publishedAt }: PartnerCommandFact, now: UtcInstant): Refusal | null {
     if (kind === 'EMERGENCY' || plantId === null) return null;
     const nowMicros = epochMicros(now);
+    const sentMicros = publishedAt === null ? nowMicros : Math.min(nowMicros, epochMicros(publishedAt));
     const stepMicros = MICROS_PER_SECOND / rules.perSecond;
     const plant = plantOf({ orgId, plantId });
-    const fullAtMicros = Math.max(nowMicros, this.#paces.get(plant)?.fullAtMicros ?? 0) + stepMicros;
+    const fullAtMicros = Math.max(sentMicros, this.#paces.get(plant)?.fullAtMicros ?? 0) + stepMicros;
     if (fullAtMicros - nowMicros > rules.atOnce * stepMicros) {
       return { code: 'RATE_LIMITED', detail: `more than ${rules.perSecond} commands a second for this site` };
     }
@@ -136,7 +143,11 @@ export class Decisions {
     return null;
   }
 
-  #commandOf(fact: PartnerCommandFact, refusal: Refusal | null, now: UtcInstant): NewCommand {
+  #commandOf(
+    fact: PartnerCommandFact,
+    refusal: Refusal | null,
+    { now, receivedAt }: { readonly now: UtcInstant; readonly receivedAt: UtcInstant },
+  ): NewCommand {
     const isVouched = isVouchedFor(refusal);
     const isAnswered = isVouched && this.#stateOf(fact.orgId) !== 'DISABLED';
     const answer = refusal === null ? ('ACK' as const) : ('NACK' as const);
@@ -162,7 +173,7 @@ export class Decisions {
       validFrom: fact.validFrom,
       validUntil: fact.validUntil,
       nextStepAt: refusal === null ? firstStep(fact, now) : null,
-      receivedAt: now,
+      receivedAt,
     };
   }
 

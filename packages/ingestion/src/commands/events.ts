@@ -23,10 +23,16 @@ const NO_SITE = 'unknown';
 /** Names the answers to a command, so that they are the same whenever they are made. */
 const ACK_NAMESPACE = '7a0c7c52-6f4b-4c3e-9d2e-3b1f5a8e9d10';
 
-/** Events about one site come in order. @param site our id of the plant, or what was named where there is no such plant */
-export function siteOrder(site: string): string {
-  return `site ${site}`;
+/**
+ * What a key is told about one site comes in order. Another key's waits for its own virtual host only.
+ *
+ * @param site our id of the plant, or what was named where there is no such plant
+ */
+export function siteOrder(keyId: string, site: string): string {
+  return `key ${keyId} site ${site}`.slice(0, LONGEST_ORDER);
 }
+
+const LONGEST_ORDER = 200;
 
 /**
  * The answer to a command. It follows from what is kept of the command alone: asked again, it is the same to the byte.
@@ -40,7 +46,7 @@ export function ackMessage(command: KeptCommand, { keyId, prefix, source }: Even
     vhost: partnerVhost(keyId),
     exchange: EXCHANGES.vcp,
     routingKey: commandAckKey(prefix),
-    orderKey: siteOrder(event.siteId).slice(0, 200),
+    orderKey: siteOrder(keyId, event.siteId),
     messageId: event.messageId,
     body: Buffer.from(JSON.stringify(event)),
   };

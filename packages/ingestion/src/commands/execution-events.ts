@@ -84,7 +84,7 @@ function eventTo(
       vhost: partnerVhost(keyId),
       exchange: EXCHANGES.vcp,
       routingKey: keyOf(queuePrefix),
-      orderKey: siteOrder(plantId),
+      orderKey: siteOrder(keyId, plantId),
       messageId,
       body: Buffer.from(JSON.stringify(eventWith(messageId))),
     },

@@ -16,11 +16,11 @@ export async function storeCommands(
   const facts = batch.map(({ fact }) => fact);
   const standing = await takeStanding(trx, askedAbout(facts));
   const decisions = new Decisions(standing);
-  const nowOf = (orgId: string) => knownAtOf(standing.knownAt, orgId);
-  const verdicts = facts.map((fact) => decisions.decide(fact, nowOf(fact.orgId)));
+  const receivedAtOf = (orgId: string) => knownAtOf(standing.knownAt, orgId);
+  const verdicts = facts.map((fact) => decisions.decide(fact, standing.now, receivedAtOf(fact.orgId)));
   const { commands, schedules, cancellations, paces, answers } = decisions;
   const receipts = facts.map(({ orgId, contentSha256, messageId, body }) => {
-    return { orgId, contentSha256, messageId, body, receivedAt: nowOf(orgId) };
+    return { orgId, contentSha256, messageId, body, receivedAt: receivedAtOf(orgId) };
   });
   keepDecided(trx, { commands, schedules, cancellations, paces, answers, receipts, verdicts });
   return verdicts;

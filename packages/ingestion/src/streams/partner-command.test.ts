@@ -146,7 +146,7 @@ const refusalOf = (
 const codeOf = (...asked: Parameters<typeof refusalOf>) => refusalOf(...asked)?.code ?? null;
 
 /** Everything enabled, nothing known. */
-const FRESH: Omit<Standing, 'knownAt'> = {
+const FRESH: Standing = {
   commands: [],
   schedules: [],
   paces: [],
@@ -461,7 +461,7 @@ describe('a decision', () => {
         vhost: `partner-${KEY}`,
         exchange: 'vcp',
         routingKey: 'alpha.event.command.ack',
-        orderKey: `site ${PLANT}`,
+        orderKey: `key ${KEY} site ${PLANT}`,
       },
     ]);
     expect(answers).toMatchObject([
@@ -632,13 +632,25 @@ describe('a message id', () => {
     const again = decide(decisions, SETPOINT, one, { keyId: OTHER_KEY });
     expect([again.verdict, again.rows[0]?.vhost]).toEqual(['duplicate', `partner-${OTHER_KEY}`]);
   });
+
+  test('of two keys about one site has answers that do not wait for each other', () => {
+    const decisions = stands();
+    const orderOf = (keyId: string) => decide(decisions, SETPOINT, envelope(setpoint()), { keyId }).rows[0]?.orderKey;
+    expect(orderOf(KEY)).toBe(orderOf(KEY));
+    expect(orderOf(KEY)).not.toBe(orderOf(OTHER_KEY));
+  });
 });
 
 describe('the pace of a site', () => {
+  const SENT_NOW = { timestamp: NOW };
+
   test('lets so many through at once and in the long run, and refuses the rest', () => {
     const decisions = stands();
     const codes = (at: string, count: number) =>
-      Array.from({ length: count }, () => decide(decisions, SETPOINT, envelope(setpoint()), {}, at).code);
+      Array.from(
+        { length: count },
+        () => decide(decisions, SETPOINT, envelope(setpoint(), { timestamp: at }), {}, at).code,
+      );
     const taken = (all: readonly (string | null)[]) => all.filter((code) => code === null).length;
     expect(taken(codes(NOW, 100))).toBe(20);
     expect(taken(codes('2026-03-29T01:30:00.099Z', 5))).toBe(0);
@@ -650,23 +662,56 @@ describe('the pace of a site', () => {
 
   test('is its own, does not hold up emergencies, and goes on where it was', () => {
     const decisions = stands();
-    for (let n = 0; n < 20; n += 1) decide(decisions, SETPOINT, envelope(setpoint()));
+    for (let n = 0; n < 20; n += 1) decide(decisions, SETPOINT, envelope(setpoint(), SENT_NOW));
     expect(decide(decisions, SETPOINT, envelope(setpoint(), { siteId: SECOND_PLANT })).code).toBeNull();
     expect(decide(decisions, EMERGENCY, envelope({ action: 'STOP' })).code).toBeNull();
     const next = stands({ paces: decisions.paces });
-    expect(decide(next, SETPOINT, envelope(setpoint())).code).toBe('RATE_LIMITED');
+    expect(decide(next, SETPOINT, envelope(setpoint(), SENT_NOW)).code).toBe('RATE_LIMITED');
   });
 
   test('does not count what is refused, nor what came before', () => {
     const decisions = stands();
-    const one = envelope(setpoint());
+    const one = envelope(setpoint(), SENT_NOW);
     decide(decisions, SETPOINT, one);
     for (let n = 0; n < 30; n += 1) {
       decide(decisions, SETPOINT, one);
       decide(decisions, SETPOINT, envelope(setpoint({ validUntil: NOW })));
     }
-    for (let n = 0; n < 19; n += 1) expect(decide(decisions, SETPOINT, envelope(setpoint())).code).toBeNull();
-    expect(decide(decisions, SETPOINT, envelope(setpoint())).code).toBe('RATE_LIMITED');
+    const next = () => decide(decisions, SETPOINT, envelope(setpoint(), SENT_NOW)).code;
+    for (let n = 0; n < 19; n += 1) expect(next()).toBeNull();
+    expect(next()).toBe('RATE_LIMITED');
+  });
+});
+
+describe('a backlog of a site', () => {
+  const sentMillis = (millisAgo: number) => ({ timestamp: new Date(Date.parse(NOW) - millisAgo).toISOString() });
+  const codeOfSent = (decisions: Decisions, millisAgo: number, at = NOW) =>
+    decide(decisions, SETPOINT, envelope(setpoint(), sentMillis(millisAgo)), {}, at).code;
+
+  test('that was sent at the pace that is allowed is taken, whenever it arrives', () => {
+    const decisions = stands();
+    const codes = Array.from({ length: 600 }, (_, n) => codeOfSent(decisions, 60_000 - n * 100));
+    expect(new Set(codes)).toEqual(new Set([null]));
+  });
+
+  test('that was sent faster is taken as far as it would have been', () => {
+    const decisions = stands();
+    const codes = Array.from({ length: 500 }, () => codeOfSent(decisions, 10_000));
+    expect(codes.filter((code) => code === null)).toHaveLength(120);
+    expect(codes.at(-1)).toBe('RATE_LIMITED');
+  });
+
+  test('counts by its own clock for nobody else: one whose clock is behind does not wait for one whose clock is right', () => {
+    const decisions = stands();
+    for (let n = 0; n < 10; n += 1) expect(codeOfSent(decisions, 0)).toBeNull();
+    expect(codeOfSent(decisions, 60_000)).toBeNull();
+  });
+
+  test('from a clock that is ahead is of now', () => {
+    const decisions = stands();
+    for (let n = 0; n < 20; n += 1) expect(codeOfSent(decisions, -60_000)).toBeNull();
+    expect(codeOfSent(decisions, -60_000)).toBe('RATE_LIMITED');
+    expect(codeOfSent(decisions, 0, '2026-03-29T01:30:02Z')).toBeNull();
   });
 });
 

@@ -1,0 +1,155 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import {
+  executionState,
+  listDueMessages,
+  listScheduleStandings,
+  lockAnsweredCommands,
+  lockAnsweredSlots,
+  settleMessages,
+  takeDueCommands,
+  takeDueSlots,
+  takeStanding,
+  takeStoppedCommands,
+  withdrawOutgoing,
+  writeCommandStandings,
+  type Database,
+  type Trx,
+} from '@quarterhour/db';
+import { anOrganisation, aPlant, testDatabase, type TestDatabase } from '@quarterhour/testkit';
+import { connect, NOW, query } from './fixtures.js';
+import { explained } from './plans.js';
+
+const ORGANISATIONS = 8;
+const COMMANDS = 8_000;
+const SCHEDULES = 500;
+const SLOTS = 8_000;
+const WAITING = 8_000;
+
+const orgs: string[] = [];
+let orgId = '';
+let plantId = '';
+let database: TestDatabase;
+let ingest: Database;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  ingest = connect(database.ingestUrl);
+  for (let n = 0; n < ORGANISATIONS; n += 1) {
+    const organisation = await anOrganisation(database.admin);
+    const plant = await aPlant(database.admin, organisation);
+    orgs.push(organisation.id);
+    [orgId, plantId] = [organisation.id, plant.id];
+    await fill(organisation.id, plant.id);
+  }
+  await database.admin.transaction(orgs, (trx) =>
+    trx.query(query('analyze app.command_log, app.schedule, app.schedule_slot, app.outbox')),
+  );
+}, 120_000);
+afterAll(async () => {
+  await ingest.close();
+  await database.drop();
+});
+
+/** Years of commands and slots that are over, some that are due or to come, and a virtual host that has long been away. */
+async function fill(owner: string, plant: string): Promise<void> {
+  await database.admin.transaction([owner], async (trx) => {
+    await trx.query(
+      query(
+        `insert into app.command_log (org_id, id, plant_id, site_id, command_type, routing_key, message_id, payload, status,
+           created_at, received_at, content_sha256, is_first, priority, next_step_at, relayed_at, answered_at)
+         select $1, gen_random_uuid(), $2, 's', case when n % 10 = 0 then 'EMERGENCY' else 'SITE_SETPOINT' end, 'k', 'm-' || n,
+           '{"action": "STOP", "type": "POWER"}', case when n % 100 = 1 then 'PENDING' else 'EXECUTED' end, at, at,
+           sha256(n::text::bytea), true, case when n % 10 = 0 then 'EMERGENCY' when n % 10 = 5 then 'HIGH' else 'NORMAL' end,
+           case when n % 100 = 1 then now() + (n - $3::int / 2) * interval '1 minute' end, case when n % 100 <> 1 then at end,
+           case when n % 100 <> 1 then at + interval '1 second' end
+         from generate_series(1, $3::int) n, lateral (select now() - ($3::int - n) * interval '1 hour' as at) clock`,
+        [owner, plant, COMMANDS],
+      ),
+    );
+    await trx.query(
+      query(
+        `insert into app.schedule (org_id, id, plant_id, schedule_id, priority, valid_from, valid_until, slots, created_at)
+         select c.org_id, c.id, c.plant_id, c.message_id, 'NORMAL', now() - interval '1 year', now() + interval '1 month', '[]',
+           c.created_at
+         from app.command_log c where c.org_id = $1 order by c.created_at desc limit $2::int`,
+        [owner, SCHEDULES],
+      ),
+    );
+    await trx.query(
+      query(
+        `insert into app.schedule_slot (org_id, schedule_id, plant_id, starts_at, ends_at, slot, command_id, status,
+           next_step_at, relayed_at)
+         select h.org_id, h.id, h.plant_id, at, at + interval '15 minutes', '{}', gen_random_uuid(),
+           case when n < $2::int - 100 then 'EXECUTED' else 'PENDING' end, case when n >= $2::int - 100 then at end,
+           case when n < $2::int - 100 then at end
+         from (select *, row_number() over (order by created_at) - 1 as k from app.schedule where org_id = $1) h,
+           generate_series(1, $2::int) n,
+           lateral (select now() - ($2::int - 50 - n) * interval '15 minutes' as at) clock
+         where n / ($2::int / $3::int) = h.k`,
+        [owner, SLOTS, SCHEDULES],
+      ),
+    );
+    await trx.query(
+      query(
+        `insert into app.outbox (org_id, vhost, exchange, routing_key, order_key, message_id, body, created_at, next_try_at)
+         select $1, 'partner-x', 'vcp', 'k', 'site ' || n % 10, gen_random_uuid(), $2, now(),
+           case when n > $3::int - 20 then now() else now() + interval '1 hour' end
+         from generate_series(1, $3::int) n`,
+        [owner, randomBytes(300), WAITING],
+      ),
+    );
+  });
+}
+
+const nobody = () => ({ orgId, plantId, commandId: randomUUID() });
+const due = () => ({ organisations: orgs, most: 500, silentAfterMs: 60_000 });
+const standing = () => {
+  const rest = { reason: null, executedAt: null, relayedAt: null, nextStepAt: null };
+  return { orgId, id: randomUUID(), status: 'PENDING', ...rest } as const;
+};
+const stop = () => ({ orgId, plantId, deviceId: null, receivedAt: NOW, id: randomUUID() });
+const failed = { id: '5', orderKey: 'site 5', trouble: 'unreachable: it is away', retryMs: 5_000, awayKeyId: null };
+
+/** By which index each table is looked into, whatever else is. */
+test.each<readonly [string, readonly string[], (trx: Trx) => unknown]>([
+  ['commands that are due', ['command_log_due'], (trx) => takeDueCommands(trx, due())],
+  [
+    'slots that are due, and what goes before them',
+    ['schedule_slot_due on schedule_slot t', 'schedule_slot_by_end on schedule_slot o', 'command_log_in_force'],
+    (trx) => takeDueSlots(trx, due()),
+  ],
+  ['commands that are stopped', ['command_log_due'], (trx) => takeStoppedCommands(trx, [stop()])],
+  ['commands that are answered', ['command_log_pkey'], (trx) => lockAnsweredCommands(trx, [nobody()])],
+  ['slots that are answered', ['schedule_slot_org_id_command_id_key'], (trx) => lockAnsweredSlots(trx, [nobody()])],
+  ['how schedules stand', ['schedule_pkey'], (trx) => listScheduleStandings(trx, [{ orgId, id: randomUUID() }])],
+  ['how the execution keeps up', ['command_log_due', 'schedule_slot_due'], (trx) => executionState(trx)],
+  ['what is written down of a command', ['command_log_pkey'], (trx) => writeCommandStandings(trx, [standing()])],
+  [
+    'what decides about a command',
+    ['command_log_org_id_message_id_content_sha256_key'],
+    (trx) =>
+      takeStanding(trx, {
+        organisations: [orgId],
+        messageIds: ['m-1'],
+        plants: [plantId],
+        schedules: [{ plantId, scheduleId: 'plan' }],
+      }),
+  ],
+  ['messages that are due', ['outbox_due', 'outbox_by_order'], (trx) => listDueMessages(trx, orgs, 100, ['1', '2'])],
+  [
+    'a message that is taken back',
+    ['outbox_by_order'],
+    (trx) => withdrawOutgoing(trx, [{ orderKey: 'plant x', messageId: randomUUID() }]),
+  ],
+  [
+    'a message that failed',
+    ['outbox_by_order'],
+    (trx) => settleMessages(trx, orgId, { published: ['1'], failed: [failed] }),
+  ],
+])('%s: found by key, however much is over or waits', async (_what, indexes, run) => {
+  const plan = await ingest.transaction(orgs, (trx) => explained(trx, run));
+  for (const index of indexes) expect(plan).toContain(index);
+  expect(plan).not.toMatch(/Seq Scan on (command_log|schedule|schedule_slot|outbox)\b/);
+  expect(plan).not.toMatch(/schedule_by_end|Hash Anti Join/);
+});
