@@ -16,7 +16,6 @@ import {
   createMetrics,
   endsWithin,
   openKeyRing,
-  periodically,
   runProcess,
   startHealthServer,
   systemClock,
@@ -24,13 +23,14 @@ import {
 import { readConfig } from './config.js';
 import { Executor } from './execution/executor.js';
 import { ExecutionWatch } from './execution/watch.js';
-import { brokerCheck, databaseCheck, jobCheck } from './health.js';
+import { brokerCheck, databaseCheck } from './health.js';
 import { StreamIngest } from './ingest.js';
 import { ingestMetrics } from './ingest-metrics.js';
 import { FanOutBindings } from './fan-out/bindings.js';
 import { Drops } from './fan-out/drops.js';
 import { FanOut } from './fan-out/fan-out.js';
 import { fanOutMetrics } from './fan-out/metrics.js';
+import { startJobs } from './jobs.js';
 import { takeInParked } from './parked.js';
 import { outboxMetrics } from './outbox/metrics.js';
 import { publishers } from './outbox/publishers.js';
@@ -176,70 +176,29 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   await fanOut.consume(QUEUES.fanOut);
   await endsWithin(BINDING_MS, fanOutBindings.follow());
 
-  const followRegister = periodically(ctx, {
-    name: 'register',
-    everyMs: REGISTER_POLL_MS,
-    job: () => register.refresh().finally(() => void partners.follow()),
-    stopping,
-  });
-  const makePartitions = periodically(ctx, { name: 'partitions', everyMs: HOUR_MS, job: lookAhead, stopping });
-  const parked = periodically(ctx, { name: 'parked', everyMs: PARKED_POLL_MS, job: () => takeInParked(ctx), stopping });
-  const rollups = periodically(ctx, {
-    name: 'rollups',
-    everyMs: ROLLUP_EVERY_MS,
-    job: () => rollUpAll(db, register, stopping),
-    stopping,
-  });
-  const watchQueues = periodically(ctx, {
-    name: 'watchdog',
-    everyMs: WATCH_MS,
-    job: () => Promise.all([watchdog.look(), partners.look()]),
-    stopping,
-  });
-  const watchOutbox = periodically(ctx, {
-    name: 'outbox',
-    everyMs: OUTBOX_WATCH_MS,
-    job: () => Promise.all([outboxWatch.look(), executionWatch.look()]),
-    stopping,
-  });
-  const followFanOut = periodically(ctx, {
-    name: 'fan-out-bindings',
-    everyMs: REGISTER_POLL_MS,
-    job: () => fanOutBindings.follow(),
-    stopping,
-  });
-  const tendFanOut = periodically(ctx, {
-    name: 'fan-out',
-    everyMs: FAN_OUT_TEND_MS,
-    job: () => Promise.resolve(fanOut.tend()),
-    stopping,
-  });
-  const writeDrops = periodically(ctx, {
-    name: 'fan-out-drops',
-    everyMs: DROPS_EVERY_MS,
-    job: () => drops.writeDown(),
-    stopping,
-  });
-  const checkReady = periodically(ctx, {
-    name: 'ready',
-    everyMs: HOUR_MS,
-    afterFailureMs: MINUTE_MS,
-    job: () => stillReady(ctx, readyOptions),
-    stopping,
-  });
-  const jobs = [
-    followRegister,
-    makePartitions,
-    parked,
-    rollups,
-    watchQueues,
-    watchOutbox,
-    followFanOut,
-    tendFanOut,
-    writeDrops,
-    checkReady,
-  ];
-  onStop(() => endsWithin(CLOSE_MS, Promise.all(jobs.map(({ done }) => done))));
+  const jobs = startJobs(ctx, [
+    {
+      name: 'register',
+      everyMs: REGISTER_POLL_MS,
+      job: () => register.refresh().finally(() => void partners.follow()),
+    },
+    { name: 'partitions', everyMs: HOUR_MS, job: lookAhead },
+    { name: 'parked', everyMs: PARKED_POLL_MS, job: () => takeInParked(ctx) },
+    { name: 'rollups', everyMs: ROLLUP_EVERY_MS, job: () => rollUpAll(db, register, stopping) },
+    { name: 'watchdog', everyMs: WATCH_MS, job: () => Promise.all([watchdog.look(), partners.look()]) },
+    { name: 'outbox', everyMs: OUTBOX_WATCH_MS, job: () => Promise.all([outboxWatch.look(), executionWatch.look()]) },
+    { name: 'fan-out-bindings', everyMs: REGISTER_POLL_MS, job: () => fanOutBindings.follow() },
+    { name: 'fan-out', everyMs: FAN_OUT_TEND_MS, job: () => Promise.resolve(fanOut.tend()) },
+    { name: 'fan-out-drops', everyMs: DROPS_EVERY_MS, job: () => drops.writeDown() },
+    {
+      name: 'ready',
+      everyMs: HOUR_MS,
+      afterFailureMs: MINUTE_MS,
+      job: () => stillReady(ctx, readyOptions),
+      isVital: true,
+    },
+  ]);
+  onStop(() => endsWithin(CLOSE_MS, jobs.done));
 
   const health = await startHealthServer({
     ...config.health,
@@ -252,15 +211,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
       fanOut.healthCheck,
       outboxWatch.healthCheck,
       executionWatch.healthCheck,
-      jobCheck('register', followRegister.state),
-      jobCheck('partitions', makePartitions.state),
-      jobCheck('parked', parked.state),
-      jobCheck('rollups', rollups.state),
-      jobCheck('watchdog', watchQueues.state),
-      jobCheck('outbox', watchOutbox.state),
-      jobCheck('fan-out-bindings', followFanOut.state),
-      jobCheck('fan-out-drops', writeDrops.state),
-      jobCheck('ready', checkReady.state, { isVital: true }),
+      ...jobs.checks,
     ],
   });
   onStop(() => health.close());

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { openDatabase, type Database } from '@quarterhour/db';
-import { createLogger, periodically, systemClock } from '@quarterhour/runtime';
+import { createLogger, systemClock } from '@quarterhour/runtime';
 import { eventually, testDatabase, type TestDatabase } from '@quarterhour/testkit';
-import { jobCheck } from '../src/health.js';
+import { startJobs } from '../src/jobs.js';
 import { stillReady } from '../src/readiness.js';
 
 let database: TestDatabase;
@@ -28,18 +28,18 @@ test('what is checked at the start is checked again: red and in the log while it
     destination: { write: (line) => lines.push(JSON.parse(line)) },
   });
   const stopping = new AbortController();
-  const { state, done } = periodically(
-    { clock: systemClock, log },
+  const { checks, done } = startJobs({ clock: systemClock, log, stopping: stopping.signal }, [
     {
       name: 'ready',
       everyMs: 20,
       afterFailureMs: 10,
       job: () => stillReady({ db: ingest, log }, { acceptVolatile: true }),
-      stopping: stopping.signal,
+      isVital: true,
     },
-  );
-  const isOk = async () => (await jobCheck('ready', state, { isVital: true }).check()).ok;
-  await eventually(() => expect(state.lastRun).not.toBeNull());
+  ]);
+  const look = async () => checks[0]?.check();
+  const isOk = async () => (await look())?.ok;
+  await eventually(async () => expect(await look()).toMatchObject({ detail: { lastRun: expect.any(String) } }));
   expect(await isOk()).toBe(true);
   await run('alter table app.dispatch drop constraint dispatch_pkey');
   await eventually(async () => expect(await isOk()).toBe(false));
