@@ -462,10 +462,10 @@ export {
   type PartnerTraffic,
 } from './queries/trading-partners.js';
 export {
-  lockAnsweredCommands,
-  lockAnsweredSlots,
+  takeAnswered,
   writeCommandAnswers,
   writeSlotAnswers,
+  type Answered,
   type AnsweredCommand,
   type AnsweredSlot,
   type AnswerTaken,

@@ -3,6 +3,7 @@ import { plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
 import { COMMAND_COLUMNS, type CommandToExecute } from './execution.js';
+import { raising } from './known-at.js';
 
 /** The command that an answer is about. */
 export interface CommandNamed {
@@ -24,11 +25,6 @@ const LOCK_COMMANDS = `
      where (org_id, plant_id, id) in (select * from unnest($1::uuid[], $2::uuid[], $3::uuid[]))
      order by org_id, id for update) c`;
 
-/** The commands that are named and exist at the plant that is named, locked until the transaction ends. */
-export function lockAnsweredCommands(trx: Trx, named: readonly CommandNamed[]): Promise<AnsweredCommand[]> {
-  return trx.query<AnsweredCommand>(prepared(LOCK_COMMANDS, valuesOf(named)));
-}
-
 /** A slot of a schedule as it stands when an answer to it comes. */
 export interface AnsweredSlot {
   readonly orgId: string;
@@ -46,9 +42,38 @@ const LOCK_SLOTS = `
   where (org_id, plant_id, command_id) in (select * from unnest($1::uuid[], $2::uuid[], $3::uuid[]))
   order by org_id, command_id for update`;
 
-/** The same of slots. */
-export function lockAnsweredSlots(trx: Trx, named: readonly CommandNamed[]): Promise<AnsweredSlot[]> {
-  return trx.query<AnsweredSlot>(prepared(LOCK_SLOTS, valuesOf(named)));
+const TAKE = `
+  with command as materialized (${LOCK_COMMANDS}), slot as materialized (${LOCK_SLOTS})
+  select h.org_id as "orgId", app.instant_text(h.known_at) as "knownAt",
+    (select jsonb_agg(to_jsonb(c)) from command c where c."orgId" = h.org_id) as commands,
+    (select jsonb_agg(to_jsonb(s)) from slot s where s."orgId" = h.org_id) as slots
+  from app.org_head h`;
+
+/** What answers are about. */
+export interface Answered {
+  readonly commands: readonly AnsweredCommand[];
+  readonly slots: readonly AnsweredSlot[];
+  /** The `known_at` of this transaction by organisation. */
+  readonly knownAt: ReadonlyMap<string, UtcInstant>;
+}
+
+/**
+ * Raises the `known_at` of the organisations in scope that are named, and takes the commands and slots that are named and exist at
+ * the plant that is named, locked until the transaction ends.
+ */
+export async function takeAnswered(trx: Trx, named: readonly CommandNamed[]): Promise<Answered> {
+  trx.defer(raising(named.map(({ orgId }) => orgId)));
+  const rows = await trx.query<{
+    orgId: string;
+    knownAt: UtcInstant;
+    commands: readonly AnsweredCommand[] | null;
+    slots: readonly AnsweredSlot[] | null;
+  }>(prepared(TAKE, valuesOf(named)));
+  return {
+    commands: rows.flatMap(({ commands }) => commands ?? []),
+    slots: rows.flatMap(({ slots }) => slots ?? []),
+    knownAt: new Map(rows.map(({ orgId, knownAt }) => [orgId, knownAt])),
+  };
 }
 
 /** What an answer makes of a command or slot. */

@@ -3,9 +3,7 @@ import {
   NO_ORGANISATION,
   enqueueOutgoing,
   insertReceipts,
-  lockAnsweredCommands,
-  lockAnsweredSlots,
-  raiseKnownAt,
+  takeAnswered,
   writeCommandAnswers,
   writeSlotAnswers,
   type AnswerTaken,
@@ -95,11 +93,9 @@ function plantNamedBy(routingKey: string): string {
 }
 
 async function store(trx: Trx, batch: readonly Understood<CommandAnswerFact>[]): Promise<readonly Verdict[]> {
-  const knownAt = await raiseKnownAt(trx, [...new Set(batch.map(({ orgId }) => orgId))]);
   const facts = batch.map(({ fact }) => fact);
   const named = facts.map(({ orgId, plantId, answer }) => ({ orgId, plantId, commandId: answer.commandId }));
-  const commands = await lockAnsweredCommands(trx, named);
-  const slots = await lockAnsweredSlots(trx, named);
+  const { commands, slots, knownAt } = await takeAnswered(trx, named);
   const taken = takeAnswers(facts, [...commands.map((command) => ({ ...command, commandId: command.id })), ...slots]);
   writeCommandAnswers(
     trx,
