@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { TradingAction } from '@quarterhour/domain';
 import { partnerVhost } from '@quarterhour/contracts';
 import { listUnprovisioned, type Database } from '@quarterhour/db';
-import type { RabbitApi } from '@quarterhour/messaging';
+import { BrokerApiError, type RabbitApi } from '@quarterhour/messaging';
 import { systemClock } from '@quarterhour/runtime';
 import { revokeApiKey } from '@quarterhour/testkit';
 import type { ProvisioningContext } from '../src/provisioning/pass.js';
@@ -209,4 +209,21 @@ test('a vhost that somebody else deleted is made again when something is decided
   await decide(partner, 'pause');
   await settle(partner);
   expect(await onTheBroker(api, partner, api.vhost.api)).toEqual(expected);
+});
+
+test('a queue that does not answer, on a broker that does, is on record until it answers', async () => {
+  const partner = await prepared({ before: ['enable'], decided: (one) => decide(one, 'disable'), atLeast: 0 });
+  const silent = new BrokerApiError('POST /queues/x/get', { status: null, body: '' });
+  const deaf = { ...api.vhost.api, hasReady: () => Promise.reject(silent) };
+  const troubleOf = async () => (await keptOf(api, partner)).config;
+  const stuck = api.aProvisioner({ api: deaf, quiet: aQuiet() });
+  await expect(stuck.settle(partner.organisation.id, { withinMs: 20_000 })).rejects.toBe(silent);
+  expect(await troubleOf()).toMatchObject({ trouble: silent.message });
+  const away = { ...deaf, overview: () => Promise.reject(silent) };
+  await settle(partner);
+  expect(await troubleOf()).toMatchObject({ state: 'DISABLED', trouble: null });
+  await decide(partner, 'enable');
+  const unreachable = api.aProvisioner({ api: { ...away, listVhosts: () => Promise.reject(silent) }, quiet: aQuiet() });
+  await expect(unreachable.settle(partner.organisation.id, { withinMs: 20_000 })).rejects.toBe(silent);
+  expect(await troubleOf()).toMatchObject({ trouble: null });
 });

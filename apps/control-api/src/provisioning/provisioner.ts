@@ -1,4 +1,12 @@
-import { findTradingConfig, listOrganisations, listUnprovisioned, tryAlone, type Database } from '@quarterhour/db';
+import {
+  findTradingConfig,
+  listOrganisations,
+  listUnprovisioned,
+  recordProvisionTrouble,
+  tryAlone,
+  type Database,
+} from '@quarterhour/db';
+import { BrokerApiError } from '@quarterhour/messaging';
 import { sleep } from '@quarterhour/runtime';
 import { provision, type PassOutcome, type ProvisioningContext } from './pass.js';
 
@@ -91,13 +99,29 @@ export class Provisioner {
   #pass(orgId: string): Promise<PassOutcome> {
     const { locks, db } = this.#options;
     return locks.transaction([], async (trx) => {
-      if (await tryAlone(trx, `provisioning ${orgId}`)) return provision(this.#options, orgId);
+      if (await tryAlone(trx, `provisioning ${orgId}`)) return this.#provision(orgId);
       const config = await db.read([orgId], (read) => findTradingConfig(read, orgId));
       return config?.wantedVersion === config?.provisionedVersion ? 'settled' : 'pending';
     });
+  }
+
+  /** A broker that answers others and not for this organisation is a trouble of its own: somebody should see it. */
+  async #provision(orgId: string): Promise<PassOutcome> {
+    const { db, api } = this.#options;
+    try {
+      return await provision(this.#options, orgId);
+    } catch (error) {
+      if (error instanceof BrokerApiError && (await api.overview().then(isReached, isOutOfReach))) {
+        await db.transaction([orgId], (trx) => recordProvisionTrouble(trx, orgId, error.message));
+      }
+      throw error;
+    }
   }
 
   #tell(error: unknown, orgId: string): void {
     this.#options.log.warn({ err: error, organisation: orgId }, 'the broker could not be made to look as it has to');
   }
 }
+
+const isReached = () => true;
+const isOutOfReach = () => false;
