@@ -54,7 +54,7 @@ const CHANGED: readonly { readonly at: RegExp; readonly ours: string; readonly b
   },
   {
     at: /\/(command|config)-log query page$/,
-    ours: 'integer, minimum 1, maximum 1000, default 1',
+    ours: 'integer, minimum 1, maximum 100000, default 1',
     because: 'nobody reads further, and a page costs what lies before it',
   },
   {
