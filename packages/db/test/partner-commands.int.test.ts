@@ -1,6 +1,14 @@
 import { hash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { takeStanding, keepDecided, type Database, type NewCommand, type OrganisationRow } from '@quarterhour/db';
+import {
+  enqueueOutgoing,
+  keepDecided,
+  listDueMessages,
+  takeStanding,
+  type Database,
+  type NewCommand,
+  type OrganisationRow,
+} from '@quarterhour/db';
 import { parseInstant } from '@quarterhour/domain';
 import { anOrganisation, testDatabase, type TestDatabase } from '@quarterhour/testkit';
 import { v7 as uuidv7 } from 'uuid';
@@ -72,6 +80,26 @@ test('commands are looked up by their message ids, whether or not the table was 
   expect(await look()).toMatch(byMessageId);
   await server.admin.transaction([], (trx) => trx.query({ text: 'analyze app.command_log', values: [] }));
   expect(await look()).toMatch(byMessageId);
+});
+
+test('what is before a message in the outbox is never looked for among all, whether or not the table was ever analysed', async () => {
+  const message = (n: number) => ({
+    orgId: ours.id,
+    vhost: 'partner-x',
+    exchange: 'vcp',
+    routingKey: 'key',
+    orderKey: `order ${n}`,
+    messageId: randomUUID(),
+    body: Buffer.from('{}'),
+  });
+  const look = () =>
+    ingest.transaction([ours.id], (trx) => explained(trx, (recorder) => listDueMessages(recorder, [ours.id], 100)));
+  const amongFew = /Index Cond: .*(order_key = m\.order_key|next_try_at > now\(\))/;
+  const many = Array.from({ length: KEPT }, (_, n) => message(n));
+  await ingest.transaction([ours.id], (trx) => enqueueOutgoing(trx, many));
+  expect(await look()).toMatch(amongFew);
+  await server.admin.transaction([], (trx) => trx.query({ text: 'analyze app.outbox', values: [] }));
+  expect(await look()).toMatch(amongFew);
 });
 
 test('what came under a message id before is found, and nothing else', async () => {
