@@ -204,9 +204,9 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: OUTBOX,
-        find: 'return trx.query(prepared(DUE, [plainArray(organisations), most, plainArray(but)]));',
+        find: 'return trx.query({ text: DUE, values: [plainArray(organisations), most, plainArray(but)] });',
         replace:
-          'return trx.query(prepared(DUE, [plainArray(organisations), most, plainArray(but)])).then((due) => {\n' +
+          'return trx.query({ text: DUE, values: [plainArray(organisations), most, plainArray(but)] }).then((due) => {\n' +
           '        const fresh = due.filter(({ id }) => Number(id) > (globalThis.lastTold ?? 0));\n' +
           '        for (const { id } of fresh) globalThis.lastTold = Number(id);\n' +
           '        return fresh;\n    });',

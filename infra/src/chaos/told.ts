@@ -56,6 +56,8 @@ export class Told {
     const [{ id: orgId }] = this.#arena.organisations;
     await this.#arena.admin.transaction([orgId], async (trx) => {
       this.#enqueue(trx, orgId, id);
+      // It goes with the next statement, and has to be in the outbox meanwhile.
+      await trx.query({ text: 'select 1', values: [] });
       await meanwhile();
     });
     this.#decided.add(id);
