@@ -129,10 +129,10 @@ export const SCENARIOS = {
     },
   },
   'corrections that race': {
-    workers: 2,
+    workers: 4,
     run: async ({ arena }) => {
       await publish(arena, { realtime: 1 }, 60);
-      await publish(arena, { realtime: 1, correction: 40 }, 6_000, `${SEED} race`);
+      await publish(arena, { realtime: 1, correction: 40 }, 20_000, `${SEED} race`);
     },
   },
   'database killed while it commits': {
