@@ -34,9 +34,9 @@ export const COMMAND_MUTANTS: readonly CommandMutant[] = [
     patches: [
       {
         file: OUTBOX,
-        find: 'return trx.query(prepared(DUE, [plainArray(organisations), most, plainArray(but)]));',
+        find: 'return trx.query({ text: DUE, values: [plainArray(organisations), most, plainArray(but)] });',
         replace:
-          'return trx.query(prepared(DUE, [plainArray(organisations), most, plainArray(but)])).then((due) => {\n' +
+          'return trx.query({ text: DUE, values: [plainArray(organisations), most, plainArray(but)] }).then((due) => {\n' +
           '        const fresh = due.filter(({ id }) => Number(id) > (globalThis.lastTold ?? 0));\n' +
           '        for (const { id } of fresh) globalThis.lastTold = Math.max(globalThis.lastTold ?? 0, Number(id));\n' +
           '        return fresh;\n    });',
