@@ -2,6 +2,7 @@ import type { UtcInstant } from '@quarterhour/domain';
 import { plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
+import { hasVhost } from './provisioning.js';
 
 /** Who is told what becomes of a command, and by which names they know it. */
 export interface SenderOfCommand {
@@ -47,15 +48,6 @@ export interface DueQuery {
 /** The order of priorities, as an expression; a text that is none comes first. */
 export const RANK = (column: string): string =>
   `coalesce(array_position('{NORMAL,HIGH,EMERGENCY}'::text[], ${column}), 0)`;
-
-const isClosed = (orgId: string): string =>
-  `exists (select from app.trading_config g where g.org_id = ${orgId} and g.state = 'DISABLED')`;
-
-/** Whether a key has a virtual host, or is about to have one, as a condition. */
-export const hasVhost = (orgId: string, keyId: string): string => `
-  (exists (select from app.partner_vhost v where v.org_id = ${orgId} and v.key_id = ${keyId})
-    or exists (select from app.api_key k where k.org_id = ${orgId} and k.id = ${keyId} and k.revoked_at is null
-      and coalesce(k.expires_at > clock_timestamp(), true) and not ${isClosed('k.org_id')}))`;
 
 /** Whether trading of a row's organisation is disabled, or was since an instant, as a condition. */
 export const isDisabledSince = (row: string, since: string): string => `

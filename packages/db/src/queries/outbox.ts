@@ -1,7 +1,7 @@
 import { plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
-import { hasVhost } from './execution.js';
+import { hasVhost } from './provisioning.js';
 
 /** A message that is to be published. */
 export interface OutboxMessage {

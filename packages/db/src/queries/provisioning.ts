@@ -3,6 +3,15 @@ import { plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
 
+const isClosed = (orgId: string): string =>
+  `exists (select from app.trading_config g where g.org_id = ${orgId} and g.state = 'DISABLED')`;
+
+/** Whether a key has a virtual host, or is about to have one, as a condition. */
+export const hasVhost = (orgId: string, keyId: string): string => `
+  (exists (select from app.partner_vhost v where v.org_id = ${orgId} and v.key_id = ${keyId})
+    or exists (select from app.api_key k where k.org_id = ${orgId} and k.id = ${keyId} and k.revoked_at is null
+      and coalesce(k.expires_at > clock_timestamp(), true) and not ${isClosed('k.org_id')}))`;
+
 /** A virtual host that should be on the broker, or may be. */
 export interface PartnerVhostRow {
   readonly keyId: string;
