@@ -330,8 +330,8 @@ export {
   beginProgress,
   exportIngestMinutes,
   listIngestMinutes,
-  readProgress,
   lockProgress,
+  readProgress,
   recordBatch,
   type BatchCounts,
   type IngestMinuteColumn,
@@ -415,8 +415,8 @@ export {
   type SealedValuePlace,
 } from './queries/sealed-columns.js';
 export {
-  takeStanding,
   keepDecided,
+  takeStanding,
   type AskedCommands,
   type CommandPace,
   type CommandStatus,

@@ -28,8 +28,8 @@ const LOOK_AGAIN_MS = 5_000;
  *
  * A partner's own keys are bound after the queues that are stored, and unbound as soon as it is being closed: what only
  * fan-out has would be confirmed and lost. The control plane unbinds them as well, perhaps for a moment that nobody here
- * saw: they are bound again whenever it was at the partner's places. A binding that is left by a process that was killed costs a look at its
- * messages.
+ * saw: they are bound again whenever it was at the partner's places. A binding that is left by a process that was killed
+ * costs a look at its messages.
  */
 export class FanOutBindings {
   readonly #ctx: FanOutBindingsContext;
