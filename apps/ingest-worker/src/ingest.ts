@@ -20,6 +20,7 @@ import { Intake, isSuspect } from './intake.js';
 import type { Source } from './source.js';
 import { StoppedError, storeBatch, untilDone, type StoreContext } from './store-batch.js';
 import { MOST_DEATHS, suspectOf, type Suspects } from './suspects.js';
+import { Turns } from './turns.js';
 
 /** A batch that is in hand for longer does not get through, whatever the database answers to a ping. */
 const STANDSTILL_MS = 5_000;
@@ -28,6 +29,8 @@ const GIVE_BACK_AFTER_MS = 600_000;
 const QUIET_MESSAGES = 50;
 /** A queue that is behind with acknowledgements forgets them with the channel: time for it to hear the last. */
 const HEARD_MS = 1_000;
+/** Of what the broker sends in one go, so that an answer of the database is heard meanwhile. */
+const READ_IN_A_TURN = 100;
 /** What is not stored that long after the last delivery was taken is given back, so that the process can end. */
 const DRAIN_MS = 3_000;
 
@@ -50,9 +53,12 @@ export interface IngestSettings {
   readonly onStored?: () => void;
 }
 
-interface InHand<Fact> {
+interface Taken {
   readonly intake: Intake;
   readonly amqp: AmqpDelivery;
+}
+
+interface InHand<Fact> extends Taken {
   readonly delivery: Delivery;
   /** Null while nobody has looked at it: a suspect, or what came while one was in hand. */
   readonly received: Received<Fact> | null;
@@ -78,6 +84,7 @@ export class StreamIngest<Fact> {
   readonly #giveBackAfterMs: number;
   readonly #quietMessages: number;
   readonly #onStored: () => void;
+  readonly #arrived = new Turns<Taken>(READ_IN_A_TURN, (taken) => this.#read(taken));
   readonly #batcher: Batcher<InHand<Fact>, PreparedBatch<Fact>>;
   /** By virtual host and queue. */
   readonly #consumed = new Map<string, Consumed>();
@@ -152,8 +159,9 @@ export class StreamIngest<Fact> {
   async drain(): Promise<void> {
     this.#isDraining = true;
     const intakes = [...this.#consumed.values()].map(({ intake }) => intake);
-    const stopped = Promise.all(intakes.map((intake) => intake.stop())).then(() => this.#batcher.drained());
-    if (!(await endsWithin(DRAIN_MS, stopped))) {
+    const stopped = Promise.all(intakes.map((intake) => intake.stop()));
+    const drained = stopped.then(() => this.#arrived.done()).then(() => this.#batcher.drained());
+    if (!(await endsWithin(DRAIN_MS, drained))) {
       this.#hasGivenUp = true;
       this.#ctx.log.warn({ stream: this.#stream.name }, 'what is in hand cannot be stored now: giving it back');
     }
@@ -175,7 +183,7 @@ export class StreamIngest<Fact> {
       ok: isFlowing && inHandMs < STANDSTILL_MS && this.#alarm.raised === null,
       detail: {
         queues: Object.fromEntries(consumed.map(([name, one]) => [name, report(one)])),
-        waiting: this.#batcher.waiting,
+        waiting: this.#arrived.waiting + this.#batcher.waiting,
         inHandMs: Math.round(inHandMs),
         lastCommit: this.#lastCommit,
         alarm: this.#alarm.raised,
@@ -185,26 +193,27 @@ export class StreamIngest<Fact> {
 
   #take(intake: Intake, amqp: AmqpDelivery, from: Consumer): void {
     // fail point: after_deliver
-    if (!intake.admit(amqp, from)) return;
-    const delivery: Delivery = {
-      body: amqp.body,
-      exchange: amqp.exchange,
-      routingKey: amqp.routingKey,
-      queue: intake.queue,
-      redelivered: amqp.redelivered,
-      properties: amqp.properties,
-      owner: intake.partner?.orgId,
-      keyId: intake.partner?.keyId,
-    };
-    const isForLater = isSuspect(amqp) || this.#ctx.suspects.isTrying;
-    const received = isForLater ? null : this.#receive(delivery);
-    // fail point: after_receive
-    this.#batcher.add({ intake, amqp, delivery, received }, amqp.body.length, { isAlone: intake.isCareful });
+    if (intake.admit(amqp, from)) this.#arrived.add({ intake, amqp });
+  }
+
+  #read(taken: readonly Taken[]): void {
+    const ctx = this.#receiveContext();
+    for (const { intake, amqp } of taken) {
+      const delivery = deliveryOf(intake, amqp);
+      const isForLater = isSuspect(amqp) || this.#ctx.suspects.isTrying;
+      const received = isForLater ? null : this.#stream.receive(delivery, ctx);
+      // fail point: after_receive
+      this.#batcher.add({ intake, amqp, delivery, received }, amqp.body.length, { isAlone: intake.isCareful });
+    }
   }
 
   #receive(delivery: Delivery): Received<Fact> {
+    return this.#stream.receive(delivery, this.#receiveContext());
+  }
+
+  #receiveContext(): ReceiveContext {
     const { clock, register, receiving } = this.#ctx;
-    return this.#stream.receive(delivery, { ...receiving, register: register.current, nowMillis: clock.nowMillis() });
+    return { ...receiving, register: register.current, nowMillis: clock.nowMillis() };
   }
 
   /** Nothing beside a suspect; and what cannot be prepared fails again in its turn, where that is dealt with. */
@@ -318,6 +327,11 @@ export class StreamIngest<Fact> {
     });
     return batch.map((received) => (isOfUnknown(received) ? this.#receive(received.delivery) : received));
   }
+}
+
+function deliveryOf({ queue, partner }: Intake, amqp: AmqpDelivery): Delivery {
+  const { body, exchange, routingKey, redelivered, properties } = amqp;
+  return { body, exchange, routingKey, queue, redelivered, properties, owner: partner?.orgId, keyId: partner?.keyId };
 }
 
 /** Queues of several virtual hosts may have the same name. */
