@@ -314,7 +314,11 @@ function ownConditions(
   return conditions;
 }
 
-/** The first condition is what the index can seek; the second leaves out rows of the same instant and event id. */
+/**
+ * The first condition is what the index can seek; the last leaves out rows of the same instant and event id. The one between
+ * says nothing new: with the other end of the window it is a range, and the planner holds that for narrow. Otherwise it finds a
+ * plan for any values too dear, and plans each page anew.
+ */
 function beyond(after: DispatchKey, order: DispatchQuery['order'], parameters: StatementParameters): string[] {
   const comparison = order === 'asc' ? '>' : '<';
   const time = `${parameters.bind(after.dispatchTime)}::timestamptz`;
@@ -322,6 +326,7 @@ function beyond(after: DispatchKey, order: DispatchQuery['order'], parameters: S
   const asset = `${parameters.bind(after.assetId)}::text`;
   return [
     `(d.dispatch_time, d.event_id) ${comparison}= (${time}, ${event})`,
+    `d.dispatch_time ${comparison}= ${time}`,
     `(d.dispatch_time, d.event_id, d.asset_id) ${comparison} (${time}, ${event}, ${asset})`,
   ];
 }
