@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
+  ensurePartitions,
   executionState,
   listDueMessages,
   listScheduleStandings,
@@ -154,4 +155,43 @@ test.each<readonly [string, readonly string[], (trx: Trx) => unknown]>([
   for (const index of indexes) expect(plan).toContain(index);
   expect(plan).not.toMatch(/Seq Scan on (command_log|schedule|schedule_slot|outbox)\b/);
   expect(plan).not.toMatch(/schedule_by_end|Hash Anti Join/);
+});
+
+describe('whether a plant is silent, while every day of a month has its partition', () => {
+  const dayBefore = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10);
+  const partitionsIn = (plan: string) => new Set(plan.match(/telemetry_realtime_p\d+/g));
+
+  beforeAll(async () => {
+    await ensurePartitions(
+      ingest,
+      'plant-telemetry',
+      Array.from({ length: 30 }, (_, day) => dayBefore(day)),
+    );
+  });
+
+  test('is not asked where nothing was handed over', async () => {
+    const plan = await ingest.transaction(orgs, (trx) =>
+      explained(trx, async (recorder) => {
+        await takeDueCommands(recorder, due());
+        await takeDueSlots(recorder, due());
+      }),
+    );
+    expect([...partitionsIn(plan)]).toEqual([]);
+  });
+
+  test('is looked up in the partitions of now, and in no table as a whole', async () => {
+    const plan = await ingest.transaction(orgs, async (trx) => {
+      await trx.query(
+        query(
+          `update app.command_log set relayed_at = now(), next_step_at = '2020-01-01T00:00:00Z'
+           where org_id = $1 and status = 'PENDING' and next_step_at < now()`,
+          [orgId],
+        ),
+      );
+      return explained(trx, (recorder) => takeDueCommands(recorder, due()));
+    });
+    expect(partitionsIn(plan).size).toBeGreaterThan(0);
+    expect(partitionsIn(plan).size).toBeLessThan(5);
+    expect(plan).not.toMatch(/Hash Anti Join|Seq Scan on (command_log|schedule_slot)\b/);
+  });
 });

@@ -3,6 +3,7 @@ import { plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
 import { hasVhost } from './provisioning.js';
+import { knowingSilence } from './silent-plants.js';
 
 /** Who is told what becomes of a command, and by which names they know it. */
 export interface SenderOfCommand {
@@ -67,25 +68,9 @@ export const COMMAND_COLUMNS = `
   app.instant_text(c.received_at) as "receivedAt", app.instant_text(c.valid_from) as "validFrom",
   app.instant_text(c.valid_until) as "validUntil", app.instant_text(c.relayed_at) as "relayedAt"`;
 
-/** Whether nothing came from a row's plant lately, as a condition: telemetry of the last hour or an answer, by when we had it. */
-export const isSilent = (row: string, now: string, silentAfterMs: string): string => `
-  not exists (
-    select from app.telemetry_realtime t
-     where t.org_id = ${row}.org_id and t.plant_id = ${row}.plant_id and t.measured_at > ${now} - interval '1 hour'
-       and t.received_at > ${now} - ${silentAfterMs}::float8 * interval '1 millisecond')
-  and not exists (
-    select from app.command_log a
-     where a.org_id = ${row}.org_id and a.plant_id = ${row}.plant_id
-       and a.answered_at > ${now} - ${silentAfterMs}::float8 * interval '1 millisecond')
-  and not exists (
-    select from app.schedule_slot b
-     where b.org_id = ${row}.org_id and b.plant_id = ${row}.plant_id and b.ends_at > ${now} - interval '1 hour'
-       and b.answered_at > ${now} - ${silentAfterMs}::float8 * interval '1 millisecond')`;
-
 const TAKE_COMMANDS = `
   with clock as materialized (select clock_timestamp() as now)
-  select ${COMMAND_COLUMNS}, app.instant_text(clock.now) as now, ${isDisabledSince('c', 'c.received_at')} as "isDisabled",
-    c.relayed_at is not null and ${isSilent('c', 'clock.now', '$3')} as "isPlantSilent"
+  select ${COMMAND_COLUMNS}, app.instant_text(clock.now) as now, ${isDisabledSince('c', 'c.received_at')} as "isDisabled"
   from clock cross join unnest($1::uuid[]) as who (org_id) cross join lateral (
     select l.* from app.command_log l
      where l.org_id = who.org_id and l.next_step_at <= clock.now
@@ -97,9 +82,14 @@ const TAKE_COMMANDS = `
  * Takes the commands that are due, locked until the transaction ends: emergencies first, then by priority, then as they
  * arrived. What somebody else is at is left for the next time.
  */
-export function takeDueCommands(trx: Trx, query: DueQuery): Promise<DueCommand[]> {
-  const { organisations, most, silentAfterMs } = query;
-  return trx.query<DueCommand>(prepared(TAKE_COMMANDS, [plainArray(organisations), most, silentAfterMs]));
+export async function takeDueCommands(
+  trx: Trx,
+  { organisations, most, silentAfterMs }: DueQuery,
+): Promise<DueCommand[]> {
+  const due = await trx.query<Omit<DueCommand, 'isPlantSilent'>>(
+    prepared(TAKE_COMMANDS, [plainArray(organisations), most]),
+  );
+  return knowingSilence(trx, due, silentAfterMs);
 }
 
 /** What stands at a site or, with a device, only there, and is to be carried out no more. */

@@ -2,7 +2,8 @@ import type { UtcInstant } from '@quarterhour/domain';
 import { plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
-import { PARTNER_COLUMNS, RANK, isDisabledSince, isSilent, type DueQuery, type SenderOfCommand } from './execution.js';
+import { PARTNER_COLUMNS, RANK, isDisabledSince, type DueQuery, type SenderOfCommand } from './execution.js';
+import { knowingSilence } from './silent-plants.js';
 
 /** One stretch of a schedule as it is to be carried out. */
 export interface NewScheduleSlot {
@@ -152,7 +153,6 @@ const TAKE = `
     app.instant_text(s.ends_at) as "endsAt", s.slot, s.status, s.execution_reason as reason,
     app.instant_text(s.relayed_at) as "relayedAt", app.instant_text(s.executed_at) as "executedAt",
     app.instant_text(clock.now) as now, ${isDisabledSince('s', 'c.received_at')} as "isDisabled", ${PARTNER_COLUMNS},
-    s.relayed_at is not null and ${isSilent('s', 'clock.now', '$3')} as "isPlantSilent",
     ${OTHER_SCHEDULE} or ${SET_POINT} or ${STOPPED} as "isHeldBack"
   from clock cross join unnest($1::uuid[]) as who (org_id) cross join lateral (
     select t.* from app.schedule_slot t
@@ -163,8 +163,9 @@ const TAKE = `
   order by ${RANK('h.priority')}, h.created_at, s.starts_at`;
 
 /** Takes the slots that are due, locked until the transaction ends; what goes before others comes last. */
-export function takeDueSlots(trx: Trx, { organisations, most, silentAfterMs }: DueQuery): Promise<DueSlot[]> {
-  return trx.query<DueSlot>(prepared(TAKE, [plainArray(organisations), most, silentAfterMs]));
+export async function takeDueSlots(trx: Trx, { organisations, most, silentAfterMs }: DueQuery): Promise<DueSlot[]> {
+  const due = await trx.query<Omit<DueSlot, 'isPlantSilent'>>(prepared(TAKE, [plainArray(organisations), most]));
+  return knowingSilence(trx, due, silentAfterMs);
 }
 
 /** How a slot stands after a look at it. */
