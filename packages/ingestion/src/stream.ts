@@ -43,8 +43,8 @@ export interface PreparedFacts {
 
 /**
  * High-rate streams: many small messages, worth taking by the hundred. The window holds four batches, because a broker that works
- * takes a while after an acknowledgement to send more; and no more than that, because what is in hand when a process dies is
- * counted against each message, and taken one by one when that was too often.
+ * takes a while after an acknowledgement to send more. It is no larger, because a process that dies counts as a failed delivery of
+ * everything in hand, and what failed too often is taken one by one.
  */
 export const HIGH_RATE: StreamLimits = {
   prefetch: 2_000,
