@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { Turns } from './turns.js';
 
 const turnOfTheLoop = () => new Promise((resolve) => setImmediate(resolve));
@@ -9,7 +9,7 @@ function recorded(most: number) {
 }
 
 describe('Turns', () => {
-  it('works off what came together in the next turn, and not at once', async () => {
+  test('works off what came together in the next turn, and not at once', async () => {
     const { worked, turns } = recorded(10);
     turns.add(1);
     turns.add(2);
@@ -20,7 +20,7 @@ describe('Turns', () => {
     expect(turns.waiting).toBe(0);
   });
 
-  it('takes no more in one turn than it may, and lets others have theirs in between', async () => {
+  test('takes no more in one turn than it may, and lets others have theirs in between', async () => {
     const { worked, turns } = recorded(2);
     for (const item of [1, 2, 3, 4, 5]) turns.add(item);
     await turnOfTheLoop();
@@ -34,7 +34,7 @@ describe('Turns', () => {
     expect(worked.flat()).toEqual([1, 2, 3, 4, 5]);
   });
 
-  it('keeps the order of what comes while something waits', async () => {
+  test('keeps the order of what comes while something waits', async () => {
     const { worked, turns } = recorded(2);
     for (const item of [1, 2, 3]) turns.add(item);
     await turnOfTheLoop();
@@ -43,7 +43,7 @@ describe('Turns', () => {
     expect(worked.flat()).toEqual([1, 2, 3, 4]);
   });
 
-  it('begins again after it had nothing to do', async () => {
+  test('begins again after it had nothing to do', async () => {
     const { worked, turns } = recorded(2);
     turns.add(1);
     await turns.done();
@@ -52,7 +52,7 @@ describe('Turns', () => {
     expect(worked).toEqual([[1], [2]]);
   });
 
-  it('is done at once when there is nothing', async () => {
+  test('is done at once when there is nothing', async () => {
     await recorded(2).turns.done();
   });
 });
