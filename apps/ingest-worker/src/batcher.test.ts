@@ -50,12 +50,18 @@ describe('a batcher', () => {
     expect(batches).toEqual([[0, 1, 2], [3, 4], [5], [6], [7]]);
   });
 
-  test('makes a batch of its own of an item that is to be alone, in its place', async () => {
+  test('keeps items apart in batches of their own, in their place', async () => {
     const batches: number[][] = [];
     const batcher = batcherOf(limits, ({ items }) => Promise.resolve(void batches.push([...items])));
-    for (const item of [1, 2, 3, 4, 5]) batcher.add(item, 1, { isAlone: item === 2 || item === 3 });
+    const [one, other] = [{}, {}];
+    const apart = new Map([
+      [2, one],
+      [3, one],
+      [4, other],
+    ]);
+    for (const item of [1, 2, 3, 4, 5, 6]) batcher.add(item, 1, apart.get(item));
     await batcher.drained();
-    expect(batches).toEqual([[1], [2], [3], [4, 5]]);
+    expect(batches).toEqual([[1], [2, 3], [4], [5, 6]]);
   });
 
   test('forgets what waits, not what is in hand, and goes on with what comes then', async () => {
@@ -148,7 +154,7 @@ describe('a batcher that flushes', () => {
       'because the next item is to be alone',
       (batcher: Batcher<number, string>) => {
         batcher.add(1, 1);
-        batcher.add(2, 1, { isAlone: true });
+        batcher.add(2, 1, {});
       },
     ],
   ])('has a batch prepared that is full %s', async (_case, adding) => {

@@ -21,7 +21,7 @@ export interface BatchWork<T, Prepared> {
 interface Waiting<T, Prepared> {
   readonly items: T[];
   bytes: number;
-  readonly isAlone: boolean;
+  readonly apart: object | null;
   isToBePrepared: boolean;
   prepared: Prepared | null;
 }
@@ -49,14 +49,14 @@ export class Batcher<T, Prepared> {
     return this.#waiting.reduce((sum, { items }) => sum + items.length, 0);
   }
 
-  /** @param isAlone makes it a batch of its own */
-  add(item: T, bytes: number, { isAlone = false }: { isAlone?: boolean } = {}): void {
+  /** @param apart it shares its batch only with items that are kept apart by the same; null: with others that are not */
+  add(item: T, bytes: number, apart: object | null = null): void {
     const last = this.#waiting.at(-1);
-    if (last !== undefined && !isAlone && this.#hasRoom(last, bytes)) {
+    if (last?.apart === apart && this.#hasRoom(last, bytes)) {
       last.items.push(item);
       last.bytes += bytes;
     } else {
-      this.#waiting.push({ items: [item], bytes, isAlone, isToBePrepared: false, prepared: null });
+      this.#waiting.push({ items: [item], bytes, apart, isToBePrepared: false, prepared: null });
     }
     this.#flushing ??= this.#flushAll();
     this.#prepareNext();
@@ -95,7 +95,7 @@ export class Batcher<T, Prepared> {
     return next.items.length === this.#limits.batchMessages || this.#waiting.length > 1;
   }
 
-  #hasRoom({ items, bytes, isAlone }: Waiting<T, Prepared>, more: number): boolean {
-    return !isAlone && items.length < this.#limits.batchMessages && bytes + more <= this.#limits.batchBytes;
+  #hasRoom({ items, bytes }: Waiting<T, Prepared>, more: number): boolean {
+    return items.length < this.#limits.batchMessages && bytes + more <= this.#limits.batchBytes;
   }
 }

@@ -203,7 +203,7 @@ export class StreamIngest<Fact> {
       const isForLater = isSuspect(amqp) || this.#ctx.suspects.isTrying;
       const received = isForLater ? null : this.#stream.receive(delivery, ctx);
       // fail point: after_receive
-      this.#batcher.add({ intake, amqp, delivery, received }, amqp.body.length, { isAlone: intake.isCareful });
+      this.#batcher.add({ intake, amqp, delivery, received }, amqp.body.length, intake.isCareful ? intake : null);
     }
   }
 
@@ -274,8 +274,7 @@ export class StreamIngest<Fact> {
     stopping: AbortSignal,
   ): Promise<Stored> {
     const { db, suspects } = this.#ctx;
-    const [first] = batch;
-    if (first !== undefined && isSuspect(first.amqp)) return this.#storeSuspect(first, stopping);
+    if (batch.some(({ amqp }) => isSuspect(amqp))) return this.#storeSuspects(batch, stopping);
     const received = await suspects.besideOthers(() =>
       this.#knownByNow(batch.map((one) => one.received ?? this.#receive(one.delivery))),
     );
@@ -285,27 +284,48 @@ export class StreamIngest<Fact> {
     return { received, outcomes };
   }
 
-  /** A suspect is alone in its batch. Whoever dies now, died of it. */
-  async #storeSuspect({ delivery }: InHand<Fact>, stopping: AbortSignal): Promise<Stored> {
+  /** Together, but for those with which a process died: whoever dies with one of these in hand, died of it. */
+  async #storeSuspects(batch: readonly InHand<Fact>[], stopping: AbortSignal): Promise<Stored> {
     const { db, suspects } = this.#ctx;
-    const suspect = suspectOf(delivery);
-    const onRecord = transactionsWithin(db, (work) => suspects.onRecord(suspect, work));
+    const deaths = await untilDone(this.#storeContext(db, stopping), this.#stream.name, () =>
+      suspects.deathsOf(batch.map(({ delivery }) => suspectOf(delivery))),
+    );
+    const stored: Stored[] = [];
+    for (const group of groupsOf(batch, (_one, position) => (deaths[position] ?? 0) > 0)) {
+      stored.push(await this.#storeOnRecord(group, stopping));
+    }
+    return {
+      received: stored.flatMap(({ received }) => received),
+      outcomes: stored.flatMap(({ outcomes }) => outcomes),
+    };
+  }
+
+  async #storeOnRecord(group: readonly InHand<Fact>[], stopping: AbortSignal): Promise<Stored> {
+    const { db, suspects } = this.#ctx;
+    const inHand = group.map(({ delivery }) => suspectOf(delivery));
+    const onRecord = transactionsWithin(db, (work) => suspects.onRecord(inHand, work));
     const ctx = this.#storeContext(onRecord, stopping);
     const received = await untilDone(ctx, this.#stream.name, () =>
-      suspects.onRecord(suspect, (deaths) =>
-        deaths >= MOST_DEATHS ? [this.#unread(delivery, deaths)] : this.#knownByNow([this.#receive(delivery)]),
+      suspects.onRecord(inHand, (deaths) =>
+        this.#knownByNow(
+          group.map(({ delivery }, position) => this.#receiveUnlessDeadly(delivery, deaths[position] ?? 0)),
+        ),
       ),
     );
     const outcomes = await storeBatch(ctx, this.#stream, received);
-    await suspects.forget(suspect);
+    await suspects.forget(inHand);
     return { received, outcomes };
+  }
+
+  #receiveUnlessDeadly(delivery: Delivery, deaths: number): Received<Fact> {
+    return deaths >= MOST_DEATHS ? this.#unread(delivery, deaths) : this.#receive(delivery);
   }
 
   /** Whose it is follows from its routing key: only that is looked at. */
   #unread(delivery: Delivery, deaths: number): Refused {
     const orgId = this.#stream.ownerOf(delivery, this.#ctx.register.current) ?? NO_ORGANISATION;
     this.#ctx.log.error({ stream: this.#stream.name, queue: delivery.queue, deaths }, 'a message is set aside unread');
-    const detail = `${deaths} processes ended while they had this message, and nothing else, in hand`;
+    const detail = `${deaths} processes ended while they had this message in hand, the last of them nothing else`;
     return {
       kind: 'refused',
       delivery,
@@ -329,6 +349,19 @@ export class StreamIngest<Fact> {
   }
 }
 
+/** Those that are to be alone, each by itself, and what is between them, in order. */
+function groupsOf<T>(items: readonly T[], isAlone: (item: T, position: number) => boolean): T[][] {
+  const groups: T[][] = [];
+  let open: T[] | null = null;
+  for (const [position, item] of items.entries()) {
+    const alone = isAlone(item, position);
+    if (open === null || alone) groups.push((open = []));
+    open.push(item);
+    if (alone) open = null;
+  }
+  return groups;
+}
+
 function deliveryOf({ queue, partner }: Intake, amqp: AmqpDelivery): Delivery {
   const { body, exchange, routingKey, redelivered, properties } = amqp;
   return { body, exchange, routingKey, queue, redelivered, properties, owner: partner?.orgId, keyId: partner?.keyId };
@@ -345,7 +378,7 @@ function isFlowingWell({ intake, source }: Consumed): boolean {
 
 function report({ intake, source }: Consumed): object {
   const { queue, state, inHand, isCareful } = intake;
-  return { state, inHand, oneAtATime: isCareful, ...source.watchdog.reportOf(queue) };
+  return { state, inHand, isCareful, ...source.watchdog.reportOf(queue) };
 }
 
 function isOfUnknown(received: Received<unknown>): boolean {

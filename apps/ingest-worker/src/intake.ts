@@ -10,11 +10,14 @@ export interface IntakeSettings {
   readonly quietMessages: number;
 }
 
+/** So many are in hand while a queue is taken carefully. */
+const HANDFUL = 50;
+
 /**
  * One queue of a stream: what of it is in hand, and how carefully it is taken.
  *
  * A process that dies gives back everything in hand, and the broker counts that against each message. So once a message
- * shows a count that is too high, the queue is taken one message at a time: then only the one in hand is counted.
+ * shows a count that is too high, the queue is taken by the handful: only as many are to be tried for it.
  */
 export class Intake {
   readonly queue: string;
@@ -68,9 +71,9 @@ export class Intake {
     if (!isSuspect(amqp)) return true;
     this.#quiet = 0;
     if (this.#isCareful) return true;
-    this.#log.warn({ queue: this.queue, failedDeliveries: amqp.failedDeliveries }, 'taking one message at a time');
+    this.#log.warn({ queue: this.queue, failedDeliveries: amqp.failedDeliveries }, 'taking messages by the handful');
     this.#isCareful = true;
-    consumer.reopen(1);
+    consumer.reopen(HANDFUL);
     return false;
   }
 

@@ -1,12 +1,21 @@
 import { hash } from 'node:crypto';
-import { classifyError, forgetSuspect, lowerSuspect, raiseSuspect, type Database, type Suspect } from '@quarterhour/db';
+import {
+  classifyError,
+  forgetSuspects,
+  keyOfSuspect,
+  lowerSuspects,
+  raiseSuspects,
+  readAttempts,
+  type Database,
+  type Suspect,
+} from '@quarterhour/db';
 import type { Logger } from '@quarterhour/runtime';
 
 /** A message that was delivered in vain so often may be what ends our processes. */
 export const SUSPECT_FROM_FAILED_DELIVERIES = 3;
 
-/** A message that was alone in hand when so many processes died is not read again. */
-export const MOST_DEATHS = 3;
+/** A message that was in hand when so many processes died, the first time with others and then alone, is not read again. */
+export const MOST_DEATHS = 4;
 
 export function suspectOf({ queue, body }: { queue: string; body: Buffer }): Suspect {
   return { queue, bodySha256: hash('sha256', body, 'buffer') };
@@ -15,9 +24,10 @@ export function suspectOf({ queue, body }: { queue: string; body: Buffer }): Sus
 /**
  * Keeps the record of messages that may end a process, for all streams of this one.
  *
- * A high count of failed deliveries proves nothing: an outage raises it for everything in hand. So a suspect is handled
- * while nothing else is, and on record: the count goes up, committed, before anything looks at the message, and down
- * afterwards whatever came of it, an error included. What stays is the number of processes that died with it.
+ * A high count of failed deliveries proves nothing: an outage raises it for everything in hand. So suspects are handled
+ * while nothing else is, a few together, and on record: the count of each goes up, committed, before anything looks at the
+ * messages, and down afterwards whatever came of it, an error included. What stays is the number of processes that died
+ * with it; one with which any did is handled alone from then on.
  */
 export class Suspects {
   readonly #db: Database;
@@ -50,55 +60,77 @@ export class Suspects {
     }
   }
 
+  /** How many processes died with each of these in hand so far, by position. */
+  async deathsOf(suspects: readonly Suspect[]): Promise<number[]> {
+    return this.#withoutOwed(suspects, await readAttempts(this.#db, suspects));
+  }
+
   /**
-   * Handles a suspect, alone and on record. Short: an attempt, not the waiting for the next.
+   * Handles suspects together, beside nothing else and on record. Short: an attempt, not the waiting for the next.
    *
-   * @param work told how many processes died with it in hand so far
+   * @param work told how many processes died with each of these in hand so far, by position
    */
-  async onRecord<T>(suspect: Suspect, work: (deaths: number) => T | Promise<T>): Promise<T> {
+  async onRecord<T>(suspects: readonly Suspect[], work: (deaths: readonly number[]) => T | Promise<T>): Promise<T> {
     return this.#alone(async () => {
-      const attempts = await this.#raise(suspect);
+      const attempts = await this.#raise(suspects);
       try {
-        return await work(attempts - 1);
+        return await work(attempts.map((one) => one - 1));
       } finally {
-        await this.#lower(suspect);
+        await this.#lower(suspects);
       }
     });
   }
 
-  /** The suspect is settled. */
-  async forget(suspect: Suspect): Promise<void> {
-    this.#owed.delete(keyOf(suspect));
-    await forgetSuspect(this.#db, suspect).catch((error: unknown) => {
-      this.#log.warn({ err: error, queue: suspect.queue }, 'a settled suspect stays on record');
+  /** The suspects are settled. */
+  async forget(suspects: readonly Suspect[]): Promise<void> {
+    for (const suspect of suspects) this.#owed.delete(keyOfSuspect(suspect));
+    await forgetSuspects(this.#db, suspects).catch((error: unknown) => {
+      this.#log.warn({ err: error, suspects: suspects.length }, 'settled suspects stay on record');
     });
   }
 
-  async #raise(suspect: Suspect): Promise<number> {
+  async #raise(suspects: readonly Suspect[]): Promise<number[]> {
     try {
-      const attempts = await raiseSuspect(this.#db, suspect);
-      const owed = this.#owed.get(keyOf(suspect)) ?? 0;
-      if (owed > 0) await this.#lower(suspect, 0);
-      return attempts - owed;
+      const attempts = this.#withoutOwed(suspects, await raiseSuspects(this.#db, suspects));
+      await this.#payOwed(suspects);
+      return attempts;
     } catch (error) {
-      if (classifyError(error) === 'commit-unknown') this.#owe(suspect, 1);
+      if (classifyError(error) === 'commit-unknown') this.#owe(suspects);
       throw error;
     }
   }
 
   /** Rather too low than too high: that costs a restart, the other a message. */
-  async #lower(suspect: Suspect, by = 1): Promise<void> {
-    this.#owe(suspect, by);
+  async #lower(suspects: readonly Suspect[]): Promise<void> {
+    this.#owe(suspects);
+    await this.#payOwed(suspects);
+  }
+
+  async #payOwed(suspects: readonly Suspect[]): Promise<void> {
+    const owed = distinct(suspects).flatMap((suspect) => {
+      const times = this.#owed.get(keyOfSuspect(suspect));
+      return times === undefined ? [] : [{ ...suspect, times }];
+    });
+    if (owed.length === 0) return;
     try {
-      await lowerSuspect(this.#db, suspect, this.#owed.get(keyOf(suspect)));
-      this.#owed.delete(keyOf(suspect));
+      await lowerSuspects(this.#db, owed);
+      for (const suspect of owed) this.#owed.delete(keyOfSuspect(suspect));
     } catch (error) {
-      this.#log.warn({ err: error, queue: suspect.queue }, 'a suspect cannot be taken off the record yet');
+      this.#log.warn({ err: error, suspects: owed.length }, 'suspects cannot be taken off the record yet');
     }
   }
 
-  #owe(suspect: Suspect, times: number): void {
-    this.#owed.set(keyOf(suspect), (this.#owed.get(keyOf(suspect)) ?? 0) + times);
+  #owe(suspects: readonly Suspect[]): void {
+    for (const suspect of distinct(suspects)) {
+      const key = keyOfSuspect(suspect);
+      this.#owed.set(key, (this.#owed.get(key) ?? 0) + 1);
+    }
+  }
+
+  #withoutOwed(suspects: readonly Suspect[], attempts: readonly number[]): number[] {
+    return suspects.map(
+      (suspect, position) => (attempts[position] ?? 0) - (this.#owed.get(keyOfSuspect(suspect)) ?? 0),
+    );
   }
 
   async #alone<T>(work: () => Promise<T>): Promise<T> {
@@ -122,6 +154,6 @@ export class Suspects {
   }
 }
 
-function keyOf({ queue, bodySha256 }: Suspect): string {
-  return `${queue} ${bodySha256.toString('hex')}`;
+function distinct(suspects: readonly Suspect[]): Suspect[] {
+  return [...new Map(suspects.map((suspect) => [keyOfSuspect(suspect), suspect])).values()];
 }

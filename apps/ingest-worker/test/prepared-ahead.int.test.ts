@@ -170,7 +170,7 @@ describe('a batch that is full while the one before is being stored', () => {
     await waiting(BATCH - 1);
     let trying: Promise<void> = Promise.resolve();
     onTaken = () => {
-      trying = house.suspects.onRecord({ queue, bodySha256: Buffer.alloc(32) }, () => undefined);
+      trying = house.suspects.onRecord([{ queue, bodySha256: Buffer.alloc(32) }], () => undefined);
     };
     await publish(1);
     await waiting(BATCH);

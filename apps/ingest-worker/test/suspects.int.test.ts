@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { pathToFileURL } from 'node:url';
 import path from 'node:path';
 import { QUEUES, partnerTopology } from '@quarterhour/contracts';
-import { raiseSuspect } from '@quarterhour/db';
+import { keyOfSuspect, raiseSuspects, type Suspect } from '@quarterhour/db';
 import { dispatchStream } from '@quarterhour/ingestion';
 import { createLogger } from '@quarterhour/runtime';
 import { aDispatch, aRealtimeEnvelope, eventually } from '@quarterhour/testkit';
@@ -27,8 +27,8 @@ const suspectsOnRecord = () => house.rows('select queue, attempts from ops.suspe
 
 describe('a message that ends every process that reads it', () => {
   const NEIGHBOURS = 120;
-  /** Three until it is suspected, three alone in hand, and one that sets it aside. */
-  const LIVES = 7;
+  /** Three until it is suspected, one with its neighbours, three alone in hand, and one that sets it aside. */
+  const LIVES = 8;
 
   test('is found and set aside unread within a few restarts, and its neighbours are stored', async () => {
     const samples = Array.from({ length: NEIGHBOURS }, (_, index) =>
@@ -74,19 +74,48 @@ describe('a message that ends every process that reads it', () => {
 });
 
 describe('healthy messages that were delivered in vain again and again', () => {
-  test('are taken one at a time and stored, and then the queue is taken by the window again', async () => {
+  test('are taken by the handful and stored, and then the queue is taken by the window again', async () => {
     await publish(40);
     await deliverInVain(5, 40);
     await publish(30);
     const stream = await house.aStream(dispatchStream, { quietMessages: 10 });
     await stream.consume(QUEUES.dispatch);
-    await eventually(async () => expect(await stream.healthCheck.check()).toMatchObject(oneAtATime(true)));
+    await eventually(async () => expect(await stream.healthCheck.check()).toMatchObject(careful(true)));
     await house.settled(70);
-    await eventually(async () => expect(await stream.healthCheck.check()).toMatchObject(oneAtATime(false)));
+    await eventually(async () => expect(await stream.healthCheck.check()).toMatchObject(careful(false)));
     expect(await house.counts()).toEqual({ 'dispatch stored': 70 });
     expect(await suspectsOnRecord()).toEqual([]);
     await publish(20);
     await house.settled(90);
+  }, 60_000);
+
+  test('are tried together, but for one with which a process died', async () => {
+    const messages = Array.from({ length: 30 }, () => JSON.stringify(aDispatch({ asset_id: house.asset })));
+    await Promise.all(messages.map((message) => house.publishDispatch(message)));
+    await deliverInVain(3, messages.length);
+    const [fatal] = messages.slice(9).map((body) => suspectOf({ queue: QUEUES.dispatch, body: Buffer.from(body) }));
+    if (fatal === undefined) throw new TypeError('there is no tenth message');
+    await raiseSuspects(house.ingest, [fatal]);
+    const tried: (readonly Suspect[])[] = [];
+    class Watched extends Suspects {
+      override onRecord<T>(
+        inHand: readonly Suspect[],
+        work: (deaths: readonly number[]) => T | Promise<T>,
+      ): Promise<T> {
+        tried.push(inHand);
+        return super.onRecord(inHand, work);
+      }
+    }
+    const stream = await house.aStream(dispatchStream, {}, { suspects: new Watched(house.ingest, log) });
+    await stream.consume(QUEUES.dispatch);
+    await house.settled(messages.length);
+    const keys = tried.map((inHand) => inHand.map(keyOfSuspect));
+    expect(keys.filter((group) => group.includes(keyOfSuspect(fatal)))).toEqual([
+      [keyOfSuspect(fatal)],
+      [keyOfSuspect(fatal)],
+    ]);
+    expect(tried.length).toBeLessThan(messages.length);
+    expect(await suspectsOnRecord()).toEqual([]);
   }, 60_000);
 
   test('are not held guilty of what an outage adds while they are in hand', async () => {
@@ -137,8 +166,8 @@ describe('healthy messages that were delivered in vain again and again', () => {
     }
   }
 
-  function oneAtATime(isSo: boolean) {
-    return { detail: { queues: { [QUEUES.dispatch]: { oneAtATime: isSo } } } };
+  function careful(isCareful: boolean) {
+    return { detail: { queues: { [QUEUES.dispatch]: { isCareful } } } };
   }
 });
 
@@ -154,7 +183,7 @@ describe('a suspect in hand', () => {
       await held;
       order.push('beside, before');
     });
-    const alone = suspects.onRecord(suspect, async () => {
+    const alone = suspects.onRecord([suspect], async () => {
       order.push('alone begins');
       await new Promise((resolve) => setTimeout(resolve, 50));
       order.push('alone ends');
@@ -169,20 +198,20 @@ describe('a suspect in hand', () => {
 
   test('is on record while it is, and let go of whatever came of it', async () => {
     const { suspects } = house;
-    const deaths = await suspects.onRecord(suspect, async (before) => {
+    const deaths = await suspects.onRecord([suspect], async (before) => {
       expect(await suspectsOnRecord()).toEqual([{ queue: 'q', attempts: 1 }]);
       return before;
     });
-    expect(deaths).toBe(0);
-    const failing = suspects.onRecord(suspect, () => Promise.reject(new Error('refused')));
+    expect(deaths).toEqual([0]);
+    const failing = suspects.onRecord([suspect], () => Promise.reject(new Error('refused')));
     await expect(failing).rejects.toThrow('refused');
     expect(await suspectsOnRecord()).toEqual([{ queue: 'q', attempts: 0 }]);
-    await suspects.forget(suspect);
+    await suspects.forget([suspect]);
     expect(await suspectsOnRecord()).toEqual([]);
   });
 
   test('counts those who died, not those who could not say so at once', async () => {
-    await raiseSuspect(house.ingest, suspect);
+    await raiseSuspects(house.ingest, [suspect]);
     let isAway = false;
     const { ingest } = house;
     const suspects = new Suspects(
@@ -195,11 +224,11 @@ describe('a suspect in hand', () => {
     );
     for (let time = 0; time < 5; time += 1) {
       isAway = false;
-      const deaths = await suspects.onRecord(suspect, (before) => {
+      const deaths = await suspects.onRecord([suspect], (before) => {
         isAway = true;
         return before;
       });
-      expect(deaths).toBe(1);
+      expect(deaths).toEqual([1]);
     }
   });
 });

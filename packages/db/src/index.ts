@@ -325,7 +325,15 @@ export {
   type OutboxMessage,
   type OutboxState,
 } from './queries/outbox.js';
-export { forgetSuspect, lowerSuspect, raiseSuspect, type Suspect } from './queries/suspects.js';
+export {
+  forgetSuspects,
+  keyOfSuspect,
+  lowerSuspects,
+  raiseSuspects,
+  readAttempts,
+  type LetGo,
+  type Suspect,
+} from './queries/suspects.js';
 export {
   beginProgress,
   exportIngestMinutes,
