@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { environmentWith } from '../environment.js';
+import { nodeArgumentsOf } from '../node-arguments.js';
 import type { Stack } from '../stack/index.js';
 import { freePort } from '../stack/ports.js';
 import { endProcess } from '../stack/processes.js';
@@ -32,7 +33,7 @@ export async function startApp(
   const server = await spawnServer({
     title: name,
     file: process.execPath,
-    args: [entry],
+    args: [...nodeArgumentsOf(name), entry],
     env: environmentWith(environmentOf(port)),
     cwd: ROOT,
     logFile: path.join(stack.folder, `${name}.log`),
