@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { UtcInstant } from '@quarterhour/domain';
 import { sleep } from '@quarterhour/runtime';
 import { environmentWith } from './environment.js';
+import { nodeArgumentsOf } from './node-arguments.js';
 import { StackError, type Stack } from './stack/index.js';
 import { asBefore, freePorts } from './stack/ports.js';
 import { logTail, spawnServer, untilReady, type ServerProcess } from './stack/server-process.js';
@@ -136,7 +137,7 @@ async function startApp(stack: Stack, request: AppRequest): Promise<ServerProces
   const app = await spawnServer({
     title,
     file: process.execPath,
-    args: [entry, ...args],
+    args: [...nodeArgumentsOf(title), entry, ...args],
     env: environmentWith(environment),
     cwd: ROOT,
     logFile: path.join(stack.folder, `${title}.log`),

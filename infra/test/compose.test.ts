@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
+import { nodeArgumentsOf } from '../src/node-arguments.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const compose = read('docker-compose.yml');
@@ -24,7 +25,8 @@ describe('docker-compose.yml', () => {
 
     expect(told.filter((name) => !known.includes(name.replace(/_FILE$/, '')))).toEqual([]);
     expect(required.filter((name) => !told.includes(name))).toEqual([]);
-    expect(sectionOf(service)).toContain(`apps/${app}/dist/main.js`);
+    const command = ['node', ...nodeArgumentsOf(app), `apps/${app}/dist/main.js`];
+    expect(sectionOf(service)).toContain(`command: [${command.join(', ')}]`);
   });
 
   test.each(['migrate', 'quarterhour'])('tells %s nothing that the command does not read', (service) => {

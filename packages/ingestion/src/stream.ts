@@ -42,13 +42,12 @@ export interface PreparedFacts {
 }
 
 /**
- * High-rate streams: many small messages, worth taking by the hundred. The window holds four batches, because a broker that works
- * takes a while after an acknowledgement to send more. It is no larger, because a process that dies counts as a failed delivery of
- * everything in hand, and what failed too often is taken one by one.
+ * High-rate streams: many small messages, worth taking by the thousand. The window holds four batches, because a broker that works
+ * takes a while after an acknowledgement to send more.
  */
 export const HIGH_RATE: StreamLimits = {
-  prefetch: 2_000,
-  batchMessages: 500,
+  prefetch: 4_000,
+  batchMessages: 1_000,
   batchBytes: 4 * 1024 * 1024,
   bodyBytes: 64 * 1024,
 };

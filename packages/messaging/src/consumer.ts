@@ -9,7 +9,7 @@ import { endsWithin } from './timing.js';
 /** What to consume, and who takes it. */
 export interface ConsumeOptions {
   queue: string;
-  /** How many deliveries may be unsettled at a time, 1 to 65,535; quorum queues take at most 2,000. */
+  /** How many deliveries may be unsettled at a time, 1 to 65,535. */
   prefetch: number;
   /**
    * Called for each delivery, in order, synchronously. Settles it, now or later, through the consumer. When it throws,
