@@ -194,7 +194,12 @@ describe('disabling', () => {
     const confirmed = 30 + meanwhile.filter((answer) => answer === 'taken').length;
     expect(taken.length).toBeGreaterThanOrEqual(confirmed);
     expect(new Set(taken).size).toBe(30);
-    expect(await found(partner)).toEqual(isGone);
+    // What is empty goes after trading is disabled: by itself where the ten seconds are over in between.
+    const job = api.aProvisioner();
+    await eventually(async () => {
+      await job.round();
+      expect(await found(partner)).toEqual(isGone);
+    });
   });
 
   test('does not wait longer than ten seconds, says DRAINING, and is finished by the job', async () => {
