@@ -151,7 +151,7 @@ describe('a batcher that flushes', () => {
   test.each([
     ['by its bytes', (batcher: Batcher<number, string>) => addAll(batcher, [1, 2], 60)],
     [
-      'because the next item is to be alone',
+      'because the next item is kept apart',
       (batcher: Batcher<number, string>) => {
         batcher.add(1, 1);
         batcher.add(2, 1, {});
