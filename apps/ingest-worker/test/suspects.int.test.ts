@@ -95,7 +95,7 @@ describe('healthy messages that were delivered in vain again and again', () => {
     const messages = [...others(), body, ...others()];
     const accused = suspectOf({ queue: QUEUES.dispatch, body: Buffer.from(body) });
     await Promise.all(messages.map((message) => house.publishDispatch(message)));
-    await deliverInVain(3, messages.length);
+    await deliverInVain(5, messages.length);
     await raiseSuspects(house.ingest, [accused]);
     const tried: (readonly Suspect[])[] = [];
     class Watched extends Suspects {
