@@ -12,7 +12,10 @@ import {
   takeStanding,
   takeStoppedCommands,
   withdrawOutgoing,
+  writeCommandAnswers,
   writeCommandStandings,
+  writeSlotAnswers,
+  writeSlotStandings,
   type Database,
   type Trx,
 } from '@quarterhour/db';
@@ -155,6 +158,63 @@ test.each<readonly [string, readonly string[], (trx: Trx) => unknown]>([
   for (const index of indexes) expect(plan).toContain(index);
   expect(plan).not.toMatch(/Seq Scan on (command_log|schedule|schedule_slot|outbox)\b/);
   expect(plan).not.toMatch(/schedule_by_end|Hash Anti Join/);
+});
+
+/** Plans are kept as long as the connection, and those of a new installation are made while there is nothing yet. */
+describe('planned while the tables are empty', () => {
+  let empty: TestDatabase;
+  let worker: Database;
+  let ids = { orgId: '', plantId: '' };
+  const commandId = randomUUID();
+  const rest = { reason: null, executedAt: null, relayedAt: null, nextStepAt: null };
+
+  beforeAll(async () => {
+    empty = await testDatabase();
+    worker = connect(empty.ingestUrl);
+    const organisation = await anOrganisation(empty.admin);
+    ids = { orgId: organisation.id, plantId: (await aPlant(empty.admin, organisation)).id };
+  }, 60_000);
+  afterAll(async () => {
+    await worker.close();
+    await empty.drop();
+  });
+
+  test.each<readonly [string, string, (trx: Trx) => unknown]>([
+    ['command', 'command_log_pkey', (trx) => takeAnswered(trx, [{ ...ids, commandId }])],
+    ['slot', 'schedule_slot_org_id_command_id_key', (trx) => takeAnswered(trx, [{ ...ids, commandId }])],
+    [
+      'command that was looked at',
+      'command_log_pkey',
+      (trx) => writeCommandStandings(trx, [{ orgId: ids.orgId, id: commandId, status: 'PENDING', ...rest }]),
+    ],
+    [
+      'command that was answered',
+      'command_log_pkey',
+      (trx) => writeCommandAnswers(trx, [{ orgId: ids.orgId, commandId, status: 'EXECUTED', ...rest }]),
+    ],
+    [
+      'slot that was looked at',
+      'schedule_slot_org_id_command_id_key',
+      (trx) => writeSlotStandings(trx, [{ orgId: ids.orgId, commandId, status: 'PENDING', ...rest }]),
+    ],
+    [
+      'slot that was answered',
+      'schedule_slot_org_id_command_id_key',
+      (trx) => writeSlotAnswers(trx, [{ orgId: ids.orgId, commandId, status: 'FAILED', ...rest }]),
+    ],
+    [
+      'message that was published',
+      'outbox_pkey',
+      (trx) => settleMessages(trx, ids.orgId, { published: ['1'], failed: [] }),
+    ],
+  ])('a %s is found by its key', async (_what, index, run) => {
+    const plan = await worker.transaction([ids.orgId], async (trx) => {
+      await trx.query(query(`set local plan_cache_mode = 'force_generic_plan'`));
+      return explained(trx, run);
+    });
+    expect(plan).toContain(`using ${index}`);
+    expect(plan).not.toMatch(/(Seq|Bitmap Heap) Scan on (command_log|schedule_slot|outbox)\b/);
+  });
 });
 
 describe('whether a plant is silent, while every day of a month has its partition', () => {

@@ -44,7 +44,8 @@ export async function explained(trx: Trx, run: (recorder: Trx) => unknown): Prom
 }
 
 function literalOf(value: unknown): string {
+  if (value === null) return 'null';
   if (typeof value === 'number') return String(value);
   if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`;
-  throw new Error('only texts and numbers can be explained');
+  throw new Error('only texts, numbers and null can be explained');
 }

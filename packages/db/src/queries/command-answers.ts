@@ -1,5 +1,5 @@
 import type { UtcInstant } from '@quarterhour/domain';
-import { plainArray, textArray } from '../array-literals.js';
+import { plainArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
 import { COMMAND_COLUMNS, type CommandToExecute } from './execution.js';
@@ -18,12 +18,17 @@ export interface AnsweredCommand extends CommandToExecute {
   readonly reason: string | null;
 }
 
+/** What is named, once each, in the order in which it is locked. */
+const NAMED = `
+  select distinct * from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as n (org_id, plant_id, command_id)
+   order by org_id, command_id`;
+
+/** Each is looked up by its key: what is locked is never joined, so the planner cannot read the whole table for it. */
 const LOCK_COMMANDS = `
   select ${COMMAND_COLUMNS}, c.status, c.execution_reason as reason
-  from (
-    select * from app.command_log
-     where (org_id, plant_id, id) in (select * from unnest($1::uuid[], $2::uuid[], $3::uuid[]))
-     order by org_id, id for update) c`;
+  from (${NAMED}) n cross join lateral (
+    select * from app.command_log k where k.org_id is not distinct from n.org_id and k.id = n.command_id for update) c
+  where c.plant_id = n.plant_id`;
 
 /** A slot of a schedule as it stands when an answer to it comes. */
 export interface AnsweredSlot {
@@ -36,11 +41,11 @@ export interface AnsweredSlot {
 }
 
 const LOCK_SLOTS = `
-  select org_id as "orgId", plant_id as "plantId", command_id as "commandId", status, execution_reason as reason,
-    app.instant_text(relayed_at) as "relayedAt"
-  from app.schedule_slot
-  where (org_id, plant_id, command_id) in (select * from unnest($1::uuid[], $2::uuid[], $3::uuid[]))
-  order by org_id, command_id for update`;
+  select s.org_id as "orgId", s.plant_id as "plantId", s.command_id as "commandId", s.status,
+    s.execution_reason as reason, app.instant_text(s.relayed_at) as "relayedAt"
+  from (${NAMED}) n cross join lateral (
+    select * from app.schedule_slot k where k.org_id is not distinct from n.org_id and k.command_id = n.command_id for update) s
+  where s.plant_id = n.plant_id`;
 
 const TAKE = `
   with command as materialized (${LOCK_COMMANDS}), slot as materialized (${LOCK_SLOTS})
@@ -86,29 +91,27 @@ export interface AnswerTaken {
 }
 
 const ANSWER = (table: string, key: string, next: string): string => `
-  update ${table} c
-     set status = a.status, execution_reason = a.reason, executed_at = a.executed_at,
-       answered_at = clock_timestamp(), next_step_at = ${next}
-    from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[])
-      as a (org_id, id, status, reason, executed_at)
-   where c.org_id = a.org_id and c.${key} = a.id`;
+  update ${table}
+     set status = $3::text, execution_reason = $4::text, executed_at = $5::timestamptz, answered_at = clock_timestamp(),
+       next_step_at = ${next}
+   where org_id is not distinct from $1::uuid and ${key} = $2::uuid`;
 
-const ANSWER_COMMANDS = ANSWER('app.command_log', 'id', 'null');
+const ANSWER_COMMAND = ANSWER('app.command_log', 'id', 'null');
 /** A slot that a plant refuses is looked at once more: somebody has to hear of it. */
-const ANSWER_SLOTS = ANSWER(
+const ANSWER_SLOT = ANSWER(
   'app.schedule_slot',
   'command_id',
-  `case when a.status = 'FAILED' then clock_timestamp() end`,
+  `case when $3::text = 'FAILED' then clock_timestamp() end`,
 );
 
 /** Writes down what plants said about commands that are locked, with whatever the transaction does next. */
 export function writeCommandAnswers(trx: Trx, answers: readonly AnswerTaken[]): void {
-  if (answers.length > 0) trx.defer(prepared(ANSWER_COMMANDS, answerValues(answers)));
+  for (const answer of answers) trx.defer(prepared(ANSWER_COMMAND, valuesOfAnswer(answer)));
 }
 
 /** Writes down what plants said about slots that are locked, with whatever the transaction does next. */
 export function writeSlotAnswers(trx: Trx, answers: readonly AnswerTaken[]): void {
-  if (answers.length > 0) trx.defer(prepared(ANSWER_SLOTS, answerValues(answers)));
+  for (const answer of answers) trx.defer(prepared(ANSWER_SLOT, valuesOfAnswer(answer)));
 }
 
 function valuesOf(named: readonly CommandNamed[]): string[] {
@@ -119,12 +122,6 @@ function valuesOf(named: readonly CommandNamed[]): string[] {
   ];
 }
 
-function answerValues(answers: readonly AnswerTaken[]): string[] {
-  return [
-    plainArray(answers.map(({ orgId }) => orgId)),
-    plainArray(answers.map(({ commandId }) => commandId)),
-    plainArray(answers.map(({ status }) => status)),
-    textArray(answers.map(({ reason }) => reason)),
-    plainArray(answers.map(({ executedAt }) => executedAt)),
-  ];
+function valuesOfAnswer({ orgId, commandId, status, reason, executedAt }: AnswerTaken): (string | null)[] {
+  return [orgId, commandId, status, reason, executedAt];
 }

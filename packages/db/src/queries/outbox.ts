@@ -67,7 +67,8 @@ export interface FailedMessage {
   readonly awayKeyId: string | null;
 }
 
-const DELETE = 'delete from app.outbox where org_id = $1::uuid and id = any ($2::int8[])';
+/** By the key of one, whose organisation is no condition that an index serves either. */
+const DELETE = 'delete from app.outbox where org_id is not distinct from $1::uuid and id = $2::int8';
 
 const POSTPONE = `
   update app.outbox o
@@ -97,7 +98,7 @@ export async function settleMessages(
   orgId: string,
   { published, failed }: { readonly published: readonly string[]; readonly failed: readonly FailedMessage[] },
 ): Promise<number> {
-  if (published.length > 0) trx.defer(prepared(DELETE, [orgId, plainArray(published)]));
+  for (const id of published) trx.defer(prepared(DELETE, [orgId, id]));
   if (failed.length === 0) return 0;
   postpone(trx, orgId, failed);
   const away = failed.flatMap(({ id, awayKeyId }) => (awayKeyId === null ? [] : [{ id, awayKeyId }]));

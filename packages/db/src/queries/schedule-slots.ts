@@ -175,25 +175,15 @@ export type SlotStanding = Pick<DueSlot, 'orgId' | 'commandId' | 'status' | 'rea
 };
 
 const WRITE = `
-  update app.schedule_slot s
-     set status = n.status, execution_reason = n.reason, relayed_at = n.relayed_at, next_step_at = n.next_step_at
-    from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
-      as n (org_id, command_id, status, reason, relayed_at, next_step_at)
-   where s.org_id = n.org_id and s.command_id = n.command_id`;
+  update app.schedule_slot
+     set status = $3::text, execution_reason = $4::text, relayed_at = $5::timestamptz, next_step_at = $6::timestamptz
+   where org_id is not distinct from $1::uuid and command_id = $2::uuid`;
 
 /** Writes down how slots stand that have been taken in this transaction, with whatever that does next. */
 export function writeSlotStandings(trx: Trx, standings: readonly SlotStanding[]): void {
-  if (standings.length === 0) return;
-  trx.defer(
-    prepared(WRITE, [
-      plainArray(standings.map(({ orgId }) => orgId)),
-      plainArray(standings.map(({ commandId }) => commandId)),
-      plainArray(standings.map(({ status }) => status)),
-      textArray(standings.map(({ reason }) => reason)),
-      plainArray(standings.map(({ relayedAt }) => relayedAt)),
-      plainArray(standings.map(({ nextStepAt }) => nextStepAt)),
-    ]),
-  );
+  for (const { orgId, commandId, status, reason, relayedAt, nextStepAt } of standings) {
+    trx.defer(prepared(WRITE, [orgId, commandId, status, reason, relayedAt, nextStepAt]));
+  }
 }
 
 /** What a cancellation found. */
