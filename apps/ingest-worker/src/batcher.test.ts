@@ -8,8 +8,9 @@ function batcherOf(
   batchLimits: BatchLimits,
   flush: (batch: Batch<number, string>) => Promise<void>,
   prepare = (items: readonly number[]): string | null => items.join(' '),
+  restMs = 0,
 ): Batcher<number, string> {
-  return new Batcher(batchLimits, { prepare, flush });
+  return new Batcher(batchLimits, { prepare, flush, restMs: () => restMs });
 }
 
 const turns = async (count: number): Promise<void> => {
@@ -76,6 +77,34 @@ describe('a batcher', () => {
     for (const item of [1, 2, 3]) batcher.add(item, 1);
     await batcher.drained();
     expect(batches).toEqual([[1], [9]]);
+  });
+
+  test('rests after a flush, and takes what comes meanwhile as one batch', async () => {
+    const batches: number[][] = [];
+    const flush = ({ items }: Batch<number, string>) => Promise.resolve(void batches.push([...items]));
+    const batcher = batcherOf(limits, flush, () => null, 30);
+    batcher.add(1, 1);
+    await turns(3);
+    batcher.add(2, 1);
+    await turns(3);
+    batcher.add(3, 1);
+    await turns(3);
+    expect(batches).toEqual([[1]]);
+    await batcher.drained();
+    expect(batches).toEqual([[1], [2, 3]]);
+  });
+
+  test('does not rest before a batch that is full', async () => {
+    const batches: number[][] = [];
+    const flush = ({ items }: Batch<number, string>) => Promise.resolve(void batches.push([...items]));
+    const batcher = batcherOf(limits, flush, () => null, 300);
+    for (const item of [1, 2, 3, 4, 5, 6]) batcher.add(item, 1);
+    await turns(5);
+    expect(batches).toEqual([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
+    await batcher.drained();
   });
 
   test('is drained only when what was added during the last flush is flushed too', async () => {

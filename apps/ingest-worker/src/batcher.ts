@@ -1,3 +1,5 @@
+import { sleep } from '@quarterhour/runtime';
+
 /** How much one batch may hold. */
 export interface BatchLimits {
   readonly batchMessages: number;
@@ -16,6 +18,8 @@ export interface BatchWork<T, Prepared> {
   /** Called in a turn of its own for a batch that is full while the one before is being flushed. Must not throw. */
   prepare(items: readonly T[]): Prepared | null;
   flush(batch: Batch<T, Prepared>): Promise<void>;
+  /** How long to rest after a flush, in milliseconds, so that what comes meanwhile goes together. A full batch does not wait. */
+  restMs(): number;
 }
 
 interface Waiting<T, Prepared> {
@@ -27,10 +31,10 @@ interface Waiting<T, Prepared> {
 }
 
 /**
- * Collects items while the batch before is being flushed: self-clocking, no timer, one flush at a time.
+ * Collects items while the batch before is being flushed, and as long as it rests after that: one flush at a time.
  *
- * Idle, an item waits only for the items of the same turn of the event loop; under load, for the flush in hand. Back-pressure
- * is the caller's: whoever adds is bounded by what it may have in hand.
+ * Idle, an item waits only for the items of the same turn of the event loop; under load, for the flush in hand and the rest.
+ * Back-pressure is the caller's: whoever adds is bounded by what it may have in hand.
  */
 export class Batcher<T, Prepared> {
   readonly #limits: BatchLimits;
@@ -77,8 +81,15 @@ export class Batcher<T, Prepared> {
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       this.#prepareNext();
       await this.#work.flush(next);
+      await this.#rest();
     }
     this.#flushing = null;
+  }
+
+  async #rest(): Promise<void> {
+    const millis = this.#work.restMs();
+    const [next] = this.#waiting;
+    if (millis > 0 && (next === undefined || !this.#isFull(next))) await sleep(millis);
   }
 
   /** A batch is prepared only when nothing can be added to it any more. */

@@ -51,6 +51,8 @@ export interface IngestSettings {
   readonly quietMessages?: number;
   /** Called whenever a batch is stored. */
   readonly onStored?: () => void;
+  /** How long to rest after a batch, in milliseconds, if the next one is not full. Asked each time. Default: not at all. */
+  readonly restMs?: () => number;
 }
 
 interface Taken {
@@ -107,6 +109,7 @@ export class StreamIngest<Fact> {
     this.#batcher = new Batcher(stream.limits, {
       prepare: (items) => this.#prepare(items),
       flush: (batch) => this.#storeAndSettle(batch),
+      restMs: settings.restMs ?? (() => 0),
     });
   }
 

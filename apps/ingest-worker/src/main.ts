@@ -63,6 +63,11 @@ const ANSWER_TIMEOUT_MS = 12_000;
 const CLOSE_MS = 1_000;
 /** What was published and is not written down by then is published again. */
 const RELAY_MS = 2_000;
+/** Answers of plants that come within this time are stored together: commands wait while answers are stored. */
+const ANSWERS_REST_MS = 20;
+/** Telemetry leaves the database to commands, as long as some came within the last second. */
+const TELEMETRY_REST_MS = 10;
+const COMMANDS_ABOUT_MS = 1_000;
 /** How long partners are waited for at the start; those who are not there by then are taken up as soon as they are. */
 const PARTNERS_MS = 10_000;
 
@@ -113,16 +118,24 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
     nextBatchNo: counter(),
   };
   const dispatches = new StreamIngest(ctx, dispatchStream);
-  const telemetry = new StreamIngest(ctx, plantTelemetryStream);
+  let commandsAt = -Infinity;
+  const areCommandsAbout = () => clock.monotonicMillis() - commandsAt < COMMANDS_ABOUT_MS;
+  const telemetry = new StreamIngest(ctx, plantTelemetryStream, {
+    restMs: () => (areCommandsAbout() ? TELEMETRY_REST_MS : 0),
+  });
   const tradingConfig = new StreamIngest(ctx, tradingConfigStream);
   const assetStatuses = new StreamIngest(ctx, assetStatusStream);
   const commands = new StreamIngest(ctx, partnerCommandStream, {
     onStored: () => {
+      commandsAt = clock.monotonicMillis();
       relay.wake();
       executor.wake();
     },
   });
-  const commandAnswers = new StreamIngest(ctx, commandAnswerStream, { onStored: () => relay.wake() });
+  const commandAnswers = new StreamIngest(ctx, commandAnswerStream, {
+    onStored: () => relay.wakeSoon(),
+    restMs: () => ANSWERS_REST_MS,
+  });
   const deadLetters = new StreamIngest(ctx, deadLetterStream);
   const streams = [dispatches, telemetry, tradingConfig, assetStatuses, commands, commandAnswers, deadLetters];
   const drops = new Drops(db);
@@ -150,7 +163,7 @@ await runProcess({ name: 'ingest-worker', log }, async (onStop, stopping) => {
   const outboxWatch = new OutboxWatch({ ...outboxCtx, relay });
   const relayed = relay.run();
   const executor = new Executor(
-    { ...ctx, executionDb, eventSource: config.commandRules.eventSource, onEnqueued: () => relay.wake() },
+    { ...ctx, executionDb, eventSource: config.commandRules.eventSource, onEnqueued: () => relay.wakeSoon() },
     config.execution,
   );
   const executionWatch = new ExecutionWatch({ db, register, executor }, metrics);

@@ -48,7 +48,7 @@ import {
 /** How often it is looked what is due, and how often the lock is asked for by those who do not hold it. */
 const LOOK_EVERY_MS = 200;
 /** What comes meanwhile is carried out together, and leaves the database to those who take it in. */
-const BETWEEN_LOOKS_MS = 20;
+const BETWEEN_LOOKS_MS = 50;
 const MOST_AT_ONCE = 500;
 /** After a slot's end its answer may still come. */
 const AFTER_LAST_SLOT_MS = 1_000;

@@ -1,7 +1,10 @@
 import type { FailedMessage, OutboxMessage } from '@quarterhour/db';
+import { sleep } from '@quarterhour/runtime';
 
 /** More are not taken in hand before some of them are done. */
 const MOST_IN_HAND = 500;
+/** What is done within this time is written down together: nobody waits for that, and each time is a commit. */
+const TOGETHER_MS = 20;
 
 /** What became of messages of one organisation. */
 export interface Results {
@@ -13,8 +16,8 @@ export interface Results {
 /**
  * One organisation's messages on their way: which are in hand, and what is to be written down about those that were sent.
  *
- * What is written down is collected while the write before is under way. Until it is, a message counts as in hand. An order
- * that failed is busy until somebody looks who sees that it has to wait.
+ * What is written down is collected for a moment, and while the write before is under way. Until it is, a message counts as in
+ * hand. An order that failed is busy until somebody looks who sees that it has to wait.
  */
 export class Lane {
   readonly orgId: string;
@@ -79,6 +82,7 @@ export class Lane {
 
   async #settleAll(): Promise<void> {
     while (this.#results.published.length + this.#results.failed.length > 0) {
+      await sleep(TOGETHER_MS);
       const results = this.#results;
       this.#results = { published: [], failed: [] };
       await this.#settle(results);

@@ -12,6 +12,8 @@ const LOOK_EVERY_MS = 200;
 const LOOK_AGAIN_MS = 20;
 /** How long something is about after it was found without a call. */
 const ABOUT_MS = 5_000;
+/** Within which time what nobody waits for by the millisecond is looked for. */
+const SOON_MS = 20;
 /** What is taken is sent within this time or left for the next: nobody sends by a look that is long ago. */
 const SEND_WITHIN_MS = 5_000;
 const MOST_OF_ONE = 100;
@@ -52,6 +54,7 @@ export class OutboxRelay {
   /** Ends the wait for the next look early. */
   #nap = new AbortController();
   #isCalled = false;
+  #soon: NodeJS.Timeout | null = null;
   #foundAt = -Infinity;
 
   constructor(ctx: RelayContext) {
@@ -63,10 +66,17 @@ export class OutboxRelay {
     return this.#isLeading;
   }
 
-  /** Says that something was put in, by this process. */
+  /** Says that something was put in, by this process, for which somebody waits. */
   wake(): void {
+    if (this.#soon !== null) clearTimeout(this.#soon);
+    this.#soon = null;
     this.#isCalled = true;
     this.#nap.abort();
+  }
+
+  /** Says that something was put in, by this process, which may go with what comes within the next moment. */
+  wakeSoon(): void {
+    this.#soon ??= setTimeout(() => this.wake(), SOON_MS);
   }
 
   /** Relays until told to stop; resolves when what was sent is written down. Never rejects. */
