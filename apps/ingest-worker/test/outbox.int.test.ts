@@ -358,6 +358,7 @@ describe('a relay that dies', () => {
     const second = await house.startWorker();
     const ids = [await enqueue()];
     await eventually(() => expect(idsIn(queue)).toEqual(ids));
+    await eventually(async () => expect(await waiting()).toEqual([]));
     expect(await relaysHere(second)).toBe(false);
     await first.kill('SIGKILL');
     ids.push(await enqueue());
