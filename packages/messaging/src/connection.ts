@@ -4,6 +4,7 @@ import { BrokerClosedError, BrokerRefusedError, BrokerUnreachableError, InvalidB
 import { bearDeepHeaders } from './deep-headers.js';
 import type { Reporting } from './reporting.js';
 import { backOff, endsWithin } from './timing.js';
+import { writeTogether } from './write-together.js';
 
 /** How a connection stands. It becomes `connected` again by itself unless it is `closed`. */
 export type ConnectionState = 'connecting' | 'connected' | 'reconnecting' | 'closed';
@@ -130,6 +131,7 @@ export class Connection {
     const about = { connection: name, broker: this.#target };
     model.on('connect', (current) => {
       if (!bearDeepHeaders(current)) log.warn(about, 'deeply nested headers would cost this connection');
+      if (!writeTogether(current)) log.warn(about, 'every message takes a write of its own');
       this.#current = current;
       this.#state = 'connected';
       onEvent('connected');

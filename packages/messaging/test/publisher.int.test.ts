@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { Socket } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { eventually } from '@quarterhour/testkit';
 import {
   BrokerClosedError,
@@ -32,6 +33,25 @@ describe('publishing', () => {
     const consumed = await collecting(broker, queue);
     await eventually(() => expect(consumed.texts()).toEqual(texts));
     expect(new Set(consumed.deliveries.map(({ properties }) => properties.messageId)).size).toBe(100);
+  });
+
+  test('is one write for all that is sent in one turn, and as many as it takes for more', async () => {
+    const { broker, exchange, queue } = await aPlace();
+    const publisher = broker.publisher();
+    await publisher.publish(aMessage(exchange, 'the channel is open'));
+    const each = jest.spyOn(Socket.prototype, '_write');
+    const together = jest.spyOn(Socket.prototype, '_writev');
+    try {
+      await Promise.all(Array.from({ length: 20 }, () => publisher.publish(aMessage(exchange, 'small'))));
+      expect([each.mock.calls.length, together.mock.calls.length]).toEqual([0, 1]);
+      const large = 'large '.repeat(5_000);
+      await Promise.all(Array.from({ length: 20 }, () => publisher.publish(aMessage(exchange, large))));
+      const consumed = await collecting(broker, queue);
+      await eventually(() => expect(consumed.texts().slice(21)).toEqual(Array.from({ length: 20 }, () => large)));
+    } finally {
+      each.mockRestore();
+      together.mockRestore();
+    }
   });
 
   test('has no more than its window in flight, and says when there is room', async () => {
