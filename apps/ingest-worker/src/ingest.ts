@@ -1,14 +1,10 @@
-import type { Outcome } from '@quarterhour/contracts';
-import { beginProgress, NO_ORGANISATION, type Database } from '@quarterhour/db';
+import { beginProgress } from '@quarterhour/db';
 import {
   isOf,
   prepareBatch,
   type Delivery,
   type PreparedBatch,
-  type ReceiveContext,
   type Received,
-  type Refused,
-  type RegisterWatch,
   type Stream,
 } from '@quarterhour/ingestion';
 import type { AmqpDelivery, Consumer } from '@quarterhour/messaging';
@@ -17,9 +13,11 @@ import { Alarm } from './alarm.js';
 import { Batcher, type Batch } from './batcher.js';
 import type { IngestMetrics } from './ingest-metrics.js';
 import { Intake, isSuspect } from './intake.js';
+import { Receiving, type ReceivingContext } from './receiving.js';
 import type { Source } from './source.js';
-import { StoppedError, storeBatch, untilDone, type StoreContext } from './store-batch.js';
-import { MOST_DEATHS, suspectOf, type Suspects } from './suspects.js';
+import { StoppedError, storeBatch, type StoreContext, type Stored } from './store-batch.js';
+import { storeSuspects } from './store-suspects.js';
+import { transactionsWithin, type Suspects } from './suspects.js';
 import { Turns } from './turns.js';
 
 /** A batch that is in hand for longer does not get through, whatever the database answers to a ping. */
@@ -35,12 +33,9 @@ const READ_IN_A_TURN = 100;
 const DRAIN_MS = 3_000;
 
 /** What one stream of the worker needs; the source is our own virtual host. */
-export interface IngestContext extends Omit<StoreContext, 'alarm'>, Omit<Source, 'partner'> {
-  readonly register: RegisterWatch;
+export interface IngestContext extends Omit<StoreContext, 'alarm'>, ReceivingContext, Omit<Source, 'partner'> {
   readonly metrics: IngestMetrics;
   readonly suspects: Suspects;
-  /** What streams may know besides register and time. */
-  readonly receiving?: Omit<ReceiveContext, 'register' | 'nowMillis'>;
 }
 
 /** How patient a stream is. Tests are in a hurry. */
@@ -74,15 +69,11 @@ interface Consumed {
   isLeaving: boolean;
 }
 
-interface Stored {
-  readonly received: readonly Received<unknown>[];
-  readonly outcomes: readonly Outcome[];
-}
-
 /** One stream from its queues to the database and back: receive, collect, store, settle. */
 export class StreamIngest<Fact> {
   readonly #ctx: IngestContext;
   readonly #stream: Stream<Fact>;
+  readonly #receiving: Receiving<Fact>;
   readonly #giveBackAfterMs: number;
   readonly #quietMessages: number;
   readonly #onStored: () => void;
@@ -102,6 +93,7 @@ export class StreamIngest<Fact> {
   constructor(ctx: IngestContext, stream: Stream<Fact>, settings: IngestSettings = {}) {
     this.#ctx = ctx;
     this.#stream = stream;
+    this.#receiving = new Receiving(ctx, stream);
     this.#giveBackAfterMs = settings.giveBackAfterMs ?? GIVE_BACK_AFTER_MS;
     this.#quietMessages = settings.quietMessages ?? QUIET_MESSAGES;
     this.#onStored = settings.onStored ?? (() => undefined);
@@ -200,23 +192,14 @@ export class StreamIngest<Fact> {
   }
 
   #read(taken: readonly Taken[]): void {
-    const ctx = this.#receiveContext();
+    const receive = this.#receiving.asOfNow();
     for (const { intake, amqp } of taken) {
       const delivery = deliveryOf(intake, amqp);
       const isForLater = isSuspect(amqp) || this.#ctx.suspects.isTrying;
-      const received = isForLater ? null : this.#stream.receive(delivery, ctx);
+      const received = isForLater ? null : receive(delivery);
       // fail point: after_receive
       this.#batcher.add({ intake, amqp, delivery, received }, amqp.body.length, intake.isCareful ? intake : null);
     }
-  }
-
-  #receive(delivery: Delivery): Received<Fact> {
-    return this.#stream.receive(delivery, this.#receiveContext());
-  }
-
-  #receiveContext(): ReceiveContext {
-    const { clock, register, receiving } = this.#ctx;
-    return { ...receiving, register: register.current, nowMillis: clock.nowMillis() };
   }
 
   /** Nothing beside a suspect; and what cannot be prepared fails again in its turn, where that is dealt with. */
@@ -275,94 +258,22 @@ export class StreamIngest<Fact> {
     batch: readonly InHand<Fact>[],
     prepared: PreparedBatch<Fact> | null,
     stopping: AbortSignal,
-  ): Promise<Stored> {
+  ): Promise<Stored<Fact>> {
     const { db, suspects } = this.#ctx;
-    if (batch.some(({ amqp }) => isSuspect(amqp))) return this.#storeSuspects(batch, stopping);
-    const received = await suspects.besideOthers(() =>
-      this.#knownByNow(batch.map((one) => one.received ?? this.#receive(one.delivery))),
-    );
-    const beside = transactionsWithin(db, (work) => suspects.besideOthers(work));
-    const stillTrue = prepared !== null && isOf(prepared, received) ? prepared : null;
-    const outcomes = await storeBatch(this.#storeContext(beside, stopping), this.#stream, received, stillTrue);
-    return { received, outcomes };
-  }
-
-  /** Together, but for those with which a process died: whoever dies with one of these in hand, died of it. */
-  async #storeSuspects(batch: readonly InHand<Fact>[], stopping: AbortSignal): Promise<Stored> {
-    const { db, suspects } = this.#ctx;
-    const deaths = await untilDone(this.#storeContext(db, stopping), this.#stream.name, () =>
-      suspects.deathsOf(batch.map(({ delivery }) => suspectOf(delivery))),
-    );
-    const stored: Stored[] = [];
-    for (const group of groupsOf(batch, (_one, position) => (deaths[position] ?? 0) > 0)) {
-      stored.push(await this.#storeOnRecord(group, stopping));
+    const receiving = this.#receiving;
+    const ctx = { ...this.#ctx, stopping, alarm: this.#alarm };
+    if (batch.some(({ amqp }) => isSuspect(amqp))) {
+      const deliveries = batch.map(({ delivery }) => delivery);
+      return storeSuspects({ ...ctx, stream: this.#stream, receiving }, deliveries);
     }
-    return {
-      received: stored.flatMap(({ received }) => received),
-      outcomes: stored.flatMap(({ outcomes }) => outcomes),
-    };
-  }
-
-  async #storeOnRecord(group: readonly InHand<Fact>[], stopping: AbortSignal): Promise<Stored> {
-    const { db, suspects } = this.#ctx;
-    const inHand = group.map(({ delivery }) => suspectOf(delivery));
-    const onRecord = transactionsWithin(db, (work) => suspects.onRecord(inHand, work));
-    const ctx = this.#storeContext(onRecord, stopping);
-    const received = await untilDone(ctx, this.#stream.name, () =>
-      suspects.onRecord(inHand, (deaths) =>
-        this.#knownByNow(
-          group.map(({ delivery }, position) => this.#receiveUnlessDeadly(delivery, deaths[position] ?? 0)),
-        ),
-      ),
-    );
-    const outcomes = await storeBatch(ctx, this.#stream, received);
-    await suspects.forget(inHand);
-    return { received, outcomes };
-  }
-
-  #receiveUnlessDeadly(delivery: Delivery, deaths: number): Received<Fact> {
-    return deaths >= MOST_DEATHS ? this.#unread(delivery, deaths) : this.#receive(delivery);
-  }
-
-  /** Whose it is follows from its routing key: only that is looked at. */
-  #unread(delivery: Delivery, deaths: number): Refused {
-    const orgId = this.#stream.ownerOf(delivery, this.#ctx.register.current) ?? NO_ORGANISATION;
-    this.#ctx.log.error({ stream: this.#stream.name, queue: delivery.queue, deaths }, 'a message is set aside unread');
-    const detail = `${deaths} processes ended while they had this message in hand, the last of them nothing else`;
-    return {
-      kind: 'refused',
-      delivery,
-      orgId,
-      messageId: null,
-      fault: { reason: 'delivery_limit', path: null, detail, waitsFor: null },
-    };
-  }
-
-  #storeContext(db: Database, stopping: AbortSignal): StoreContext {
-    return { ...this.#ctx, db, stopping, alarm: this.#alarm };
-  }
-
-  /** Somebody unknown may have been registered a moment ago: look once before setting a message aside for it. */
-  async #knownByNow(batch: readonly Received<Fact>[]): Promise<readonly Received<Fact>[]> {
-    if (!batch.some(isOfUnknown)) return batch;
-    await this.#ctx.register.refresh().catch((error: unknown) => {
-      this.#ctx.log.warn({ err: error }, 'register not read again');
+    const received = await suspects.besideOthers(() => {
+      const receive = receiving.asOfNow();
+      return receiving.knownByNow(batch.map((one) => one.received ?? receive(one.delivery)));
     });
-    return batch.map((received) => (isOfUnknown(received) ? this.#receive(received.delivery) : received));
+    const beside = { ...ctx, db: transactionsWithin(db, (work) => suspects.besideOthers(work)) };
+    const stillTrue = prepared !== null && isOf(prepared, received) ? prepared : null;
+    return { received, outcomes: await storeBatch(beside, this.#stream, received, stillTrue) };
   }
-}
-
-/** Those that are to be alone, each by itself, and what is between them, in order. */
-function groupsOf<T>(items: readonly T[], isAlone: (item: T, position: number) => boolean): T[][] {
-  const groups: T[][] = [];
-  let open: T[] | null = null;
-  for (const [position, item] of items.entries()) {
-    const alone = isAlone(item, position);
-    if (open === null || alone) groups.push((open = []));
-    open.push(item);
-    if (alone) open = null;
-  }
-  return groups;
 }
 
 function deliveryOf({ queue, partner }: Intake, amqp: AmqpDelivery): Delivery {
@@ -384,10 +295,6 @@ function report({ intake, source }: Consumed): object {
   return { state, inHand, isCareful, ...source.watchdog.reportOf(queue) };
 }
 
-function isOfUnknown(received: Received<unknown>): boolean {
-  return received.kind === 'refused' ? received.fault.waitsFor !== null : received.isOfUnknown === true;
-}
-
 /** A batch is a gap-free prefix of what each of its channels delivered, so one ack per queue settles it. */
 function settle(batch: readonly InHand<unknown>[]): void {
   const byIntake = new Map<Intake, AmqpDelivery[]>();
@@ -397,9 +304,4 @@ function settle(batch: readonly InHand<unknown>[]): void {
     else prefix.push(amqp);
   }
   for (const [intake, prefix] of byIntake) intake.settle(prefix);
-}
-
-/** The same database, each of its transactions within what `around` does. */
-function transactionsWithin(db: Database, around: <T>(work: () => Promise<T>) => Promise<T>): Database {
-  return { ...db, transaction: (organisations, work) => around(() => db.transaction(organisations, work)) };
 }

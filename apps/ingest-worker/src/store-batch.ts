@@ -32,6 +32,12 @@ export interface StoreContext {
   readonly alarm: Alarm;
 }
 
+/** What was understood of a batch, and what became of it, by position. */
+export interface Stored<Fact> {
+  readonly received: readonly Received<Fact>[];
+  readonly outcomes: readonly Outcome[];
+}
+
 /** Told to stop waiting before this batch could be stored. Nothing of it is acknowledged. */
 export class StoppedError extends Error {
   override readonly name = 'StoppedError';

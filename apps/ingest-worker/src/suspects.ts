@@ -154,6 +154,11 @@ export class Suspects {
   }
 }
 
+/** The same database, each of its transactions within what `around` does. */
+export function transactionsWithin(db: Database, around: <T>(work: () => Promise<T>) => Promise<T>): Database {
+  return { ...db, transaction: (organisations, work) => around(() => db.transaction(organisations, work)) };
+}
+
 function distinct(suspects: readonly Suspect[]): Suspect[] {
   return [...new Map(suspects.map((suspect) => [keyOfSuspect(suspect), suspect])).values()];
 }
