@@ -183,6 +183,12 @@ describe('planned while the tables are empty', () => {
     ['command', 'command_log_pkey', (trx) => takeAnswered(trx, [{ ...ids, commandId }])],
     ['slot', 'schedule_slot_org_id_command_id_key', (trx) => takeAnswered(trx, [{ ...ids, commandId }])],
     [
+      'slot of a schedule',
+      'schedule_slot_pkey',
+      (trx) => listScheduleStandings(trx, [{ orgId: ids.orgId, id: commandId }]),
+    ],
+    ['slot that is due', 'schedule_slot_due', (trx) => takeDueSlots(trx, { ...due(), organisations: [ids.orgId] })],
+    [
       'command that was looked at',
       'command_log_pkey',
       (trx) => writeCommandStandings(trx, [{ orgId: ids.orgId, id: commandId, status: 'PENDING', ...rest }]),
@@ -213,6 +219,7 @@ describe('planned while the tables are empty', () => {
       return explained(trx, run);
     });
     expect(plan).toContain(`using ${index}`);
+    expect(plan).not.toContain('using schedule_by_end');
     expect(plan).not.toMatch(/(Seq|Bitmap Heap) Scan on (command_log|schedule_slot|outbox)\b/);
   });
 });

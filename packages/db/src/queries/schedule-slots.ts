@@ -66,11 +66,14 @@ const STANDINGS = `
     (array_agg(s.execution_reason order by s.starts_at)
       filter (where s.status = 'FAILED' and s.execution_reason <> 'SUPERSEDED'))[1] as failure,
     app.instant_text(max(s.executed_at)) as "lastExecutedAt"
-  from app.schedule h left join app.schedule_slot s on s.org_id = h.org_id and s.schedule_id = h.id
-  where (h.org_id, h.id) in (select * from unnest($1::uuid[], $2::uuid[]))
-  group by h.org_id, h.id`;
+  from (select distinct * from unnest($1::uuid[], $2::uuid[])) as wanted (org_id, id)
+  cross join lateral (
+    select * from app.schedule k where k.org_id is not distinct from wanted.org_id and k.id = wanted.id offset 0) h
+  left join lateral (
+    select * from app.schedule_slot k where k.org_id is not distinct from h.org_id and k.schedule_id = h.id offset 0) s on true
+  group by h.org_id, h.id, h.cancelled_at`;
 
-/** How these schedules stand; those that do not exist are absent. */
+/** How these schedules stand, each looked up by its key; those that do not exist are absent. */
 export function listScheduleStandings(
   trx: Trx,
   schedules: readonly { readonly orgId: string; readonly id: string }[],
@@ -106,11 +109,19 @@ export interface DueSlot extends SenderOfCommand {
   readonly isHeldBack: boolean;
 }
 
-/** The schedule of a slot, looked up by its key: `offset 0` has the planner never go through all that there ever were. */
+/**
+ * The schedule of a slot, looked up by its key: `offset 0` has the planner never go through all that there ever were, and no
+ * other index serves the comparison of the organisation.
+ */
 const scheduleOf = (slot: string): string => `
   lateral (
     select * from app.schedule k
-     where k.org_id = ${slot}.org_id and k.id = ${slot}.schedule_id and k.cancelled_at is null offset 0)`;
+     where k.org_id is not distinct from ${slot}.org_id and k.id = ${slot}.schedule_id and k.cancelled_at is null offset 0)`;
+
+/** The command that made a schedule, likewise. */
+const commandOf = (schedule: string): string => `
+  lateral (
+    select * from app.command_log l where l.org_id is not distinct from ${schedule}.org_id and l.id = ${schedule}.id offset 0)`;
 
 /** A slot of another schedule goes before this one by its priority; of equal ones, the schedule that was made later. */
 const OTHER_SCHEDULE = `
@@ -158,8 +169,7 @@ const TAKE = `
     select t.* from app.schedule_slot t
      where t.org_id = who.org_id and t.next_step_at <= clock.now
      order by t.next_step_at, t.command_id limit $2::int for update skip locked) s
-  cross join ${scheduleOf('s')} h
-  join app.command_log c on c.org_id = h.org_id and c.id = h.id
+  cross join ${scheduleOf('s')} h cross join ${commandOf('h')} c
   order by ${RANK('h.priority')}, h.created_at, s.starts_at`;
 
 /** Takes the slots that are due, locked until the transaction ends; what goes before others comes last. */
