@@ -15,7 +15,8 @@ export default {
   },
   testMatch: ['<rootDir>/{apps,packages}/*/{src,test}/**/*.test.ts', '<rootDir>/infra/{src,test}/**/*.test.ts'],
   modulePathIgnorePatterns: ['/dist/', '/\\.quarterhour/'],
-  testTimeout: 30_000,
+  // Only against what hangs: a test that starts a dozen processes takes half a minute on a slow machine.
+  testTimeout: 120_000,
   maxWorkers: 2,
   workerIdleMemoryLimit: '512MB',
 };
