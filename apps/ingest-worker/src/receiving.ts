@@ -20,7 +20,7 @@ export class Receiving<Fact> {
     this.#stream = stream;
   }
 
-  /** For everything that is read in one go. */
+  /** @returns what understands deliveries by the register and the time of this moment, for all that is read in one go */
   asOfNow(): (delivery: Delivery) => Received<Fact> {
     const { clock, register, receiving } = this.#ctx;
     const now = { ...receiving, register: register.current, nowMillis: clock.nowMillis() };
