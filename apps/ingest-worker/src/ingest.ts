@@ -13,7 +13,7 @@ import { Alarm } from './alarm.js';
 import { Batcher, type Batch } from './batcher.js';
 import type { IngestMetrics } from './ingest-metrics.js';
 import { Intake, isSuspect } from './intake.js';
-import { Receiving, type ReceivingContext } from './receiving.js';
+import { Receiver, type ReceiverContext } from './receiver.js';
 import type { Source } from './source.js';
 import { StoppedError, storeBatch, type StoreContext, type Stored } from './store-batch.js';
 import { storeSuspects } from './store-suspects.js';
@@ -33,7 +33,7 @@ const READ_IN_A_TURN = 100;
 const DRAIN_MS = 3_000;
 
 /** What one stream of the worker needs; the source is our own virtual host. */
-export interface IngestContext extends Omit<StoreContext, 'alarm'>, ReceivingContext, Omit<Source, 'partner'> {
+export interface IngestContext extends Omit<StoreContext, 'alarm'>, ReceiverContext, Omit<Source, 'partner'> {
   readonly metrics: IngestMetrics;
   readonly suspects: Suspects;
 }
@@ -73,7 +73,7 @@ interface Consumed {
 export class StreamIngest<Fact> {
   readonly #ctx: IngestContext;
   readonly #stream: Stream<Fact>;
-  readonly #receiving: Receiving<Fact>;
+  readonly #receiver: Receiver<Fact>;
   readonly #giveBackAfterMs: number;
   readonly #quietMessages: number;
   readonly #onStored: () => void;
@@ -93,7 +93,7 @@ export class StreamIngest<Fact> {
   constructor(ctx: IngestContext, stream: Stream<Fact>, settings: IngestSettings = {}) {
     this.#ctx = ctx;
     this.#stream = stream;
-    this.#receiving = new Receiving(ctx, stream);
+    this.#receiver = new Receiver(ctx, stream);
     this.#giveBackAfterMs = settings.giveBackAfterMs ?? GIVE_BACK_AFTER_MS;
     this.#quietMessages = settings.quietMessages ?? QUIET_MESSAGES;
     this.#onStored = settings.onStored ?? (() => undefined);
@@ -192,7 +192,7 @@ export class StreamIngest<Fact> {
   }
 
   #read(taken: readonly Taken[]): void {
-    const receive = this.#receiving.asOfNow();
+    const receive = this.#receiver.asOfNow();
     for (const { intake, amqp } of taken) {
       const delivery = deliveryOf(intake, amqp);
       const isForLater = isSuspect(amqp) || this.#ctx.suspects.isTrying;
@@ -260,15 +260,15 @@ export class StreamIngest<Fact> {
     stopping: AbortSignal,
   ): Promise<Stored<Fact>> {
     const { db, suspects } = this.#ctx;
-    const receiving = this.#receiving;
+    const receiver = this.#receiver;
     const ctx = { ...this.#ctx, stopping, alarm: this.#alarm };
     if (batch.some(({ amqp }) => isSuspect(amqp))) {
       const deliveries = batch.map(({ delivery }) => delivery);
-      return storeSuspects({ ...ctx, stream: this.#stream, receiving }, deliveries);
+      return storeSuspects({ ...ctx, stream: this.#stream, receiver }, deliveries);
     }
     const received = await suspects.besideOthers(() => {
-      const receive = receiving.asOfNow();
-      return receiving.knownByNow(batch.map((one) => one.received ?? receive(one.delivery)));
+      const receive = receiver.asOfNow();
+      return receiver.knownByNow(batch.map((one) => one.received ?? receive(one.delivery)));
     });
     const beside = { ...ctx, db: transactionsWithin(db, (work) => suspects.besideOthers(work)) };
     const stillTrue = prepared !== null && isOf(prepared, received) ? prepared : null;

@@ -1,6 +1,6 @@
 import { NO_ORGANISATION } from '@quarterhour/db';
 import type { Delivery, Received, Refused, Stream } from '@quarterhour/ingestion';
-import type { Receiving } from './receiving.js';
+import type { Receiver } from './receiver.js';
 import { storeBatch, untilDone, type StoreContext, type Stored } from './store-batch.js';
 import { MOST_DEATHS, suspectOf, transactionsWithin, type Suspects } from './suspects.js';
 
@@ -8,7 +8,7 @@ import { MOST_DEATHS, suspectOf, transactionsWithin, type Suspects } from './sus
 export interface SuspectsContext<Fact> extends StoreContext {
   readonly suspects: Suspects;
   readonly stream: Stream<Fact>;
-  readonly receiving: Receiving<Fact>;
+  readonly receiver: Receiver<Fact>;
 }
 
 /**
@@ -33,14 +33,12 @@ export async function storeSuspects<Fact>(
 }
 
 async function storeOnRecord<Fact>(ctx: SuspectsContext<Fact>, group: readonly Delivery[]): Promise<Stored<Fact>> {
-  const { suspects, stream, receiving } = ctx;
+  const { suspects, stream, receiver } = ctx;
   const inHand = group.map(suspectOf);
   const onRecord = { ...ctx, db: transactionsWithin(ctx.db, (work) => suspects.onRecord(inHand, work)) };
   const received = await untilDone(onRecord, stream.name, () =>
     suspects.onRecord(inHand, (deaths) =>
-      receiving.knownByNow(
-        group.map((delivery, position) => receiveUnlessDeadly(ctx, delivery, deaths[position] ?? 0)),
-      ),
+      receiver.knownByNow(group.map((delivery, position) => receiveUnlessDeadly(ctx, delivery, deaths[position] ?? 0))),
     ),
   );
   const outcomes = await storeBatch(onRecord, stream, received);
@@ -49,17 +47,17 @@ async function storeOnRecord<Fact>(ctx: SuspectsContext<Fact>, group: readonly D
 }
 
 function receiveUnlessDeadly<Fact>(ctx: SuspectsContext<Fact>, delivery: Delivery, deaths: number): Received<Fact> {
-  return deaths >= MOST_DEATHS ? unread(ctx, delivery, deaths) : ctx.receiving.asOfNow()(delivery);
+  return deaths >= MOST_DEATHS ? unread(ctx, delivery, deaths) : ctx.receiver.asOfNow()(delivery);
 }
 
 /** Whose it is follows from its routing key: only that is looked at. */
-function unread<Fact>({ receiving, stream, log }: SuspectsContext<Fact>, delivery: Delivery, deaths: number): Refused {
+function unread<Fact>({ receiver, stream, log }: SuspectsContext<Fact>, delivery: Delivery, deaths: number): Refused {
   log.error({ stream: stream.name, queue: delivery.queue, deaths }, 'a message is set aside unread');
   const detail = `${deaths} processes ended while they had this message in hand, the last of them nothing else`;
   return {
     kind: 'refused',
     delivery,
-    orgId: receiving.ownerOf(delivery) ?? NO_ORGANISATION,
+    orgId: receiver.ownerOf(delivery) ?? NO_ORGANISATION,
     messageId: null,
     fault: { reason: 'delivery_limit', path: null, detail, waitsFor: null },
   };

@@ -2,7 +2,7 @@ import type { Delivery, ReceiveContext, Received, RegisterWatch, Stream } from '
 import type { Clock, Logger } from '@quarterhour/runtime';
 
 /** What deliveries are understood by. */
-export interface ReceivingContext {
+export interface ReceiverContext {
   readonly register: RegisterWatch;
   readonly clock: Clock;
   readonly log: Logger;
@@ -11,11 +11,11 @@ export interface ReceivingContext {
 }
 
 /** How deliveries of one stream are understood, as things stand at the moment. */
-export class Receiving<Fact> {
-  readonly #ctx: ReceivingContext;
+export class Receiver<Fact> {
+  readonly #ctx: ReceiverContext;
   readonly #stream: Stream<Fact>;
 
-  constructor(ctx: ReceivingContext, stream: Stream<Fact>) {
+  constructor(ctx: ReceiverContext, stream: Stream<Fact>) {
     this.#ctx = ctx;
     this.#stream = stream;
   }
