@@ -218,10 +218,14 @@ export async function anExecutionHouse(): Promise<ExecutionHouse> {
       return id;
     },
     async cancelSchedule(id) {
+      const [named] = await rows<{ name: string }>(
+        'select schedule_id as name from app.schedule where id = $1::uuid',
+        id,
+      );
       const cancel = await take({
         commandType: 'SCHEDULE_CANCEL',
         priority: null,
-        payload: { scheduleId: 'x' },
+        payload: { payloadVersion: 1, scheduleId: named?.name },
         dueMs: 3_600_000,
       });
       await write(

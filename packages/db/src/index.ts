@@ -500,6 +500,7 @@ export {
   openScheduleSlots,
   takeDueSlots,
   writeSlotStandings,
+  type Cancellation,
   type CancelledSchedule,
   type DueSlot,
   type NewScheduleSlot,

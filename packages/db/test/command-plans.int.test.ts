@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
+  endCancelledSchedules,
   ensurePartitions,
   executionState,
   listDueMessages,
@@ -107,10 +108,12 @@ async function fill(owner: string, plant: string): Promise<void> {
 
 const nobody = () => ({ orgId, plantId, commandId: randomUUID() });
 const due = () => ({ organisations: orgs, most: 500, silentAfterMs: 60_000 });
-const standing = () => {
-  const rest = { reason: null, executedAt: null, relayedAt: null, nextStepAt: null };
-  return { orgId, id: randomUUID(), status: 'PENDING', ...rest } as const;
-};
+const rest = { reason: null, executedAt: null, relayedAt: null, nextStepAt: null };
+const standing = () => ({ orgId, id: randomUUID(), status: 'PENDING', ...rest }) as const;
+const slotStanding = () => ({ orgId, commandId: randomUUID(), status: 'PENDING', ...rest }) as const;
+const answer = () => ({ orgId, commandId: randomUUID(), status: 'FAILED', ...rest }) as const;
+/** As many as come together when much is about. */
+const many = <T>(one: () => T): T[] => Array.from({ length: 100 }, one);
 const stop = () => ({ orgId, plantId, deviceId: null, receivedAt: NOW, id: randomUUID() });
 const failed = { id: '5', orderKey: 'site 5', trouble: 'unreachable: it is away', retryMs: 5_000, awayKeyId: null };
 
@@ -130,7 +133,19 @@ test.each<readonly [string, readonly string[], (trx: Trx) => unknown]>([
   ],
   ['how schedules stand', ['schedule_pkey'], (trx) => listScheduleStandings(trx, [{ orgId, id: randomUUID() }])],
   ['how the execution keeps up', ['command_log_due', 'schedule_slot_due'], (trx) => executionState(trx)],
-  ['what is written down of a command', ['command_log_pkey'], (trx) => writeCommandStandings(trx, [standing()])],
+  ['what is written down of commands', ['command_log_pkey'], (trx) => writeCommandStandings(trx, many(standing))],
+  ['what commands are answered', ['command_log_pkey'], (trx) => writeCommandAnswers(trx, many(answer))],
+  [
+    'what is written down of slots',
+    ['schedule_slot_org_id_command_id_key'],
+    (trx) => writeSlotStandings(trx, many(slotStanding)),
+  ],
+  ['what slots are answered', ['schedule_slot_org_id_command_id_key'], (trx) => writeSlotAnswers(trx, many(answer))],
+  [
+    'what is cancelled',
+    ['schedule_org_id_plant_id_schedule_id_key', 'schedule_slot_pkey'],
+    (trx) => endCancelledSchedules(trx, [{ orgId, id: randomUUID(), plantId, name: 'm-1' }]),
+  ],
   [
     'what decides about a command',
     ['command_log_org_id_message_id_content_sha256_key'],
@@ -166,7 +181,6 @@ describe('planned while the tables are empty', () => {
   let worker: Database;
   let ids = { orgId: '', plantId: '' };
   const commandId = randomUUID();
-  const rest = { reason: null, executedAt: null, relayedAt: null, nextStepAt: null };
 
   beforeAll(async () => {
     empty = await testDatabase();
@@ -188,31 +202,6 @@ describe('planned while the tables are empty', () => {
       (trx) => listScheduleStandings(trx, [{ orgId: ids.orgId, id: commandId }]),
     ],
     ['slot that is due', 'schedule_slot_due', (trx) => takeDueSlots(trx, { ...due(), organisations: [ids.orgId] })],
-    [
-      'command that was looked at',
-      'command_log_pkey',
-      (trx) => writeCommandStandings(trx, [{ orgId: ids.orgId, id: commandId, status: 'PENDING', ...rest }]),
-    ],
-    [
-      'command that was answered',
-      'command_log_pkey',
-      (trx) => writeCommandAnswers(trx, [{ orgId: ids.orgId, commandId, status: 'EXECUTED', ...rest }]),
-    ],
-    [
-      'slot that was looked at',
-      'schedule_slot_org_id_command_id_key',
-      (trx) => writeSlotStandings(trx, [{ orgId: ids.orgId, commandId, status: 'PENDING', ...rest }]),
-    ],
-    [
-      'slot that was answered',
-      'schedule_slot_org_id_command_id_key',
-      (trx) => writeSlotAnswers(trx, [{ orgId: ids.orgId, commandId, status: 'FAILED', ...rest }]),
-    ],
-    [
-      'message that was published',
-      'outbox_pkey',
-      (trx) => settleMessages(trx, ids.orgId, { published: ['1'], failed: [] }),
-    ],
   ])('a %s is found by its key', async (_what, index, run) => {
     const plan = await worker.transaction([ids.orgId], async (trx) => {
       await trx.query(query(`set local plan_cache_mode = 'force_generic_plan'`));
@@ -221,6 +210,41 @@ describe('planned while the tables are empty', () => {
     expect(plan).toContain(`using ${index}`);
     expect(plan).not.toContain('using schedule_by_end');
     expect(plan).not.toMatch(/(Seq|Bitmap Heap) Scan on (command_log|schedule_slot|outbox)\b/);
+  });
+
+  test.each<readonly [string, RegExp, (trx: Trx) => unknown]>([
+    ['commands are written down', /^\s*update app.command_log/, (trx) => writeCommandStandings(trx, [standing()])],
+    ['commands are answered', /^\s*update app.command_log/, (trx) => writeCommandAnswers(trx, [answer()])],
+    ['slots are written down', /^\s*update app.schedule_slot/, (trx) => writeSlotStandings(trx, [slotStanding()])],
+    ['slots are answered', /^\s*update app.schedule_slot/, (trx) => writeSlotAnswers(trx, [answer()])],
+    [
+      'messages are taken back',
+      /^\s*delete from app.outbox/,
+      (trx) => withdrawOutgoing(trx, [{ orderKey: 'x', messageId: 'y' }]),
+    ],
+    [
+      'messages are published',
+      /^\s*delete from app.outbox/,
+      (trx) => settleMessages(trx, ids.orgId, { published: ['1'], failed: [] }),
+    ],
+    [
+      'messages fail',
+      /^\s*update app.outbox/,
+      (trx) => settleMessages(trx, ids.orgId, { published: [], failed: [failed] }),
+    ],
+  ])('how %s is planned anew each time', async (_what, text, run) => {
+    const connection = connect(empty.ingestUrl, 1);
+    const twice = connection.transaction([ids.orgId], async (trx) => {
+      await trx.query(query(`set plan_cache_mode = 'force_generic_plan'`));
+      await run(trx);
+      await run(trx);
+      return trx.query<{ statement: string; kept: number; anew: number }>(
+        query('select statement, generic_plans::int as kept, custom_plans::int as anew from pg_prepared_statements'),
+      );
+    });
+    const plans = (await twice).filter(({ statement }) => text.test(statement));
+    await connection.close();
+    expect(plans).toEqual([expect.objectContaining({ kept: 0, anew: 2 })]);
   });
 });
 

@@ -16,6 +16,7 @@ export async function explained(trx: Trx, run: (recorder: Trx) => unknown): Prom
   const lines: string[] = [];
   const deferred: NamedStatement[] = [];
   const explain = async ({ text, values }: Statement) => {
+    if (text.startsWith('set ')) return;
     await trx.query(query(`prepare explained as ${text}`));
     const literals = values.length === 0 ? '' : ` (${values.map(literalOf).join(', ')})`;
     const plan = await trx.query<{ 'QUERY PLAN': string }>(query(`explain (costs off) execute explained${literals}`));

@@ -1,4 +1,4 @@
-import { vcpScheduleCreatePayload } from '@quarterhour/contracts';
+import { vcpScheduleCancelPayload, vcpScheduleCreatePayload } from '@quarterhour/contracts';
 import {
   endCancelledSchedules,
   enqueueOutgoing,
@@ -10,6 +10,7 @@ import {
   withdrawOutgoing,
   writeCommandStandings,
   writeSlotStandings,
+  type Cancellation,
   type CommandStanding,
   type CommandToExecute,
   type Database,
@@ -273,7 +274,7 @@ class Look {
 
   /** The plant has to hear of it while it carries out a slot; otherwise it is done at once. */
   async #cancelSchedules(trx: Trx, cancellations: readonly DueCommand[]): Promise<void> {
-    const cancelled = await endCancelledSchedules(trx, cancellations);
+    const cancelled = await endCancelledSchedules(trx, cancellations.map(cancellationOf));
     if (cancelled.length > 0) this.isMore = true;
     for (const command of cancellations) {
       const schedule = cancelled.find(
@@ -313,6 +314,10 @@ function isFreshStop({ commandType, payload, relayedAt, isDisabled }: DueCommand
 function stopOf({ orgId, plantId, payload, receivedAt, id }: DueCommand) {
   const { deviceId } = payload;
   return { orgId, plantId, deviceId: typeof deviceId === 'string' ? deviceId : null, receivedAt, id };
+}
+
+function cancellationOf({ orgId, id, plantId, payload }: DueCommand): Cancellation {
+  return { orgId, id, plantId, name: vcpScheduleCancelPayload.parse(payload).scheduleId };
 }
 
 function isFreshCancellation({ commandType, relayedAt }: DueCommand): boolean {

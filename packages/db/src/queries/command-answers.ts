@@ -1,5 +1,6 @@
 import type { UtcInstant } from '@quarterhour/domain';
-import { plainArray } from '../array-literals.js';
+import { plainArray, textArray } from '../array-literals.js';
+import { deferPlannedAnew } from '../planned-anew.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
 import { COMMAND_COLUMNS, type CommandToExecute } from './execution.js';
@@ -90,28 +91,46 @@ export interface AnswerTaken {
   readonly executedAt: UtcInstant | null;
 }
 
+/** All in one statement, as `writeCommandStandings` has it. */
 const ANSWER = (table: string, key: string, next: string): string => `
-  update ${table}
-     set status = $3::text, execution_reason = $4::text, executed_at = $5::timestamptz, answered_at = clock_timestamp(),
+  update ${table} t
+     set status = a.status, execution_reason = a.reason, executed_at = a.executed_at, answered_at = clock_timestamp(),
        next_step_at = ${next}
-   where org_id is not distinct from $1::uuid and ${key} = $2::uuid`;
+    from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[])
+      as a (org_id, command_id, status, reason, executed_at)
+   where t.org_id = a.org_id and t.${key} = a.command_id`;
 
-const ANSWER_COMMAND = ANSWER('app.command_log', 'id', 'null');
+const ANSWER_COMMANDS = ANSWER('app.command_log', 'id', 'null');
 /** A slot that a plant refuses is looked at once more: somebody has to hear of it. */
-const ANSWER_SLOT = ANSWER(
+const ANSWER_SLOTS = ANSWER(
   'app.schedule_slot',
   'command_id',
-  `case when $3::text = 'FAILED' then clock_timestamp() end`,
+  `case when a.status = 'FAILED' then clock_timestamp() end`,
 );
 
-/** Writes down what plants said about commands that are locked, with whatever the transaction does next. */
+/**
+ * Writes down what plants said about commands that are locked, with whatever the transaction does next.
+ *
+ * @param answers one to each command
+ */
 export function writeCommandAnswers(trx: Trx, answers: readonly AnswerTaken[]): void {
-  for (const answer of answers) trx.defer(prepared(ANSWER_COMMAND, valuesOfAnswer(answer)));
+  write(trx, ANSWER_COMMANDS, answers);
 }
 
-/** Writes down what plants said about slots that are locked, with whatever the transaction does next. */
+/** What plants said about slots that are locked, as {@link writeCommandAnswers} does it. */
 export function writeSlotAnswers(trx: Trx, answers: readonly AnswerTaken[]): void {
-  for (const answer of answers) trx.defer(prepared(ANSWER_SLOT, valuesOfAnswer(answer)));
+  write(trx, ANSWER_SLOTS, answers);
+}
+
+function write(trx: Trx, text: string, answers: readonly AnswerTaken[]): void {
+  if (answers.length === 0) return;
+  deferPlannedAnew(trx, text, [
+    plainArray(answers.map(({ orgId }) => orgId)),
+    plainArray(answers.map(({ commandId }) => commandId)),
+    plainArray(answers.map(({ status }) => status)),
+    textArray(answers.map(({ reason }) => reason)),
+    plainArray(answers.map(({ executedAt }) => executedAt)),
+  ]);
 }
 
 function valuesOf(named: readonly CommandNamed[]): string[] {
@@ -120,8 +139,4 @@ function valuesOf(named: readonly CommandNamed[]): string[] {
     plainArray(named.map(({ plantId }) => plantId)),
     plainArray(named.map(({ commandId }) => commandId)),
   ];
-}
-
-function valuesOfAnswer({ orgId, commandId, status, reason, executedAt }: AnswerTaken): (string | null)[] {
-  return [orgId, commandId, status, reason, executedAt];
 }

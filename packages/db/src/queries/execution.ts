@@ -1,5 +1,6 @@
 import type { UtcInstant } from '@quarterhour/domain';
 import { plainArray, textArray } from '../array-literals.js';
+import { deferPlannedAnew } from '../planned-anew.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
 import { hasVhost } from './provisioning.js';
@@ -141,21 +142,31 @@ export interface CommandStanding {
   readonly nextStepAt: UtcInstant | null;
 }
 
-/**
- * By the key of one. Of several at once the planner makes a join, and if the table was empty when it did so, one that reads all
- * of it; and with the organisation as a condition that indexes serve, it then takes any index that begins with it.
- */
-const WRITE_COMMAND = `
-  update app.command_log
-     set status = $3::text, execution_reason = $4::text, executed_at = $5::timestamptz, relayed_at = $6::timestamptz,
-       next_step_at = $7::timestamptz
-   where org_id is not distinct from $1::uuid and id = $2::uuid`;
+/** All in one statement: to check the conditions of this table is made ready once a statement, and dearer than a row. */
+const WRITE_COMMANDS = `
+  update app.command_log c
+     set status = w.status, execution_reason = w.reason, executed_at = w.executed_at, relayed_at = w.relayed_at,
+       next_step_at = w.next_step_at
+    from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[])
+      as w (org_id, id, status, reason, executed_at, relayed_at, next_step_at)
+   where c.org_id = w.org_id and c.id = w.id`;
 
-/** Writes down how commands stand that have been taken in this transaction, with whatever that does next. */
+/**
+ * Writes down how commands stand that have been taken in this transaction, with whatever that does next.
+ *
+ * @param standings one of each command
+ */
 export function writeCommandStandings(trx: Trx, standings: readonly CommandStanding[]): void {
-  for (const { orgId, id, status, reason, executedAt, relayedAt, nextStepAt } of standings) {
-    trx.defer(prepared(WRITE_COMMAND, [orgId, id, status, reason, executedAt, relayedAt, nextStepAt]));
-  }
+  if (standings.length === 0) return;
+  deferPlannedAnew(trx, WRITE_COMMANDS, [
+    plainArray(standings.map(({ orgId }) => orgId)),
+    plainArray(standings.map(({ id }) => id)),
+    plainArray(standings.map(({ status }) => status)),
+    textArray(standings.map(({ reason }) => reason)),
+    plainArray(standings.map(({ executedAt }) => executedAt)),
+    plainArray(standings.map(({ relayedAt }) => relayedAt)),
+    plainArray(standings.map(({ nextStepAt }) => nextStepAt)),
+  ]);
 }
 
 /** A message that nobody waits for any more. */
@@ -172,12 +183,10 @@ const WITHDRAW = `
 /** Takes messages back that are still to be published, with whatever the transaction does next. */
 export function withdrawOutgoing(trx: Trx, messages: readonly Withdrawal[]): void {
   if (messages.length === 0) return;
-  trx.defer(
-    prepared(WITHDRAW, [
-      textArray(messages.map(({ orderKey }) => orderKey)),
-      textArray(messages.map(({ messageId }) => messageId)),
-    ]),
-  );
+  deferPlannedAnew(trx, WITHDRAW, [
+    textArray(messages.map(({ orderKey }) => orderKey)),
+    textArray(messages.map(({ messageId }) => messageId)),
+  ]);
 }
 
 /** How the execution keeps up. */

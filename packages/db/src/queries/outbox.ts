@@ -1,4 +1,5 @@
 import { plainArray, textArray } from '../array-literals.js';
+import { deferPlannedAnew } from '../planned-anew.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
 import { hasVhost } from './provisioning.js';
@@ -67,8 +68,7 @@ export interface FailedMessage {
   readonly awayKeyId: string | null;
 }
 
-/** By the key of one, whose organisation is no condition that an index serves either. */
-const DELETE = 'delete from app.outbox where org_id is not distinct from $1::uuid and id = $2::int8';
+const DELETE = 'delete from app.outbox where org_id = $1::uuid and id = any ($2::int8[])';
 
 const POSTPONE = `
   update app.outbox o
@@ -98,7 +98,7 @@ export async function settleMessages(
   orgId: string,
   { published, failed }: { readonly published: readonly string[]; readonly failed: readonly FailedMessage[] },
 ): Promise<number> {
-  for (const id of published) trx.defer(prepared(DELETE, [orgId, id]));
+  if (published.length > 0) deferPlannedAnew(trx, DELETE, [orgId, plainArray(published)]);
   if (failed.length === 0) return 0;
   postpone(trx, orgId, failed);
   const away = failed.flatMap(({ id, awayKeyId }) => (awayKeyId === null ? [] : [{ id, awayKeyId }]));
@@ -110,15 +110,13 @@ export async function settleMessages(
 }
 
 function postpone(trx: Trx, orgId: string, failed: readonly FailedMessage[]): void {
-  trx.defer(
-    prepared(POSTPONE, [
-      orgId,
-      plainArray(failed.map(({ id }) => id)),
-      textArray(failed.map(({ orderKey }) => orderKey)),
-      textArray(failed.map(({ trouble }) => trouble)),
-      plainArray(failed.map(({ retryMs }) => retryMs)),
-    ]),
-  );
+  deferPlannedAnew(trx, POSTPONE, [
+    orgId,
+    plainArray(failed.map(({ id }) => id)),
+    textArray(failed.map(({ orderKey }) => orderKey)),
+    textArray(failed.map(({ trouble }) => trouble)),
+    plainArray(failed.map(({ retryMs }) => retryMs)),
+  ]);
 }
 
 /** What waits to be published. */

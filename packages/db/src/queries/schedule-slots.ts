@@ -1,5 +1,6 @@
 import type { UtcInstant } from '@quarterhour/domain';
 import { plainArray, textArray } from '../array-literals.js';
+import { deferPlannedAnew } from '../planned-anew.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
 import { PARTNER_COLUMNS, RANK, isDisabledSince, type DueQuery, type SenderOfCommand } from './execution.js';
@@ -172,8 +173,18 @@ const TAKE = `
   cross join ${scheduleOf('s')} h cross join ${commandOf('h')} c
   order by ${RANK('h.priority')}, h.created_at, s.starts_at`;
 
+/** To plan {@link TAKE} takes longer than all else of a look, and mostly no slot is due. */
+const IS_ANY_DUE = `
+  select exists (
+    select from unnest($1::uuid[]) as who (org_id) cross join lateral (
+      select from app.schedule_slot t
+       where t.org_id = who.org_id and t.next_step_at <= clock_timestamp()
+       order by t.next_step_at limit 1) s) as "isAnyDue"`;
+
 /** Takes the slots that are due, locked until the transaction ends; what goes before others comes last. */
 export async function takeDueSlots(trx: Trx, { organisations, most, silentAfterMs }: DueQuery): Promise<DueSlot[]> {
+  const [answer] = await trx.query<{ isAnyDue: boolean }>(prepared(IS_ANY_DUE, [plainArray(organisations)]));
+  if (answer?.isAnyDue !== true) return [];
   const due = await trx.query<Omit<DueSlot, 'isPlantSilent'>>(prepared(TAKE, [plainArray(organisations), most]));
   return knowingSilence(trx, due, silentAfterMs);
 }
@@ -185,15 +196,36 @@ export type SlotStanding = Pick<DueSlot, 'orgId' | 'commandId' | 'status' | 'rea
 };
 
 const WRITE = `
-  update app.schedule_slot
-     set status = $3::text, execution_reason = $4::text, relayed_at = $5::timestamptz, next_step_at = $6::timestamptz
-   where org_id is not distinct from $1::uuid and command_id = $2::uuid`;
+  update app.schedule_slot s
+     set status = w.status, execution_reason = w.reason, relayed_at = w.relayed_at, next_step_at = w.next_step_at
+    from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
+      as w (org_id, command_id, status, reason, relayed_at, next_step_at)
+   where s.org_id = w.org_id and s.command_id = w.command_id`;
 
-/** Writes down how slots stand that have been taken in this transaction, with whatever that does next. */
+/**
+ * Writes down how slots stand that have been taken in this transaction, with whatever that does next.
+ *
+ * @param standings one of each slot
+ */
 export function writeSlotStandings(trx: Trx, standings: readonly SlotStanding[]): void {
-  for (const { orgId, commandId, status, reason, relayedAt, nextStepAt } of standings) {
-    trx.defer(prepared(WRITE, [orgId, commandId, status, reason, relayedAt, nextStepAt]));
-  }
+  if (standings.length === 0) return;
+  deferPlannedAnew(trx, WRITE, [
+    plainArray(standings.map(({ orgId }) => orgId)),
+    plainArray(standings.map(({ commandId }) => commandId)),
+    plainArray(standings.map(({ status }) => status)),
+    textArray(standings.map(({ reason }) => reason)),
+    plainArray(standings.map(({ relayedAt }) => relayedAt)),
+    plainArray(standings.map(({ nextStepAt }) => nextStepAt)),
+  ]);
+}
+
+/** A command that cancelled a schedule. */
+export interface Cancellation {
+  readonly orgId: string;
+  readonly id: string;
+  readonly plantId: string;
+  /** The partner's name of the schedule. */
+  readonly name: string;
 }
 
 /** What a cancellation found. */
@@ -209,8 +241,10 @@ export interface CancelledSchedule {
 
 const CANCEL = `
   with cancelled as materialized (
-    select h.org_id, h.id, h.schedule_id, h.cancelled_by from app.schedule h
-     where (h.org_id, h.cancelled_by) in (select * from unnest($1::uuid[], $2::uuid[]))),
+    select h.org_id, h.id, h.schedule_id, h.cancelled_by
+      from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) as w (org_id, id, plant_id, schedule_id)
+        join app.schedule h
+          on h.org_id = w.org_id and h.plant_id = w.plant_id and h.schedule_id = w.schedule_id and h.cancelled_by = w.id),
   running as (
     select s.org_id, s.schedule_id from app.schedule_slot s join cancelled k on k.org_id = s.org_id and k.id = s.schedule_id
      where s.relayed_at is not null and s.status <> 'FAILED' and s.starts_at <= clock_timestamp()
@@ -230,19 +264,17 @@ const CANCEL = `
 
 /**
  * Ends what is still to come of schedules, and has the commands that made them looked at. What failed a moment ago keeps its
- * reason.
- *
- * @param cancellations the commands that cancelled them
+ * reason. Planned each time, for the tables as they are by then.
  */
-export function endCancelledSchedules(
-  trx: Trx,
-  cancellations: readonly { readonly orgId: string; readonly id: string }[],
-): Promise<CancelledSchedule[]> {
+export function endCancelledSchedules(trx: Trx, cancellations: readonly Cancellation[]): Promise<CancelledSchedule[]> {
   if (cancellations.length === 0) return Promise.resolve([]);
-  return trx.query<CancelledSchedule>(
-    prepared(CANCEL, [
+  return trx.query<CancelledSchedule>({
+    text: CANCEL,
+    values: [
       plainArray(cancellations.map(({ orgId }) => orgId)),
       plainArray(cancellations.map(({ id }) => id)),
-    ]),
-  );
+      plainArray(cancellations.map(({ plantId }) => plantId)),
+      textArray(cancellations.map(({ name }) => name)),
+    ],
+  });
 }
