@@ -13,18 +13,24 @@ export interface Results {
   readonly failed: readonly FailedMessage[];
 }
 
+/** A message that is taken in hand, and by when it is to be sent or left. */
+export interface TakenMessage extends OutboxMessage {
+  readonly deadline: number;
+}
+
 /**
- * One organisation's messages on their way: which are in hand, and what is to be written down about those that were sent.
+ * One organisation's messages on their way: which are in hand, order by order, and what is to be written down about those
+ * that were sent.
  *
  * What is written down is collected for a moment, and while the write before is under way. Until it is, a message counts as in
- * hand. An order that failed is busy until somebody looks who sees that it has to wait.
+ * hand. Of an order that failed nothing is taken until somebody looks who sees that it has to wait.
  */
 export class Lane {
   readonly orgId: string;
   readonly #settle: (results: Results) => Promise<void>;
   readonly #inHand = new Set<string>();
-  /** Orders of which something is being published. */
-  readonly #busy = new Set<string>();
+  /** What is still to be published, by orders of which something is being published. */
+  readonly #orders = new Map<string, TakenMessage[]>();
   /** Orders that failed, and whether that is written down. */
   readonly #failed = new Map<string, boolean>();
   #results: { published: string[]; failed: FailedMessage[] } = { published: [], failed: [] };
@@ -39,7 +45,7 @@ export class Lane {
     this.#settle = settle;
   }
 
-  /** Ids of messages that are being published, or are and it is not written down. */
+  /** Ids of messages that are to be published, or are and it is not written down. */
   get inHand(): ReadonlySet<string> {
     return this.#inHand;
   }
@@ -53,29 +59,54 @@ export class Lane {
     for (const [orderKey, isWrittenDown] of this.#failed) if (isWrittenDown) this.#failed.delete(orderKey);
   }
 
-  /** Whether messages of this order have to wait. */
-  isBusy(orderKey: string): boolean {
-    return this.#busy.has(orderKey) || this.#failed.has(orderKey);
+  /**
+   * Takes messages of one order in hand, behind what there is of it.
+   *
+   * @returns whether nobody is at this order: then the caller has to be, until there is no {@link next}
+   */
+  take(orderKey: string, messages: readonly TakenMessage[]): boolean {
+    if (this.#failed.has(orderKey)) {
+      this.looksAgain = true;
+      return false;
+    }
+    for (const { id } of messages) this.#inHand.add(id);
+    const waiting = this.#orders.get(orderKey);
+    this.#orders.set(orderKey, [...(waiting ?? []), ...messages].sort(byId));
+    return waiting === undefined;
   }
 
-  begin(orderKey: string, order: readonly OutboxMessage[]): void {
-    this.#busy.add(orderKey);
-    for (const { id } of order) this.#inHand.add(id);
+  /** The next message of an order; undefined when nothing is left of it, and nobody is at it any more. */
+  next(orderKey: string): TakenMessage | undefined {
+    const message = this.#orders.get(orderKey)?.shift();
+    if (message === undefined) {
+      this.#orders.delete(orderKey);
+      this.#tellIfIdle();
+    }
+    return message;
   }
 
-  end(orderKey: string, order: readonly OutboxMessage[], { published, failed }: Results): void {
-    const isPublished = new Set(published);
-    for (const { id } of order) if (!isPublished.has(id)) this.#inHand.delete(id);
-    if (failed.length > 0) this.#failed.set(orderKey, false);
-    this.#busy.delete(orderKey);
-    this.#results.published.push(...published);
-    this.#results.failed.push(...failed);
+  published({ id }: OutboxMessage): void {
+    this.#results.published.push(id);
     this.#settling ??= this.#settleAll();
+  }
+
+  /** What stands behind it waits with it. */
+  failed(failure: FailedMessage): void {
+    this.leave(failure);
+    this.#failed.set(failure.orderKey, false);
+    this.#results.failed.push(failure);
+    this.#settling ??= this.#settleAll();
+  }
+
+  /** Has a message and what stands behind it found again by the next who looks. */
+  leave({ id, orderKey }: Pick<OutboxMessage, 'id' | 'orderKey'>): void {
+    this.#inHand.delete(id);
+    for (const { id: behind } of this.#orders.get(orderKey)?.splice(0) ?? []) this.#inHand.delete(behind);
   }
 
   /** Resolves when nothing is being published and everything is written down. */
   async over(): Promise<void> {
-    while (this.#busy.size > 0 || this.#settling !== null) {
+    while (this.#orders.size > 0 || this.#settling !== null) {
       await (this.#settling ?? new Promise<void>((resolve) => this.#onIdle.push(resolve)));
     }
   }
@@ -90,6 +121,16 @@ export class Lane {
       for (const { orderKey } of results.failed) this.#failed.set(orderKey, true);
     }
     this.#settling = null;
+    this.#tellIfIdle();
+  }
+
+  #tellIfIdle(): void {
+    if (this.#orders.size > 0 || this.#settling !== null) return;
     for (const tell of this.#onIdle.splice(0)) tell();
   }
+}
+
+/** Whole numbers as text: the longer one is the larger one. */
+function byId({ id: one }: OutboxMessage, { id: other }: OutboxMessage): number {
+  return one.length - other.length || (one < other ? -1 : 1);
 }

@@ -2,7 +2,7 @@ import { listDueMessages, settleMessages, type Database, type HeldDatabase, type
 import type { Register } from '@quarterhour/ingestion';
 import type { Publisher } from '@quarterhour/messaging';
 import { sleep, type Clock, type Logger } from '@quarterhour/runtime';
-import { Lane, type Results } from './lane.js';
+import { Lane, type Results, type TakenMessage } from './lane.js';
 import type { OutboxMetrics } from './metrics.js';
 import { failureOf, troubleOf } from './trouble.js';
 
@@ -128,15 +128,18 @@ export class OutboxRelay {
     const due = await held.read(organisations, (trx) => listDueMessages(trx, organisations, MOST_OF_ONE, inHand));
     if (due.length > 0 && !isCalled) this.#foundAt = lookedAt;
     for (const [orgId, messages] of groupedBy(due, ({ orgId: owner }) => owner)) {
-      this.#takeUp(this.#laneOf(orgId), messages, lookedAt + SEND_WITHIN_MS);
+      const deadline = lookedAt + SEND_WITHIN_MS;
+      this.#takeUp(
+        this.#laneOf(orgId),
+        messages.map((message) => ({ ...message, deadline })),
+      );
     }
   }
 
-  #takeUp(lane: Lane, messages: readonly OutboxMessage[], deadline: number): void {
+  #takeUp(lane: Lane, messages: readonly TakenMessage[]): void {
     if (messages.length === MOST_OF_ONE) lane.looksAgain = true;
     for (const [orderKey, order] of groupedBy(messages, ({ orderKey: key }) => key)) {
-      if (lane.isBusy(orderKey)) lane.looksAgain = true;
-      else void this.#relay(lane, orderKey, order, deadline);
+      if (lane.take(orderKey, order)) void this.#relay(lane, orderKey);
     }
   }
 
@@ -148,33 +151,30 @@ export class OutboxRelay {
     return lane;
   }
 
-  /** Never rejects. */
-  async #relay(lane: Lane, orderKey: string, order: readonly OutboxMessage[], deadline: number): Promise<void> {
-    lane.begin(orderKey, order);
-    const results = await this.#publishInOrder(order, deadline);
-    lane.end(orderKey, order, results);
+  /** Publishes what is in hand of an order, one after the other. Never rejects. */
+  async #relay(lane: Lane, orderKey: string): Promise<void> {
+    const { clock } = this.#ctx;
+    for (let next = lane.next(orderKey); next !== undefined; next = lane.next(orderKey)) {
+      if (this.#isLeading && clock.monotonicMillis() <= next.deadline) await this.#publishOrFail(lane, next);
+      else lane.leave(next);
+    }
     if (!lane.looksAgain) return;
     lane.looksAgain = false;
     this.#nap.abort();
   }
 
-  async #publishInOrder(order: readonly OutboxMessage[], deadline: number): Promise<Results> {
-    const { clock, metrics } = this.#ctx;
-    const published: string[] = [];
-    for (const message of order) {
-      if (!this.#isLeading || clock.monotonicMillis() > deadline) break;
-      try {
-        await this.#publish(message);
-        published.push(message.id);
-        metrics.published();
-      } catch (error) {
-        metrics.failed(troubleOf(error));
-        this.#report(message, error);
-        return { published, failed: [failureOf(message, error)] };
-      }
+  async #publishOrFail(lane: Lane, message: OutboxMessage): Promise<void> {
+    const { metrics } = this.#ctx;
+    try {
+      await this.#publish(message);
+      // fail point: relay_after_confirm_before_delete
+      lane.published(message);
+      metrics.published();
+    } catch (error) {
+      metrics.failed(troubleOf(error));
+      this.#report(message, error);
+      lane.failed(failureOf(message, error));
     }
-    // fail point: relay_after_confirm_before_delete
-    return { published, failed: [] };
   }
 
   async #publish({ vhost, exchange, routingKey, body, messageId }: OutboxMessage): Promise<void> {
