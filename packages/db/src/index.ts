@@ -101,6 +101,7 @@ export {
 export {
   announcedStamp,
   announceStamp,
+  deferRaise,
   knownAt,
   knownNow,
   measuredKnownAt,

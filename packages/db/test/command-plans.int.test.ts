@@ -118,14 +118,15 @@ const stop = () => ({ orgId, plantId, deviceId: null, receivedAt: NOW, id: rando
 const failed = { id: '5', orderKey: 'site 5', trouble: 'unreachable: it is away', retryMs: 5_000, awayKeyId: null };
 
 /** By which index each table is looked into, whatever else is. */
-test.each<readonly [string, readonly string[], (trx: Trx) => unknown]>([
+test.each<readonly [string, readonly (string | RegExp)[], (trx: Trx) => unknown]>([
   ['commands that are due', ['command_log_due'], (trx) => takeDueCommands(trx, due())],
   [
     'slots that are due, and what goes before them',
     ['schedule_slot_due on schedule_slot t', 'schedule_slot_by_end on schedule_slot o', 'command_log_in_force'],
     (trx) => takeDueSlots(trx, due()),
   ],
-  ['commands that are stopped', ['command_log_due'], (trx) => takeStoppedCommands(trx, [stop()])],
+  // What waits is in both indexes, and little else.
+  ['commands that are stopped', [/command_log_(due|pending)/], (trx) => takeStoppedCommands(trx, [stop()])],
   [
     'what is answered',
     ['command_log_pkey', 'schedule_slot_org_id_command_id_key'],
@@ -170,7 +171,7 @@ test.each<readonly [string, readonly string[], (trx: Trx) => unknown]>([
   ],
 ])('%s: found by key, however much is over or waits', async (_what, indexes, run) => {
   const plan = await ingest.transaction(orgs, (trx) => explained(trx, run));
-  for (const index of indexes) expect(plan).toContain(index);
+  for (const index of indexes) expect(plan).toMatch(index);
   expect(plan).not.toMatch(/Seq Scan on (command_log|schedule|schedule_slot|outbox)\b/);
   expect(plan).not.toMatch(/schedule_by_end|Hash Anti Join/);
 });

@@ -1,10 +1,14 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { anOrganisation, aPlant, testDatabase, type TestDatabase } from '@quarterhour/testkit';
 import {
+  deferRaise,
   ensurePartitions,
   insertDispatches,
+  insertReceipts,
   listReceipts,
+  raiseKnownAt,
+  takeAnswered,
   type Database,
   type ReceiptColumn,
   type Projection,
@@ -90,4 +94,31 @@ test('the receipts of an instant are found by the keys of its day’s partition 
   expect(found.size).toBe(1);
   const elsewhere = { plantId, measuredAt: at('2001-01-01T00:00:00Z'), limit: 50 };
   expect((await read.read([orgId], (trx) => listReceipts(trx, elsewhere, COLUMNS))).size).toBe(0);
+});
+
+test('a receipt without an instant has the one to which its organisation is raised by then', async () => {
+  const messageId = randomUUID();
+  const row = { orgId, messageId, contentSha256: randomBytes(32), body: Buffer.from('{}'), receivedAt: null };
+  const [head] = await ingest.transaction([orgId], async (trx) => {
+    deferRaise(trx, [orgId]);
+    insertReceipts(trx, 'command-answer', [row], ['stored']);
+    return trx.query<{ raised: string }>(query('select known_at as raised from app.org_head'));
+  });
+  const [found] = await read.read([orgId], (trx) =>
+    trx.query<{ first: string; last: string }>(
+      query('select first_received_at as first, last_received_at as last from app.receipt where message_id = $1', [
+        messageId,
+      ]),
+    ),
+  );
+  expect(found).toEqual({ first: head?.raised, last: head?.raised });
+});
+
+test('nobody has to wait for the head of an organisation whose answers are being judged', async () => {
+  const commandId = randomUUID();
+  const raised = await ingest.transaction([orgId], async (trx) => {
+    await takeAnswered(trx, [{ orgId, plantId, commandId }]);
+    return ingest.transaction([orgId], (other) => raiseKnownAt(other, [orgId]));
+  });
+  expect([...raised.keys()]).toEqual([orgId]);
 });

@@ -4,7 +4,6 @@ import { deferPlannedAnew } from '../planned-anew.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
 import { COMMAND_COLUMNS, type CommandToExecute } from './execution.js';
-import { raising } from './known-at.js';
 
 /** The command that an answer is about. */
 export interface CommandNamed {
@@ -50,36 +49,25 @@ const LOCK_SLOTS = `
 
 const TAKE = `
   with command as materialized (${LOCK_COMMANDS}), slot as materialized (${LOCK_SLOTS})
-  select h.org_id as "orgId", app.instant_text(h.known_at) as "knownAt",
-    (select jsonb_agg(to_jsonb(c)) from command c where c."orgId" = h.org_id) as commands,
-    (select jsonb_agg(to_jsonb(s)) from slot s where s."orgId" = h.org_id) as slots
-  from app.org_head h`;
+  select coalesce((select jsonb_agg(to_jsonb(c)) from command c), '[]') as commands,
+    coalesce((select jsonb_agg(to_jsonb(s)) from slot s), '[]') as slots, app.instant_text(clock_timestamp()) as now`;
 
 /** What answers are about. */
 export interface Answered {
   readonly commands: readonly AnsweredCommand[];
   readonly slots: readonly AnsweredSlot[];
-  /** The `known_at` of this transaction by organisation. */
-  readonly knownAt: ReadonlyMap<string, UtcInstant>;
+  /** When all of them were locked, by the database's clock. */
+  readonly now: UtcInstant;
 }
 
 /**
- * Raises the `known_at` of the organisations in scope that are named, and takes the commands and slots that are named and exist at
- * the plant that is named, locked until the transaction ends.
+ * Takes the commands and slots that are named and exist at the plant that is named, locked until the transaction ends. The
+ * locks are all that is needed to judge answers, so nobody has to wait for the organisations' heads meanwhile.
  */
 export async function takeAnswered(trx: Trx, named: readonly CommandNamed[]): Promise<Answered> {
-  trx.defer(raising(named.map(({ orgId }) => orgId)));
-  const rows = await trx.query<{
-    orgId: string;
-    knownAt: UtcInstant;
-    commands: readonly AnsweredCommand[] | null;
-    slots: readonly AnsweredSlot[] | null;
-  }>(prepared(TAKE, valuesOf(named)));
-  return {
-    commands: rows.flatMap(({ commands }) => commands ?? []),
-    slots: rows.flatMap(({ slots }) => slots ?? []),
-    knownAt: new Map(rows.map(({ orgId, knownAt }) => [orgId, knownAt])),
-  };
+  const [answered] = await trx.query<Answered>(prepared(TAKE, valuesOf(named)));
+  if (answered === undefined) throw new TypeError('a select of expressions returned no row');
+  return answered;
 }
 
 /** What an answer makes of a command or slot. */

@@ -6,9 +6,16 @@ import { prepared, type NamedStatement } from '../statement.js';
 const RAISE = `
   select r.org_id as "orgId", app.instant_text(r.known_at) as "knownAt" from app.raise_known_at($1::uuid[]) r`;
 
-/** What {@link raiseKnownAt} runs, for whoever reads the result from the heads in a statement that goes with it. */
-export function raising(organisations: readonly string[]): NamedStatement {
+function raising(organisations: readonly string[]): NamedStatement {
   return prepared(RAISE, [plainArray([...new Set(organisations)].sort())]);
+}
+
+/**
+ * Does what {@link raiseKnownAt} does, with the next statement: for whoever has the result read from the heads by what follows,
+ * and keeps them locked no longer than that takes.
+ */
+export function deferRaise(trx: Trx, organisations: readonly string[]): void {
+  trx.defer(raising(organisations));
 }
 
 /**

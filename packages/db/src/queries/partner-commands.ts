@@ -3,7 +3,7 @@ import { byteaArray, plainArray, textArray } from '../array-literals.js';
 import type { Trx } from '../pool.js';
 import { prepared } from '../statement.js';
 import { storableText } from '../storable.js';
-import { raising } from './known-at.js';
+import { deferRaise } from './known-at.js';
 import { enqueueOutgoing, type OutgoingRow } from './outgoing.js';
 import { insertReceipts, type Receivable, type ReceiptVerdict } from './receipts.js';
 import type { TradingState } from './trading-states.js';
@@ -249,7 +249,7 @@ interface StandingRow {
  * changes it until the transaction ends: whoever goes by it has raised `known_at` as well.
  */
 export async function takeStanding(trx: Trx, asked: AskedCommands): Promise<StandingNow> {
-  trx.defer(raising(asked.organisations));
+  deferRaise(trx, asked.organisations);
   const rows = await trx.query<StandingRow>(
     prepared(STANDING, [
       textArray(asked.messageIds),

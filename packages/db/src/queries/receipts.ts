@@ -18,8 +18,8 @@ export interface Receivable {
   readonly messageId: string;
   /** The message as it arrived. */
   readonly body: Buffer;
-  /** The organisation's `known_at` of this transaction, from `raiseKnownAt`. */
-  readonly receivedAt: UtcInstant;
+  /** The organisation's `known_at` of this transaction, from `raiseKnownAt`; null: as it is raised by then. */
+  readonly receivedAt: UtcInstant | null;
 }
 
 const OUTCOMES = {
@@ -33,9 +33,11 @@ const OUTCOMES = {
 const INSERT = `
   insert into app.receipt as r (org_id, stream, content_sha256, message_id, outcome, body, first_received_at,
     last_received_at, copies)
-  select org_id, $1::text, content_sha256, message_id, outcome, body, received_at, received_at, copies
+  select o.org_id, $1::text, o.content_sha256, o.message_id, o.outcome, o.body, received.at, received.at, o.copies
   from unnest($2::uuid[], $3::bytea[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[], $8::int[])
-    as o (org_id, content_sha256, message_id, outcome, body, received_at, copies)
+      as o (org_id, content_sha256, message_id, outcome, body, received_at, copies)
+    cross join lateral (
+      select coalesce(o.received_at, (select h.known_at from app.org_head h where h.org_id = o.org_id)) as at) received
   on conflict (org_id, stream, content_sha256, message_id) do update
     set copies = r.copies + excluded.copies,
       last_received_at = greatest(r.last_received_at, excluded.last_received_at)`;

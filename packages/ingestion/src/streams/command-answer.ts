@@ -1,6 +1,7 @@
 import { plantAnswer, type PlantAnswer } from '@quarterhour/contracts';
 import {
   NO_ORGANISATION,
+  deferRaise,
   enqueueOutgoing,
   insertReceipts,
   takeAnswered,
@@ -18,7 +19,6 @@ import { executionEvent, type Told } from '../commands/execution-events.js';
 import { DEFAULT_COMMAND_RULES } from '../commands/rules.js';
 import { decode } from '../decode.js';
 import type { Delivery } from '../delivery.js';
-import { knownAtOf } from '../known-at.js';
 import { FaultError, type ReceiveContext, type Received, type Understood } from '../received.js';
 import { instantAt, shaped } from '../shape.js';
 import { PRECIOUS, type Stream, type Verdict } from '../stream.js';
@@ -95,7 +95,7 @@ function plantNamedBy(routingKey: string): string {
 async function store(trx: Trx, batch: readonly Understood<CommandAnswerFact>[]): Promise<readonly Verdict[]> {
   const facts = batch.map(({ fact }) => fact);
   const named = facts.map(({ orgId, plantId, answer }) => ({ orgId, plantId, commandId: answer.commandId }));
-  const { commands, slots, knownAt } = await takeAnswered(trx, named);
+  const { commands, slots, now } = await takeAnswered(trx, named);
   const taken = takeAnswers(facts, [...commands.map((command) => ({ ...command, commandId: command.id })), ...slots]);
   writeCommandAnswers(
     trx,
@@ -112,15 +112,19 @@ async function store(trx: Trx, batch: readonly Understood<CommandAnswerFact>[]):
     ),
   );
   const source = facts[0]?.eventSource ?? DEFAULT_COMMAND_RULES.eventSource;
-  const toldOf = (orgId: string): Told => ({ at: knownAtOf(knownAt, orgId), source });
-  enqueueOutgoing(trx, eventsAbout(commands, taken.answers, toldOf));
+  enqueueOutgoing(trx, eventsAbout(commands, taken.answers, { at: now, source }));
   const rows = facts.map(({ orgId, answer, contentSha256, body }) => ({
     orgId,
     contentSha256,
     messageId: answer.commandId,
     body,
-    receivedAt: knownAtOf(knownAt, orgId),
+    receivedAt: null,
   }));
+  // Last, since commands wait for the organisation's head.
+  deferRaise(
+    trx,
+    facts.map(({ orgId }) => orgId),
+  );
   insertReceipts(trx, 'command-answer', rows, taken.verdicts);
   return taken.verdicts;
 }
@@ -178,10 +182,10 @@ function answersTo(commandIds: readonly string[], answers: ReadonlyMap<string, A
 function eventsAbout(
   commands: readonly AnsweredCommand[],
   answers: ReadonlyMap<string, AnswerTaken>,
-  toldOf: (orgId: string) => Told,
+  told: Told,
 ): OutgoingRow[] {
   return commands.flatMap((command) => {
     const answer = answers.get(command.id);
-    return answer === undefined ? [] : executionEvent(command, answer, toldOf(command.orgId));
+    return answer === undefined ? [] : executionEvent(command, answer, told);
   });
 }
