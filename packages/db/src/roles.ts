@@ -23,6 +23,9 @@ const SETTINGS: Readonly<Record<LoginRole, Readonly<Record<string, string>>>> = 
   ingest: common({
     statement_timeout: '60s',
     synchronous_commit: 'on',
+    // Everything is looked up by keys. A plan that is made while a table has a few pages would read them all, and is kept
+    // while the table grows.
+    enable_seqscan: 'off',
     // A worker never pauses inside a transaction: after this long it is gone, and its locks are in its successor's way.
     idle_in_transaction_session_timeout: '15s',
   }),

@@ -25,10 +25,7 @@ import { connect, NOW, query } from './fixtures.js';
 import { explained } from './plans.js';
 
 const ORGANISATIONS = 8;
-const COMMANDS = 8_000;
-const SCHEDULES = 500;
-const SLOTS = 8_000;
-const WAITING = 8_000;
+const LARGE = { commands: 8_000, schedules: 500, slots: 8_000, waiting: 8_000 };
 
 const orgs: string[] = [];
 let orgId = '';
@@ -44,7 +41,7 @@ beforeAll(async () => {
     const plant = await aPlant(database.admin, organisation);
     orgs.push(organisation.id);
     [orgId, plantId] = [organisation.id, plant.id];
-    await fill(organisation.id, plant.id);
+    await fill(database, organisation.id, plant.id, LARGE);
   }
   await database.admin.transaction(orgs, (trx) =>
     trx.query(query('analyze app.command_log, app.schedule, app.schedule_slot, app.outbox')),
@@ -56,8 +53,8 @@ afterAll(async () => {
 });
 
 /** Years of commands and slots that are over, some that are due or to come, and a virtual host that has long been away. */
-async function fill(owner: string, plant: string): Promise<void> {
-  await database.admin.transaction([owner], async (trx) => {
+async function fill({ admin }: TestDatabase, owner: string, plant: string, size: typeof LARGE): Promise<void> {
+  await admin.transaction([owner], async (trx) => {
     await trx.query(
       query(
         `insert into app.command_log (org_id, id, plant_id, site_id, command_type, routing_key, message_id, payload, status,
@@ -68,7 +65,7 @@ async function fill(owner: string, plant: string): Promise<void> {
            case when n % 100 = 1 then now() + (n - $3::int / 2) * interval '1 minute' end, case when n % 100 <> 1 then at end,
            case when n % 100 <> 1 then at + interval '1 second' end
          from generate_series(1, $3::int) n, lateral (select now() - ($3::int - n) * interval '1 hour' as at) clock`,
-        [owner, plant, COMMANDS],
+        [owner, plant, size.commands],
       ),
     );
     await trx.query(
@@ -77,7 +74,7 @@ async function fill(owner: string, plant: string): Promise<void> {
          select c.org_id, c.id, c.plant_id, c.message_id, 'NORMAL', now() - interval '1 year', now() + interval '1 month', '[]',
            c.created_at
          from app.command_log c where c.org_id = $1 order by c.created_at desc limit $2::int`,
-        [owner, SCHEDULES],
+        [owner, size.schedules],
       ),
     );
     await trx.query(
@@ -91,7 +88,7 @@ async function fill(owner: string, plant: string): Promise<void> {
            generate_series(1, $2::int) n,
            lateral (select now() - ($2::int - 50 - n) * interval '15 minutes' as at) clock
          where n / ($2::int / $3::int) = h.k`,
-        [owner, SLOTS, SCHEDULES],
+        [owner, size.slots, size.schedules],
       ),
     );
     await trx.query(
@@ -100,7 +97,7 @@ async function fill(owner: string, plant: string): Promise<void> {
          select $1, 'partner-x', 'vcp', 'k', 'site ' || n % 10, gen_random_uuid(), $2, now(),
            case when n > $3::int - 20 then now() else now() + interval '1 hour' end
          from generate_series(1, $3::int) n`,
-        [owner, randomBytes(300), WAITING],
+        [owner, randomBytes(300), size.waiting],
       ),
     );
   });
@@ -176,8 +173,11 @@ test.each<readonly [string, readonly (string | RegExp)[], (trx: Trx) => unknown]
   expect(plan).not.toMatch(/schedule_by_end|Hash Anti Join/);
 });
 
-/** Plans are kept as long as the connection, and those of a new installation are made while there is nothing yet. */
-describe('planned while the tables are empty', () => {
+/**
+ * Plans are kept as long as the connection, and those of a new installation are made while there is nothing yet, or a few pages,
+ * which are read sooner than looked into.
+ */
+describe.each(['empty', 'small'])('planned while the tables are %s', (size) => {
   let empty: TestDatabase;
   let worker: Database;
   let ids = { orgId: '', plantId: '' };
@@ -188,6 +188,8 @@ describe('planned while the tables are empty', () => {
     worker = connect(empty.ingestUrl);
     const organisation = await anOrganisation(empty.admin);
     ids = { orgId: organisation.id, plantId: (await aPlant(empty.admin, organisation)).id };
+    if (size === 'small')
+      await fill(empty, ids.orgId, ids.plantId, { commands: 300, schedules: 20, slots: 300, waiting: 300 });
   }, 60_000);
   afterAll(async () => {
     await worker.close();
@@ -195,6 +197,17 @@ describe('planned while the tables are empty', () => {
   });
 
   test.each<readonly [string, string, (trx: Trx) => unknown]>([
+    [
+      'command that came before',
+      'command_log_org_id_message_id_content_sha256_key',
+      (trx) =>
+        takeStanding(trx, {
+          organisations: [ids.orgId],
+          messageIds: ['m-1', 'm-2'],
+          plants: [ids.plantId],
+          schedules: [{ plantId: ids.plantId, scheduleId: 'plan' }],
+        }),
+    ],
     ['command', 'command_log_pkey', (trx) => takeAnswered(trx, [{ ...ids, commandId }])],
     ['slot', 'schedule_slot_org_id_command_id_key', (trx) => takeAnswered(trx, [{ ...ids, commandId }])],
     [
