@@ -149,7 +149,8 @@ describe('a message that may not wait', () => {
   test('is given up when it cannot be sent in time, and never sent; others are', async () => {
     const { broker, exchange, queue } = await aPlace();
     const publisher = broker.publisher({ window: 1, sendWithinMs: 60 });
-    await publisher.publish(aMessage(exchange, 'before'));
+    // Its channel may take longer than that to be opened.
+    await eventually(() => publisher.publish(aMessage(exchange, 'before')));
     const patient = broker.publisher();
     const results = await Promise.allSettled(
       Array.from({ length: 200 }, (_, n) => publisher.publish(aMessage(exchange, `${n}`))),

@@ -18,25 +18,24 @@ const failure = (id: string, orderKey = 'site') => {
   return { id, orderKey, trouble: 'refused: the queue is full', retryMs: 1_000, awayKeyId: null };
 };
 
-/** @returns a lane, what it had written down, and what ends the write that is under way */
+/** @returns a lane, what it had written down, and what ends the writes that are under way */
 function aLane() {
-  const written: Results[] = [];
-  let writes: (() => void)[] = [];
-  const lane = new Lane('org', (results) => {
-    written.push(results);
+  const results: Results[] = [];
+  const writes: (() => void)[] = [];
+  const lane = new Lane('org', (one) => {
+    results.push(one);
     return new Promise((resolve) => writes.push(resolve));
   });
   const isWritten = () => {
     for (const end of writes.splice(0)) end();
-    writes = [];
   };
-  return { lane, written, isWritten };
+  return { lane, results, isWritten };
 }
 
-const written = (results: readonly Results[], n: number) =>
+const untilWritten = (results: readonly Results[]) =>
   new Promise<void>((resolve) => {
     const timer = setInterval(() => {
-      if (results.length < n) return;
+      if (results.length === 0) return;
       clearInterval(timer);
       resolve();
     }, 1);
@@ -56,10 +55,10 @@ describe('what is taken of an order', () => {
   });
 
   test('is in hand until it is written down', async () => {
-    const { lane, written: results, isWritten } = aLane();
+    const { lane, results, isWritten } = aLane();
     lane.take('site', [message('1'), message('2')]);
     lane.published(message('1'));
-    await written(results, 1);
+    await untilWritten(results);
     expect(results).toEqual([{ published: ['1'], failed: [] }]);
     expect([...lane.inHand]).toEqual(['1', '2']);
     isWritten();
@@ -68,7 +67,7 @@ describe('what is taken of an order', () => {
   });
 
   test('is given back when the one before it failed, and nothing is taken before that is written down and seen', async () => {
-    const { lane, written: results, isWritten } = aLane();
+    const { lane, results, isWritten } = aLane();
     lane.take('site', [message('1'), message('2'), message('3')]);
     lane.next('site');
     lane.failed(failure('1'));
@@ -77,7 +76,7 @@ describe('what is taken of an order', () => {
     expect(lane.take('site', [message('2')])).toBe(false);
     expect([...lane.inHand]).toEqual([]);
     expect(lane.looksAgain).toBe(true);
-    await written(results, 1);
+    await untilWritten(results);
     expect(results).toEqual([{ published: [], failed: [failure('1')] }]);
     lane.looks();
     expect(lane.take('site', [message('2')])).toBe(false);
@@ -99,12 +98,12 @@ describe('what is taken of an order', () => {
 });
 
 test('a lane is over when nothing is being published and everything is written down', async () => {
-  const { lane, written: results, isWritten } = aLane();
+  const { lane, results, isWritten } = aLane();
   lane.take('site', [message('1')]);
   let isOver = false;
   const over = lane.over().then(() => (isOver = true));
   lane.published(lane.next('site') ?? message('none'));
-  await written(results, 1);
+  await untilWritten(results);
   isWritten();
   await new Promise((resolve) => setTimeout(resolve, 10));
   expect(isOver).toBe(false);

@@ -13,8 +13,9 @@ export interface Results {
   readonly failed: readonly FailedMessage[];
 }
 
-/** A message that is taken in hand, and by when it is to be sent or left. */
+/** A message that is taken in hand. */
 export interface TakenMessage extends OutboxMessage {
+  /** By when it is to be sent or left, in milliseconds of the monotonic clock. */
   readonly deadline: number;
 }
 
