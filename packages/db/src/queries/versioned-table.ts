@@ -15,7 +15,7 @@ export type ColumnOf<Row> = { readonly name: string; readonly field: keyof Row &
 export interface VersionedTableSpec<Row extends Version> {
   readonly table: string;
   /** Its unique key, the organisation first. */
-  readonly key: readonly ColumnOf<Row>[];
+  readonly key: readonly [ColumnOf<Row>, ...ColumnOf<Row>[]];
   /** What makes one content another. */
   readonly content: readonly ColumnOf<Row>[];
   /** Where a version comes from; `message_id` is the first. */
@@ -81,14 +81,16 @@ function statementsOf<Row extends Version>({ table, key, content, provenance, no
     columns.map(({ name }) => `${alias}.${name}`).join(', ');
   return {
     insert: `
-      with offered as (select * from ${unnest(offered)}), stored as (
+      with stored as (
         insert into app.${table} (${listOf(stamped)})
-        select ${listOf(offered)}, coalesce($${offered.length + 1}::timestamptz, (select ${ANNOUNCED_STAMP})) from offered
+        select ${expanded(offered)}, coalesce($${offered.length + 1}::timestamptz, (select ${ANNOUNCED_STAMP}))
         on conflict (${listOf(key)}) do nothing
         returning ${listOf(key)}
       )${noting === undefined ? '' : `, noted as (${noting})`}
-      select o.n::int - 1 as position from offered o
-       where (${qualified('o', key)}) not in (select ${listOf(key)} from stored)`,
+      select o.n - 1 as position
+      from (select ${expanded(key)}, generate_subscripts($1::${key[0].type}[], 1) as n) as o (${listOf(key)}, n)
+      where (select count(*) from stored) < cardinality($1::${key[0].type}[])
+        and (${qualified('o', key)}) not in (select ${listOf(key)} from stored)`,
     lock: `
       select o.n::int - 1 as position, ${stamped.map((column) => `${readOf(column)} as "${column.field}"`).join(', ')}
       from ${unnest([...compared, { name: 'is_only', type: 'bool' }])} join app.${table} t on ${sameKey('t')}
@@ -109,6 +111,14 @@ function statementsOf<Row extends Version>({ table, key, content, provenance, no
 
 function listOf(columns: readonly { readonly name: string }[]): string {
   return columns.map(({ name }) => name).join(', ');
+}
+
+/**
+ * One array parameter per column, as columns of a select: Postgres hands their elements on one by one, where in a FROM clause
+ * it would keep each array as a table of its own first.
+ */
+function expanded(columns: readonly { readonly type: string }[]): string {
+  return columns.map(({ type }, index) => `unnest($${index + 1}::${type}[])`).join(', ');
 }
 
 /** `unnest(…) with ordinality as o (…, n)`, one array parameter per column. */
