@@ -27,8 +27,8 @@ const GIVE_BACK_AFTER_MS = 600_000;
 const QUIET_MESSAGES = 50;
 /** A queue that is behind with acknowledgements forgets them with the channel: time for it to hear the last. */
 const HEARD_MS = 1_000;
-/** Of what the broker sends in one go, so that an answer of the database is heard meanwhile. */
-const READ_IN_A_TURN = 100;
+/** Of what the broker sends in one go, so that an answer of the database is heard meanwhile, also while the code is cold. */
+const READ_IN_A_TURN = 25;
 /** What is not stored that long after the last delivery was taken is given back, so that the process can end. */
 const DRAIN_MS = 3_000;
 

@@ -3,6 +3,7 @@ import { plantTelemetryStream, telemetryEventOf, type Register, type TelemetryEv
 import type { AmqpDelivery, Consumer, Publisher } from '@quarterhour/messaging';
 import type { Clock, HealthCheck, Logger } from '@quarterhour/runtime';
 import type { Source } from '../source.js';
+import { Turns } from '../turns.js';
 import { Acknowledgements } from './acknowledgements.js';
 import type { Drops } from './drops.js';
 import type { FanOutMetrics } from './metrics.js';
@@ -15,6 +16,8 @@ const PREFETCH = 2_000;
  */
 const TOGETHER_MS = 20;
 const MOST_TOGETHER = 100;
+/** Between two turns the rest of the process is heard, whoever commands first of all. */
+const TOLD_IN_A_TURN = 25;
 /** So much of the prefetch stalled lanes may hold, all together; the rest flows. */
 const STALLED_MAY_HOLD = 500;
 const ONE_STALLED_MAY_HOLD = 100;
@@ -55,6 +58,9 @@ export class FanOut {
   readonly #acknowledgements = new WeakMap<Consumer, Acknowledgements<AmqpDelivery>>();
   readonly #lanes = new Map<string, Lane>();
   #taken: Taken[] = [];
+  readonly #toTell = new Turns<Taken>(TOLD_IN_A_TURN, (taken) => {
+    for (const one of taken) this.#tell(one);
+  });
   #telling: NodeJS.Timeout | null = null;
 
   constructor(ctx: FanOutContext) {
@@ -101,11 +107,12 @@ export class FanOut {
   }
 
   async close(): Promise<void> {
-    if (this.#telling !== null) clearTimeout(this.#telling);
-    this.#taken = [];
     const consumers = [...this.#consumers.values()];
     this.#consumers.clear();
     await Promise.all(consumers.flatMap((consumer) => (consumer === null ? [] : [consumer.close()])));
+    if (this.#telling !== null) clearTimeout(this.#telling);
+    this.#taken = [];
+    await this.#toTell.done();
     for (const lane of this.#lanes.values()) lane.close();
     this.#lanes.clear();
   }
@@ -132,7 +139,7 @@ export class FanOut {
   #tellTaken(): void {
     if (this.#telling !== null) clearTimeout(this.#telling);
     this.#telling = null;
-    for (const taken of this.#taken.splice(0)) this.#tell(taken);
+    for (const taken of this.#taken.splice(0)) this.#toTell.add(taken);
   }
 
   #tell({ amqp, from, owner }: Taken): void {
