@@ -1,13 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { EXCHANGES, partnerTelemetryKey } from '@quarterhour/contracts';
 import type { UtcInstant } from '@quarterhour/domain';
 import type { OutgoingMessage } from '@quarterhour/messaging';
-import { v7 as uuidv7 } from 'uuid';
 
 /** One realtime sample of a plant, as its partner publishes it: about 450 bytes. */
 export function sampleMessage(queuePrefix: string, plantId: string, timestamp: UtcInstant): OutgoingMessage {
   const body = {
     version: '1.1',
-    messageId: uuidv7(),
+    messageId: randomUUID(),
     timestamp,
     source: 'bench',
     siteId: plantId,
