@@ -16,7 +16,7 @@ const PREFETCH = 2_000;
  */
 const TOGETHER_MS = 20;
 const MOST_TOGETHER = 100;
-/** Between two turns the rest of the process is heard, whoever commands first of all. */
+/** Of what is told together, so that commands and answers of the database are heard meanwhile. */
 const TOLD_IN_A_TURN = 25;
 /** So much of the prefetch stalled lanes may hold, all together; the rest flows. */
 const STALLED_MAY_HOLD = 500;
@@ -106,6 +106,7 @@ export class FanOut {
     this.#ctx.metrics.stands({ stalled: stalled.length });
   }
 
+  /** What is not told is given back with its consumer; nothing comes in behind. */
   async close(): Promise<void> {
     const consumers = [...this.#consumers.values()];
     this.#consumers.clear();

@@ -72,6 +72,10 @@ export function versionedTable<Row extends Version>(spec: VersionedTableSpec<Row
   return { keyOf, toInsert: (rows) => arrays(offered, rows), within };
 }
 
+/**
+ * What is inserted is counted before it is compared with what was offered: as a rule nothing was there before. Only the insert
+ * moves a thousand rows at a time; the others are about those that were there, mostly few.
+ */
 function statementsOf<Row extends Version>({ table, key, content, provenance, noting }: VersionedTableSpec<Row>) {
   const offered = [...key, ...content, ...provenance];
   const compared = [...key, ...content, ...provenance.slice(0, 1)];
@@ -114,8 +118,8 @@ function listOf(columns: readonly { readonly name: string }[]): string {
 }
 
 /**
- * One array parameter per column, as columns of a select: Postgres hands their elements on one by one, where in a FROM clause
- * it would keep each array as a table of its own first.
+ * One array parameter per column, the first being `$1`, as columns of a select: Postgres hands their elements on one by one,
+ * where in a FROM clause, as in {@link unnest}, it keeps each array as a table of its own first.
  */
 function expanded(columns: readonly { readonly type: string }[]): string {
   return columns.map(({ type }, index) => `unnest($${index + 1}::${type}[])`).join(', ');
