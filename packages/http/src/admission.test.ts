@@ -112,6 +112,14 @@ async function begun(count: number): Promise<void> {
   }
 }
 
+/** Asks for heavy work and waits until it has begun: of two that are only sent, either may begin first. */
+async function started({ ask }: Running, url: string, orgs: readonly string[], role?: string): Promise<Asked> {
+  const before = working.length;
+  const asked = await ask(url, orgs, role);
+  await begun(before + 1);
+  return asked;
+}
+
 const finishOne = (): void => working.shift()?.();
 const finishSecond = (): void => working.splice(1, 1)[0]?.();
 
@@ -134,10 +142,10 @@ async function freed(running: Running): Promise<void> {
 
 describe('heavy reads', () => {
   test('of one organisation run two at once; the third is told to come again, in the shape of its surface', () =>
-    withApi(async ({ ask }) => {
-      const first = await ask(HEAVY, [ORG]);
-      await ask(HEAVY, [ORG]);
-      await begun(2);
+    withApi(async (running) => {
+      const { ask } = running;
+      const first = await started(running, HEAVY, [ORG]);
+      await started(running, HEAVY, [ORG]);
       for (const surface of SURFACES) {
         const third = await ask(`${surface.basePath}/work?is=heavy`, [ORG]);
         expect([await third.status, await third.retryAfter]).toEqual([503, '1']);
@@ -146,8 +154,7 @@ describe('heavy reads', () => {
       expect(await (await ask(LIGHT, [ORG])).status).toBe(200);
       finishOne();
       expect(await first.status).toBe(200);
-      const fourth = await ask(HEAVY, [ORG]);
-      await begun(2);
+      const fourth = await started(running, HEAVY, [ORG]);
       finishOne();
       finishOne();
       expect(await fourth.status).toBe(200);
@@ -163,19 +170,16 @@ describe('heavy reads', () => {
 
   test('over several organisations take a place in each, and admins none of nobody’s', () =>
     withApi(async (running) => {
-      await running.ask(HEAVY, [ORG], 'admin');
-      await running.ask(HEAVY, [ORG, OTHER], 'admin');
-      await begun(2);
+      await started(running, HEAVY, [ORG], 'admin');
+      await started(running, HEAVY, [ORG, OTHER], 'admin');
       expect(await hasPlace(running, [ORG])).toBe(false);
-      await running.ask(HEAVY, [THIRD], 'admin');
-      await begun(3);
+      await started(running, HEAVY, [THIRD], 'admin');
     }));
 
   test('that fail give their place back', () =>
     withApi(async (running) => {
-      const failing = await running.ask(`${HEAVY}&fails=yes`, [ORG]);
-      await running.ask(HEAVY, [ORG]);
-      await begun(2);
+      const failing = await started(running, `${HEAVY}&fails=yes`, [ORG]);
+      await started(running, HEAVY, [ORG]);
       finishOne();
       expect(await failing.status).toBe(500);
       expect(await hasPlace(running, [ORG])).toBe(true);
@@ -183,10 +187,8 @@ describe('heavy reads', () => {
 
   test('that nobody waits for any more keep their place until the work is done, and no longer', () =>
     withApi(async (running) => {
-      const given = await running.ask(HEAVY, [ORG]);
-      await begun(1);
-      await running.ask(HEAVY, [ORG]);
-      await begun(2);
+      const given = await started(running, HEAVY, [ORG]);
+      await started(running, HEAVY, [ORG]);
       given.abort();
       await given.status;
       await sleep(50);
