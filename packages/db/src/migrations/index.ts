@@ -18,6 +18,7 @@ import { partnerSurface } from './0016-partner-surface.js';
 import { execution } from './0017-execution.js';
 import { quietRegister } from './0018-quiet-register.js';
 import { openedAndOrdered } from './0019-opened-and-ordered.js';
+import { instantsByRounding } from './0020-instants-by-rounding.js';
 
 /** Every migration in order of its name. Forward only; a name that has run anywhere never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -40,7 +41,8 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0017-execution': execution,
   '0018-quiet-register': quietRegister,
   '0019-opened-and-ordered': openedAndOrdered,
+  '0020-instants-by-rounding': instantsByRounding,
 };
 
 /** Name of the newest migration: the schema version that this code needs. */
-export const SCHEMA_VERSION = '0019-opened-and-ordered';
+export const SCHEMA_VERSION = '0020-instants-by-rounding';
