@@ -1,4 +1,4 @@
-import type { Channel, ConsumeMessage } from 'amqplib';
+import type { Channel, ConsumeMessage, Message, MessageProperties } from 'amqplib';
 
 /** One message as the broker handed it over. Its properties are what the publisher wrote, unchecked. */
 export interface AmqpDelivery {
@@ -36,11 +36,11 @@ export interface AmqpProperties {
  */
 export class DeliveryTag {
   readonly #channel: Channel;
-  readonly #message: ConsumeMessage;
+  readonly #number: number;
 
-  constructor(channel: Channel, message: ConsumeMessage) {
+  constructor(channel: Channel, number: number) {
     this.#channel = channel;
-    this.#message = message;
+    this.#number = number;
   }
 
   /** Whether this channel made the delivery. */
@@ -55,19 +55,48 @@ export class DeliveryTag {
    * @throws when that channel sends nothing any more
    */
   acknowledge(upTo: boolean): void {
-    this.#channel.ack(this.#message, upTo);
+    this.#channel.ack(messageOf(this.#number), upTo);
   }
 }
+
+/**
+ * What the library wants for an acknowledgement, and of which it reads the number. The message itself is not kept for that:
+ * thousands are in hand, and what lives as long as they do is copied by each collection.
+ */
+function messageOf(deliveryTag: number): Message {
+  const fields = { deliveryTag, redelivered: false, exchange: '', routingKey: '' };
+  return { content: NO_CONTENT, fields, properties: NO_PROPERTIES };
+}
+
+const NO_HEADERS: Readonly<Record<string, unknown>> = Object.freeze({});
+const NO_CONTENT = Buffer.alloc(0);
+const NO_PROPERTIES: MessageProperties = {
+  contentType: undefined,
+  contentEncoding: undefined,
+  headers: undefined,
+  deliveryMode: undefined,
+  priority: undefined,
+  correlationId: undefined,
+  replyTo: undefined,
+  expiration: undefined,
+  messageId: undefined,
+  timestamp: undefined,
+  type: undefined,
+  userId: undefined,
+  appId: undefined,
+  clusterId: undefined,
+};
 
 /** The library's message as a delivery. */
 export function deliveryOf(channel: Channel, message: ConsumeMessage): AmqpDelivery {
   const { content, fields, properties } = message;
+  const { headers = NO_HEADERS } = properties;
   return {
     body: content,
     exchange: fields.exchange,
     routingKey: fields.routingKey,
     redelivered: fields.redelivered,
-    failedDeliveries: countFailedDeliveries(fields, properties.headers ?? {}),
+    failedDeliveries: countFailedDeliveries(fields, headers),
     properties: {
       messageId: textOrNothing(properties.messageId),
       contentType: textOrNothing(properties.contentType),
@@ -75,9 +104,9 @@ export function deliveryOf(channel: Channel, message: ConsumeMessage): AmqpDeliv
       type: textOrNothing(properties.type),
       appId: textOrNothing(properties.appId),
       timestamp: numberOrNothing(properties.timestamp),
-      headers: properties.headers ?? {},
+      headers,
     },
-    tag: new DeliveryTag(channel, message),
+    tag: new DeliveryTag(channel, fields.deliveryTag),
   };
 }
 
