@@ -27,11 +27,7 @@ export const uuidText = z.guid({ error: 'a UUID' }).toLowerCase();
 
 /** Text from outside that will be stored and shown: bounded, no control, bidirectional or lone surrogate characters. */
 export function plainText(maxLength: number): z.ZodString {
-  return z
-    .string()
-    .min(1)
-    .max(maxLength)
-    .refine((text) => !UNSAFE_TEXT.test(text), { error: 'control and direction characters are not allowed' });
+  return textWithout(faultOfText, maxLength);
 }
 
 const INVISIBLE = /\p{Cf}|\p{Default_Ignorable_Code_Point}/u;
@@ -41,9 +37,34 @@ const INVISIBLE = /\p{Cf}|\p{Default_Ignorable_Code_Point}/u;
  * there are no invisible characters in it, and it is composed (Unicode NFC).
  */
 export function idText(maxLength: number): z.ZodString {
-  return plainText(maxLength)
-    .refine((text) => !INVISIBLE.test(text), { error: 'an id has no invisible characters' })
-    .refine((text) => text.normalize('NFC') === text, { error: 'an id is composed, as Unicode NFC has it' });
+  return textWithout(faultOfId, maxLength);
+}
+
+/** Nothing can be wrong with them: most of what arrives, and not looked at any further. */
+const PRINTABLE_ASCII = /^[ -~]*$/;
+
+/** @param faultOf what is wrong with a text; null when nothing is */
+function textWithout(faultOf: (text: string) => string | null, maxLength: number): z.ZodString {
+  return z
+    .string()
+    .min(1)
+    .max(maxLength)
+    .check(({ value, issues }) => {
+      if (PRINTABLE_ASCII.test(value)) return;
+      const fault = faultOf(value);
+      if (fault !== null) issues.push({ code: 'custom', message: fault, input: value });
+    });
+}
+
+function faultOfText(text: string): string | null {
+  return UNSAFE_TEXT.test(text) ? 'control and direction characters are not allowed' : null;
+}
+
+function faultOfId(text: string): string | null {
+  const fault = faultOfText(text);
+  if (fault !== null) return fault;
+  if (INVISIBLE.test(text)) return 'an id has no invisible characters';
+  return text.normalize('NFC') === text ? null : 'an id is composed, as Unicode NFC has it';
 }
 
 /** Id of an asset as the register makes it, for example `DE_50HZ_WU_1`. */

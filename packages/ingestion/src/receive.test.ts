@@ -335,6 +335,7 @@ describe('a realtime sample', () => {
     ['by our id in capitals', 'alpha.telemetry.realtime', PLANT.toUpperCase()],
     ['by the id its partner knows', 'alpha.telemetry.realtime', 'SITE-1'],
     ['by both, in key and body', `alpha.telemetry.realtime.${PLANT}`, 'SITE-1'],
+    ['by our id, in capitals in the key', `alpha.telemetry.realtime.${PLANT.toUpperCase()}`, PLANT],
   ])('finds its plant %s', (_case, routingKey, siteId) => {
     expect(factOf(receiveTelemetry(envelope(realtimePayload(), { siteId }), routingKey))).toMatchObject({
       sample: { orgId: ORG, plantId: PLANT },
@@ -359,6 +360,11 @@ describe('a realtime sample', () => {
     ['whose key names another plant', `alpha.telemetry.realtime.${SECOND_PLANT}`, {}, 'schema'],
     ['of a kind that does not exist', 'alpha.telemetry.hourly', {}, 'schema'],
     ['under no telemetry key', 'alpha.event.realtime', {}, 'schema'],
+    ['under a key that only begins like one of telemetry', 'alpha.telemetryx.realtime', {}, 'schema'],
+    ['under a key without a kind', 'alpha.telemetry', {}, 'schema'],
+    ['under a key with an empty kind', 'alpha.telemetry.', {}, 'schema'],
+    ['whose key ends in an empty site', 'alpha.telemetry.realtime.', {}, 'schema'],
+    ['under a key of one word', 'alpha', {}, 'schema'],
   ])('%s is set aside', (_case, routingKey, change, reason) => {
     expect(faultOf(receiveTelemetry(envelope(realtimePayload(), change), routingKey)).reason).toBe(reason);
   });

@@ -104,7 +104,7 @@ export class Register {
 
   /** A plant by our own id, whoever owns it. */
   plant(id: string): RegisteredPlant | undefined {
-    return this.#plants.get(id.toLowerCase());
+    return this.#plants.get(id) ?? this.#plants.get(id.toLowerCase());
   }
 
   /** A plant of one organisation, named by our id or by the id its partner knows it by. */

@@ -21,15 +21,24 @@ export interface Sender {
  * @throws FaultError `schema` when it was published in a partner's own virtual host under another prefix than the partner's
  */
 export function senderOf(delivery: Delivery, family: string, register: Register): Sender | null {
-  const words = delivery.routingKey.split('.');
-  const prefix = isOfGateway(delivery) ? null : (words.shift() ?? '');
+  const { routingKey } = delivery;
+  const prefix = isOfGateway(delivery) ? null : wordAt(routingKey, 0);
   if (prefix !== null) refuseForeignPrefix(delivery.owner, prefix, register);
-  const [namedFamily, kind, ...site] = words;
-  if (namedFamily !== family || kind === undefined) return null;
-  const namedSite = site.length === 0 ? null : site.join('.');
-  const owner = prefix === null ? register.plant(namedSite ?? '')?.orgId : register.organisationByPrefix(prefix)?.id;
-  const waitsFor = owner === undefined ? (prefix === null ? `plant ${namedSite ?? ''}` : `prefix ${prefix}`) : null;
-  return { kind, orgId: owner ?? null, site: namedSite, waitsFor };
+  const familyAt = prefix === null ? 0 : prefix.length + 1;
+  if (!routingKey.startsWith(`${family}.`, familyAt)) return null;
+  const kindAt = familyAt + family.length + 1;
+  const kind = wordAt(routingKey, kindAt);
+  const siteAt = kindAt + kind.length + 1;
+  const site = siteAt > routingKey.length ? null : routingKey.slice(siteAt);
+  const owner = prefix === null ? register.plant(site ?? '')?.orgId : register.organisationByPrefix(prefix)?.id;
+  const waitsFor = owner === undefined ? (prefix === null ? `plant ${site ?? ''}` : `prefix ${prefix}`) : null;
+  return { kind, orgId: owner ?? null, site, waitsFor };
+}
+
+/** The word of a routing key that begins there, up to the next dot. */
+function wordAt(routingKey: string, start: number): string {
+  const end = routingKey.indexOf('.', start);
+  return routingKey.slice(start, end === -1 ? undefined : end);
 }
 
 /** Whose a delivery is as far as that can be told without a look at its body; null when it cannot. */
@@ -62,7 +71,8 @@ export function plantOf(sender: Sender, siteId: string, register: Register): Reg
     const detail = 'no plant of this organisation has that id';
     throw new FaultError('unknown_plant', 'siteId', detail, `site ${sender.orgId} ${siteId}`);
   }
-  if (sender.site !== null && register.plantOf(sender.orgId, sender.site) !== plant) {
+  const { site } = sender;
+  if (site !== null && site !== siteId && register.plantOf(sender.orgId, site) !== plant) {
     throw new FaultError('schema', 'siteId', 'the site is not the one that the routing key names');
   }
   return plant;

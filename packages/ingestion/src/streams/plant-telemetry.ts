@@ -53,10 +53,18 @@ function receive(delivery: Delivery, ctx: ReceiveContext): Received<PlantTelemet
   });
 }
 
+interface TelemetrySender extends Sender {
+  readonly kind: 'realtime' | 'meter';
+}
+
+function isOfTelemetry(sender: Sender): sender is TelemetrySender {
+  return sender.kind === 'realtime' || sender.kind === 'meter';
+}
+
 /** @throws FaultError when the routing key is not one of telemetry */
-function telemetrySender(delivery: Delivery, register: Register): Sender & { readonly kind: 'realtime' | 'meter' } {
+function telemetrySender(delivery: Delivery, register: Register): TelemetrySender {
   const sender = senderOf(delivery, 'telemetry', register);
-  if (sender?.kind === 'realtime' || sender?.kind === 'meter') return { ...sender, kind: sender.kind };
+  if (sender !== null && isOfTelemetry(sender)) return sender;
   throw new FaultError('schema', null, 'the routing key names neither realtime nor meter telemetry');
 }
 
