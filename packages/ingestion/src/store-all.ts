@@ -158,6 +158,9 @@ function isDeeperThan(levels: number, value: unknown): boolean {
   return levels === 0 || Object.values(value).some((inner) => isDeeperThan(levels - 1, inner));
 }
 
+type Count = MinuteCount & { n: number };
+
+/** One after the other is mostly counted alike. */
 function count<Fact>(
   takenBy: StreamName,
   batch: readonly Received<Fact>[],
@@ -165,16 +168,24 @@ function count<Fact>(
   receivedAt: UtcInstant,
 ): MinuteCount[] {
   const minute = parseInstant(`${receivedAt.slice(0, 16)}:00Z`);
-  const counts = new Map<string, MinuteCount & { n: number }>();
+  const counts = new Map<string, Count>();
+  let last: Count | undefined;
   for (const [position, received] of batch.entries()) {
-    const { orgId, delivery } = received;
+    const { orgId } = received;
+    const { redelivered } = received.delivery;
     const stream = streamOf(received, takenBy);
     const outcome = outcomes[position] ?? 'stored';
-    const key = `${orgId} ${stream} ${outcome} ${delivery.redelivered}`;
-    const count = counts.get(key);
-    if (count === undefined)
-      counts.set(key, { orgId, stream, minute, outcome, redelivered: delivery.redelivered, n: 1 });
-    else count.n += 1;
+    if (
+      last?.orgId !== orgId ||
+      last.stream !== stream ||
+      last.outcome !== outcome ||
+      last.redelivered !== redelivered
+    ) {
+      const key = `${orgId} ${stream} ${outcome} ${redelivered}`;
+      last = counts.get(key) ?? { orgId, stream, minute, outcome, redelivered, n: 0 };
+      counts.set(key, last);
+    }
+    last.n += 1;
   }
   return [...counts.values()];
 }
