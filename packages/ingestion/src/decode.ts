@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Delivery } from './delivery.js';
-import { countMembers, scanJson, type JsonScan } from './json-scan.js';
+import { countMembers, isObject, scanJson, type JsonScan } from './json-scan.js';
 import { FaultError } from './received.js';
 
 /** Deepest nesting that is read; a deeper body is refused before it is parsed. */
@@ -83,8 +83,4 @@ function parse(body: Buffer): unknown {
       `the body is not one JSON text${position ? `, from character ${position} on` : ''}`,
     );
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
