@@ -361,6 +361,7 @@ describe('a realtime sample', () => {
     ['of a kind that does not exist', 'alpha.telemetry.hourly', {}, 'schema'],
     ['under no telemetry key', 'alpha.event.realtime', {}, 'schema'],
     ['under a key that only begins like one of telemetry', 'alpha.telemetryx.realtime', {}, 'schema'],
+    ['under a key whose words another character parts', 'alpha.telemetry-realtime', {}, 'schema'],
     ['under a key without a kind', 'alpha.telemetry', {}, 'schema'],
     ['under a key with an empty kind', 'alpha.telemetry.', {}, 'schema'],
     ['whose key ends in an empty site', 'alpha.telemetry.realtime.', {}, 'schema'],
