@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { get, type IncomingMessage } from 'node:http';
+import { get as httpGet, type IncomingMessage } from 'node:http';
 import { instantFromEpochMillis } from '@quarterhour/domain';
 import { systemClock } from '@quarterhour/runtime';
 import { z } from 'zod';
@@ -61,7 +61,7 @@ export async function startReadApi(bench: Bench, readUrl: string): Promise<ReadA
     get: (target) => fetch(`http://127.0.0.1:${app.port}${target}`, asking('application/json')),
     open: (target, accept) =>
       new Promise((resolve, reject) => {
-        get(`http://127.0.0.1:${app.port}${target}`, asking(accept), resolve).once('error', reject);
+        httpGet(`http://127.0.0.1:${app.port}${target}`, asking(accept), resolve).once('error', reject);
       }),
     end: () => app.end(),
   };

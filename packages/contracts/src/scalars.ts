@@ -43,7 +43,7 @@ export function idText(maxLength: number): z.ZodString {
 /** Nothing can be wrong with them: most of what arrives, and not looked at any further. */
 const PRINTABLE_ASCII = /^[ -~]*$/;
 
-/** @param faultOf what is wrong with a text; null when nothing is */
+/** @param faultOf what is wrong with a text that is not all printable ASCII; null when nothing is */
 function textWithout(faultOf: (text: string) => string | null, maxLength: number): z.ZodString {
   return z
     .string()

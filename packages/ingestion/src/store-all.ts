@@ -160,7 +160,7 @@ function isDeeperThan(levels: number, value: unknown): boolean {
 
 type Count = MinuteCount & { n: number };
 
-/** One after the other is mostly counted alike. */
+/** What comes one after the other mostly belongs to one count, which then is not looked up again. */
 function count<Fact>(
   takenBy: StreamName,
   batch: readonly Received<Fact>[],

@@ -68,7 +68,6 @@ function messageOf(deliveryTag: number): Message {
   return { content: NO_CONTENT, fields, properties: NO_PROPERTIES };
 }
 
-const NO_HEADERS: Readonly<Record<string, unknown>> = Object.freeze({});
 const NO_CONTENT = Buffer.alloc(0);
 const NO_PROPERTIES: MessageProperties = {
   contentType: undefined,
@@ -86,6 +85,8 @@ const NO_PROPERTIES: MessageProperties = {
   appId: undefined,
   clusterId: undefined,
 };
+
+const NO_HEADERS: Readonly<Record<string, unknown>> = Object.freeze({});
 
 /** The library's message as a delivery. */
 export function deliveryOf(channel: Channel, message: ConsumeMessage): AmqpDelivery {
